@@ -1,0 +1,113 @@
+/// The three devices. Each has a frontend and a backend side and moves messages between them;
+/// stock ZeroMQ programs on either side are first-class users.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <busbar/core/context.hpp>
+#include <busbar/core/ledger.hpp>
+#include <busbar/core/runner.hpp>
+#include <busbar/core/socket_options.hpp>
+#include <busbar/devices/stage.hpp>
+
+namespace busbar {
+
+enum class DeviceKind { forwarder, streamer, queue };
+std::string_view name_of(DeviceKind kind) noexcept;
+/// Throws Error (usage) where no kind has that name.
+DeviceKind device_kind(std::string_view name);
+/// Frontend and backend socket types: XSUB/XPUB, PULL/PUSH, ROUTER/DEALER.
+SocketType frontend_type(DeviceKind kind) noexcept;
+SocketType backend_type(DeviceKind kind) noexcept;
+
+/// What to do with a message that an output has no room for.
+enum class Overflow {
+  drop,   ///< Lose it for that peer, count it, go on with the others.
+  block,  ///< Hold it and read nothing more on that way, so that the senders feel it.
+};
+
+struct SideOptions {
+  std::vector<Endpoint> bind = {};
+  std::vector<Endpoint> connect = {};
+  Security security = {};
+  int queue = 1000;  ///< Messages for each peer and direction. Memory: peers x 2 x queue x size.
+};
+
+struct DeviceOptions {
+  std::string name = {};  ///< Default: the kind.
+  SideOptions frontend = {};
+  SideOptions backend = {};
+  std::vector<Stage> stages = {};
+  std::optional<Endpoint> control = {};  ///< Answers `busbar status` and the rest of WIRE.md.
+  Security control_security = {};
+  std::optional<Endpoint> tap = {};      ///< Publishes a copy of all traffic; see WIRE.md.
+  Security tap_security = {};
+  /// Default by kind. forwarder: drop, for the slow subscriber alone. streamer: block. queue: block
+  /// where no worker has room, drop replies that a client does not read.
+  std::optional<Overflow> overflow = {};
+  std::chrono::milliseconds drain_timeout{5000};  ///< For `drain` without a deadline of its own.
+};
+
+class Relay;
+
+/// What the three have in common. All calls but those on active() are thread-safe and do not block;
+/// they take effect at the device's next step, at most one tick (50 ms) later.
+class Device {
+ public:
+  /// Binds and connects. Throws Error: see Socket, and options that do not fit the kind.
+  Device(Context& context, DeviceKind kind, DeviceOptions options);
+  ~Device();
+  Device(Device&&) noexcept;
+  Device& operator=(Device&&) noexcept;
+
+  /// Moves nothing until `resume`; queues fill up and senders feel it.
+  void pause();
+  void resume();
+  /// Takes nothing new in, hands on what is queued (a queue proxy also waits for the replies that
+  /// are due), then stops; at the latest after the deadline.
+  void drain(std::chrono::milliseconds deadline);
+  /// Stops at once; what is queued inside is counted as abandoned.
+  void stop();
+
+  Ledger ledger() const;
+  /// Where each side is bound, with the ports that the system chose.
+  std::vector<Endpoint> frontend() const;
+  std::vector<Endpoint> backend() const;
+  std::optional<Endpoint> control() const;
+  std::optional<Endpoint> tap() const;
+
+  /// What a Runner steps.
+  std::shared_ptr<Active> active();
+
+ private:
+  std::shared_ptr<Relay> relay_;
+};
+
+/// XSUB/XPUB: fans out what publishers send to those who subscribed, and carries subscriptions up.
+class Forwarder : public Device {
+ public:
+  Forwarder(Context& context, DeviceOptions options)
+      : Device(context, DeviceKind::forwarder, std::move(options)) {}
+};
+
+/// PULL/PUSH: collects work and deals it out, round-robin to workers with room. At most once: what
+/// a dying worker had taken is lost with it.
+class Streamer : public Device {
+ public:
+  Streamer(Context& context, DeviceOptions options)
+      : Device(context, DeviceKind::streamer, std::move(options)) {}
+};
+
+/// ROUTER/DEALER: carries requests to workers, round-robin, and replies back to who asked.
+class QueueProxy : public Device {
+ public:
+  QueueProxy(Context& context, DeviceOptions options)
+      : Device(context, DeviceKind::queue, std::move(options)) {}
+};
+
+}  // namespace busbar

@@ -1,0 +1,122 @@
+/// A set of devices and the links between them, in code or in a TOML file: one model.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <busbar/devices/device.hpp>
+
+namespace busbar {
+
+/// Where in a file something was said; empty for a topology that was built in code.
+struct Place {
+  std::string file = {};
+  unsigned line = 0;
+  std::string key = {};  ///< `devices.files.frontend`
+  /// `site.toml:12: devices.files.frontend`
+  std::string str() const;
+};
+
+struct TopologyDevice {
+  std::string name;
+  DeviceKind kind = DeviceKind::forwarder;
+  DeviceOptions options;
+  Place place = {};
+};
+
+/// What leaves one device's backend enters another's frontend. Within one process without a socket
+/// hop where nobody else needs either end; else over `over`, or inproc where that is not given.
+struct TopologyLink {
+  std::string from;  ///< `edge.backend`
+  std::string to;    ///< `core.frontend`
+  std::optional<Endpoint> over = {};  ///< Needed where the two run in different processes.
+  Place place = {};
+};
+
+/// One thing that is wrong: where, what, and the remedy.
+struct Finding {
+  Place place;
+  std::string problem;
+  std::string remedy;
+  std::string str() const;
+};
+
+class RunningTopology;
+
+/// A value: copy it, change it, run it as often as you like. Not thread-safe.
+class Topology {
+ public:
+  explicit Topology(std::string name = "topology");
+  /// Reads a TOML file (DESIGN: a topology file). Throws Error (usage) with every finding, a line
+  /// each, where the file is bad in itself; `check` finds what does not fit together.
+  static Topology load(const std::filesystem::path& file);
+  static Topology parse(std::string_view toml, const std::string& file_name = "topology");
+
+  /// Throws Error (usage) where the name is taken or is no single word.
+  Topology& add(std::string name, DeviceKind kind, DeviceOptions options);
+  /// `link("edge.backend", "core.frontend")`. Throws Error (usage) where it is not of that form.
+  Topology& link(std::string from, std::string to, std::optional<Endpoint> over = {});
+
+  const std::string& name() const noexcept { return name_; }
+  const std::vector<TopologyDevice>& devices() const noexcept { return devices_; }
+  const std::vector<TopologyLink>& links() const noexcept { return links_; }
+
+  /// All that does not fit: unknown devices in links, sides whose socket types do not fit, the same
+  /// endpoint bound twice, loops, devices that nothing can reach or leave, unbounded queues,
+  /// unprotected links off loopback. Empty: fit to run.
+  std::vector<Finding> findings() const;
+  /// Throws Error (usage) with every finding, a line each.
+  void check() const;
+  /// Only the named devices and what links them; links to the others keep their `over` endpoint.
+  /// Throws Error (usage): no such device, or a link that is cut and has no `over`.
+  Topology only(const std::vector<std::string>& names) const;
+
+  /// Checks, then starts everything, a thread for each chain of devices. Throws Error; then nothing
+  /// is left running.
+  RunningTopology run(Context& context) const;
+
+ private:
+  std::string name_;
+  std::vector<TopologyDevice> devices_;
+  std::vector<TopologyLink> links_;
+};
+
+enum class GraphFormat { dot, mermaid, svg };
+/// The picture of a topology as text; svg runs graphviz' `dot`, and throws Error (usage) where it is
+/// not installed.
+std::string graph(const Topology& topology, GraphFormat format);
+
+/// Devices at work. Calls are thread-safe. The destructor stops at once.
+class RunningTopology {
+ public:
+  RunningTopology(RunningTopology&&) noexcept;
+  RunningTopology& operator=(RunningTopology&&) noexcept;
+  ~RunningTopology();
+
+  /// One for each device, in the topology's order.
+  std::vector<Ledger> ledgers() const;
+  /// Where a device's side is bound: `bound("edge.frontend")`.
+  std::vector<Endpoint> bound(std::string_view side) const;
+  /// Moves on to another topology: devices that did not change go on undisturbed, the others are
+  /// drained, started or ended. Throws Error where the new one does not pass its check or cannot
+  /// start; then the old one runs on.
+  void reload(const Topology& next);
+  /// Drains all, upstream first. At the latest after `deadline`.
+  StopReport drain(std::chrono::milliseconds deadline);
+  StopReport stop(std::chrono::milliseconds deadline);
+  /// Waits until every device has ended by itself (a control endpoint said so); true: all have.
+  bool wait(std::chrono::milliseconds timeout);
+
+ private:
+  friend class Topology;
+  struct State;
+  explicit RunningTopology(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace busbar

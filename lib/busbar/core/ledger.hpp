@@ -1,0 +1,87 @@
+/// What became of every message: counts that reconcile.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace busbar {
+
+/// Why a message did not go on. The first group is charged to the side that received it, the last
+/// to the side that could not send it.
+enum class Cause : std::uint8_t {
+  topic_filter,     ///< A stage keeps only other topics.
+  sampled_out,      ///< A stage lets one in so many through.
+  rate_limited,     ///< A stage's rate was used up.
+  not_translatable, ///< The payload is not what a stage translates from.
+  too_large,        ///< Above limits::message_bytes in all.
+  too_many_frames,  ///< Above limits::frames.
+  malformed,        ///< Not what this kind of device carries: no envelope, a bad subscription.
+  abandoned,        ///< Still waiting when the device was stopped.
+  overflow,         ///< The peer's queue was full and the policy is drop.
+  no_peer,          ///< The peer it was addressed to is gone.
+};
+inline constexpr std::size_t cause_count = 10;
+
+enum class CauseClass { filtered, refused, dropped };
+CauseClass class_of(Cause cause) noexcept;
+/// `topic_filter`, `no_peer`, …: as in the control protocol and in JSON.
+std::string_view name_of(Cause cause) noexcept;
+
+/// One side of a device. Counts are messages, whatever their number of frames.
+struct SideLedger {
+  std::uint64_t received = 0;
+  std::uint64_t received_bytes = 0;
+  std::uint64_t sent = 0;  ///< Accepted by ZeroMQ for sending.
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t held = 0;  ///< Received on the other side and waiting for room on this one.
+  std::array<std::uint64_t, cause_count> by_cause{};
+
+  std::uint64_t& operator[](Cause cause) noexcept { return by_cause[static_cast<std::size_t>(cause)]; }
+  std::uint64_t operator[](Cause cause) const noexcept {
+    return by_cause[static_cast<std::size_t>(cause)];
+  }
+  /// The sum over the causes of one class.
+  std::uint64_t total(CauseClass cause_class) const noexcept;
+};
+
+/// A forwarder's subscriptions travel against the messages and are counted apart.
+struct SubscriptionLedger {
+  std::uint64_t received = 0;
+  std::uint64_t forwarded = 0;
+  std::uint64_t refused = 0;  ///< Longer than limits::topic_bytes, or no subscription at all.
+};
+
+struct TopicCount {
+  std::string topic;
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// A connection as the socket monitor knows it.
+struct PeerInfo {
+  std::string side;     ///< `frontend` or `backend`
+  std::string address;  ///< `127.0.0.1:40312`, or the endpoint where the address is not known
+  bool connected = false;
+  std::uint64_t connections = 0;  ///< times it was connected
+  std::string last_failure;       ///< why the last handshake failed; else empty
+};
+
+/// A snapshot of one device.
+struct Ledger {
+  std::string name;
+  std::string kind;   ///< `forwarder`, `streamer`, `queue`
+  std::string state;  ///< `running`, `paused`, `draining`, `stopped`
+  SideLedger frontend;
+  SideLedger backend;
+  SubscriptionLedger subscriptions;
+  std::vector<TopicCount> topics;  ///< the busiest first, at most 20; forwarders only
+  std::vector<PeerInfo> peers;
+
+  /// In each direction: received = sent + filtered + refused + dropped + held.
+  bool reconciles() const noexcept;
+};
+
+}  // namespace busbar

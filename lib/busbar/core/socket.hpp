@@ -1,0 +1,114 @@
+/// A ZeroMQ socket with the defaults of an expert, its monitor, and the repair of its connections.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <busbar/core/context.hpp>
+#include <busbar/core/ledger.hpp>
+#include <busbar/core/multipart.hpp>
+#include <busbar/core/socket_options.hpp>
+#include <busbar/core/topic.hpp>
+
+namespace busbar {
+
+enum class SendResult {
+  sent,
+  full,       ///< No room now, or nobody to send to yet: try again. The message is untouched.
+  no_peer,    ///< ROUTER: the addressed peer is not connected. The message is untouched.
+  too_large,  ///< A frame above message_max, or above limits::frames. The message is untouched.
+};
+
+/// What the socket monitor saw, zmq_socket_monitor(3).
+struct SocketEvent {
+  enum class Kind {
+    listening, accepted, connecting, retrying, connected, handshake_failed, disconnected, closed,
+    bind_failed, accept_failed,
+  };
+  Kind kind;
+  std::string endpoint;  ///< Ours: the one that was bound or connected.
+  std::string peer;      ///< `127.0.0.1:40312` where known (accepted connections), else empty.
+  std::string cause;     ///< handshake_failed, …_failed: why, in words; else empty.
+};
+std::string_view name_of(SocketEvent::Kind kind) noexcept;
+
+/// Move-only, owned by one thread: the one that uses it first, until `release` is called; any other
+/// thread's call throws Error `socket 'orders' is owned by another thread`. Calls do not block
+/// unless they take a timeout. The destructor closes and never hangs; what is not sent yet is sent
+/// in the background for the linger time.
+///
+/// Whoever owns a socket for longer than a few calls lets an EventLoop serve it, or calls
+/// `maintain`: that is what reads the monitor, repairs connections that libzmq gives up, looks
+/// host names up again, and logs failed handshakes.
+class Socket {
+ public:
+  /// Sets every option, then binds and connects. Throws Error: an endpoint that cannot be bound
+  /// (with the cause), an ipc path that is a file or is served by another process, an endpoint off
+  /// loopback without keys, keys without an allow-list, a closed context.
+  Socket(Context& context, SocketType type, SocketOptions options = {});
+  Socket(Socket&&) noexcept;
+  Socket& operator=(Socket&&) noexcept;
+  ~Socket();
+
+  /// Never blocks. The message is moved out only where the answer is `sent`.
+  [[nodiscard]] SendResult send(Multipart& message);
+  [[nodiscard]] SendResult send(Multipart&& message) { return send(message); }
+  /// Waits for room for at most `timeout`.
+  [[nodiscard]] SendResult send(Multipart& message, std::chrono::milliseconds timeout);
+
+  /// Never blocks. Receives one message into `into`, whose slots are reused; false: none there.
+  [[nodiscard]] bool receive(Multipart& into);
+  /// Waits for at most `timeout`; empty: none came.
+  [[nodiscard]] std::optional<Multipart> receive(std::chrono::milliseconds timeout);
+
+  /// SUB and XSUB: asks for the pattern's prefix; filter again with TopicPattern::matches.
+  void subscribe(const TopicPattern& pattern);
+  void unsubscribe(const TopicPattern& pattern);
+
+  /// Any of cppzmq's typed options: `socket.set(zmq::sockopt::xpub_nodrop, true)`. What libzmq
+  /// only takes before bind or connect has no effect here: use SocketOptions.
+  template <class Option, class Value>
+  void set(Option option, const Value& value) {
+    raw().set(option, value);
+  }
+  template <class Option>
+  auto get(Option option) {
+    return raw().get(option);
+  }
+
+  const std::string& name() const noexcept;
+  SocketType type() const noexcept;
+  /// Where it is bound, with the ports that the system chose.
+  const std::vector<Endpoint>& bound() const noexcept;
+  /// Connections by peer, as far as the monitor knows; at most 1,000, the oldest closed ones go.
+  const std::vector<PeerInfo>& peers() const noexcept;
+
+  /// Reads the monitor, carries out what is due, and says when to call again at the latest
+  /// (Clock::now() based). Cheap when nothing happened. Call it when `monitor()` is readable.
+  TimePoint maintain();
+  /// Called from `maintain`, in the owner's thread.
+  void on_event(std::function<void(const SocketEvent&)> handler);
+
+  /// Stops listening on all bound endpoints; connections that exist stay.
+  void unbind();
+  /// Gives the socket free for another thread to own, which must use it only after this call
+  /// returned (a thread started afterwards, a mutex, a queue: anything that orders memory).
+  void release() noexcept;
+  void close() noexcept;
+
+  /// For polling and for calls that Busbar does not wrap; checks the owner.
+  zmq::socket_ref raw();
+  /// The monitor's socket, for polling.
+  zmq::socket_ref monitor();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace busbar

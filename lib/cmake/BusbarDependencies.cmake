@@ -1,0 +1,25 @@
+# Finds what the library needs. Shared by our own build and by the installed package file, so that
+# an outside project meets the same fallbacks: cppzmq's own package asks for a ZeroMQ package that
+# Debian does not ship, and msgpack's package has had two names.
+find_package(PkgConfig REQUIRED)
+if(NOT TARGET PkgConfig::BUSBAR_ZMQ)
+  pkg_check_modules(BUSBAR_ZMQ REQUIRED IMPORTED_TARGET GLOBAL libzmq>=4.3.4)
+endif()
+find_package(Threads REQUIRED)
+
+if(NOT TARGET busbar::msgpack)
+  find_package(msgpackc-cxx QUIET CONFIG)
+  if(NOT msgpackc-cxx_FOUND)
+    find_package(msgpack-cxx QUIET CONFIG)
+  endif()
+  add_library(busbar::msgpack INTERFACE IMPORTED GLOBAL)
+  if(TARGET msgpackc-cxx)
+    target_link_libraries(busbar::msgpack INTERFACE msgpackc-cxx)
+  elseif(TARGET msgpack-cxx)
+    target_link_libraries(busbar::msgpack INTERFACE msgpack-cxx)
+  else()
+    find_path(BUSBAR_MSGPACK_INCLUDE msgpack.hpp REQUIRED)
+    target_include_directories(busbar::msgpack INTERFACE "${BUSBAR_MSGPACK_INCLUDE}")
+  endif()
+  target_compile_definitions(busbar::msgpack INTERFACE MSGPACK_NO_BOOST)
+endif()

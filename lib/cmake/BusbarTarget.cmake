@@ -11,6 +11,7 @@ if(BUSBAR_SANITIZE)
 endif()
 if(BUSBAR_FUZZERS AND CMAKE_CXX_COMPILER_ID MATCHES Clang)
   add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
 endif()
 
 function(busbar_library)
@@ -24,7 +25,7 @@ function(busbar_library)
     BASE_DIRS "${CMAKE_CURRENT_SOURCE_DIR}" FILES ${ARG_HEADERS})
   target_link_libraries(${target} PUBLIC ${ARG_LINK} PRIVATE $<BUILD_INTERFACE:busbar_build_flags>)
   install(TARGETS ${target} EXPORT busbarTargets
-    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
-    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev
+    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
   set_property(GLOBAL APPEND PROPERTY BUSBAR_PUBLIC_HEADERS ${ARG_HEADERS})
 endfunction()

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# examples.sh BUILD_DIR CXX CMAKE: the examples build against an installed Busbar and do what their
+# first comment says.
+set -euo pipefail
+build=$1 cxx=$2 cmake=$3
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$cmake" --install "$build" --prefix "$work/prefix" >/dev/null
+"$cmake" -S "$root/examples" -B "$work/examples" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" \
+  -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+"$cmake" --build "$work/examples"
+
+expect() {
+  local output
+  output=$("$work/examples/$1")
+  [[ $output == *"$2"* ]] || { printf '%s printed:\n%s\nand not: %s\n' "$1" "$output" "$2"; exit 1; }
+  echo "$1: as expected"
+}
+expect embedded_device "fx.eur 1.0834"
+expect topology "3 of 3 arrived"

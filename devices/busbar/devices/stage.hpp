@@ -47,14 +47,22 @@ inline Stage only(TopicPattern pattern) { return only(std::vector{std::move(patt
 /// `rename("prices", "fx")`: topic `prices` becomes `fx`, `prices.eur` becomes `fx.eur`; whole
 /// words only. Subscriptions are translated back on their way to the publishers.
 Stage rename(Topic from, Topic to);
-/// The payload (last frame) from JSON to msgpack; what is no JSON is refused (not_translatable).
+/// The payload (last frame) from JSON to msgpack; what is no JSON, or nested deeper than
+/// limits::msgpack_depth, is refused (not_translatable), and what has more than 8 MiB (too_large).
 Stage json_to_msgpack();
-/// The payload (last frame) from msgpack to JSON; binary values have no JSON form and are refused.
+/// The payload (last frame) from msgpack to JSON; bytes, extensions, NaN and keys that are no text
+/// have no JSON form and are refused. The same limits.
 Stage msgpack_to_json();
 /// Lets the first of each `n` messages through. Throws Error (usage) where n is 0.
 Stage sample(std::size_t n);
 /// At most `messages` in each `per`, after a burst of as many; the others are dropped.
+/// Throws Error (usage) where there is nothing to let through.
 Stage rate_limit(std::size_t messages, std::chrono::milliseconds per = std::chrono::seconds{1});
+
+/// The stage whose `text` this is: `only prices.> trades.*`, `rename prices fx`, `json-to-msgpack`,
+/// `msgpack-to-json`, `sample 10`, `rate-limit 1000/s` (`/500ms`, `/10s`, `/min`). A raw prefix is
+/// written `only pri**`, its other bytes as `\xNN`. Throws Error (usage).
+Stage parse_stage(std::string_view text);
 
 /// The steps of one device, in order.
 class StagePipeline {

@@ -45,7 +45,7 @@ struct DeviceOptions {
   std::vector<Stage> stages = {};
   std::optional<Endpoint> control = {};  ///< Answers `busbar status` and the rest of WIRE.md.
   Security control_security = {};
-  std::optional<Endpoint> tap = {};      ///< Publishes a copy of all traffic; see WIRE.md.
+  std::optional<Endpoint> tap = {};  ///< Publishes a copy of all traffic; see WIRE.md.
   Security tap_security = {};
   /// Default by kind. forwarder: drop, for the slow subscriber alone. streamer: block. queue: block
   /// where no worker has room, drop replies that a client does not read.

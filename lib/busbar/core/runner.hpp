@@ -29,7 +29,7 @@ class Runner {
   explicit Runner(std::shared_ptr<Active> active);
   /// For anything that hands out its active object: `busbar::Runner running{hub};`
   template <class Device>
-    requires requires(Device& d) { d.active(); }
+  requires requires(Device& d) { d.active(); }
   explicit Runner(Device& device) : Runner(device.active()) {}
   Runner(Runner&&) noexcept;
   Runner& operator=(Runner&&) noexcept;

@@ -8,7 +8,7 @@ namespace busbar {
 enum class Signal { terminate, reload };
 
 /// Blocks SIGINT, SIGTERM and SIGHUP in the calling thread and all that it starts from then on, so
-/// create it in main before the Context. The destructor restores the former mask.
+/// create it in main before the Context. The destructor lets them through again.
 class Signals {
  public:
   Signals();

@@ -27,8 +27,16 @@ enum class SendResult {
 /// What the socket monitor saw, zmq_socket_monitor(3).
 struct SocketEvent {
   enum class Kind {
-    listening, accepted, connecting, retrying, connected, handshake_failed, disconnected, closed,
-    bind_failed, accept_failed,
+    listening,
+    accepted,
+    connecting,
+    retrying,
+    connected,
+    handshake_failed,
+    disconnected,
+    closed,
+    bind_failed,
+    accept_failed,
   };
   Kind kind;
   std::string endpoint;  ///< Ours: the one that was bound or connected.

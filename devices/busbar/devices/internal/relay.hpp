@@ -1,13 +1,19 @@
 /// The loop of a device, or of several that are chained without a socket hop between them.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <busbar/core/control_protocol.hpp>
 #include <busbar/core/runner.hpp>
+#include <busbar/core/socket.hpp>
 #include <busbar/devices/device.hpp>
+#include <busbar/devices/internal/lane.hpp>
+#include <busbar/devices/internal/relay_state.hpp>
 
 namespace busbar {
 
@@ -17,20 +23,75 @@ namespace busbar {
 /// does so to all.
 class Relay : public Active {
  public:
+  /// Binds and connects at once. Throws Error; see Device.
   static std::shared_ptr<Relay> create(Context& context, DeviceKind kind,
                                        std::vector<DeviceOptions> chain);
+  Relay(Context& context, DeviceKind kind, std::vector<DeviceOptions> chain);
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+  ~Relay() override;
 
-  bool step(std::chrono::milliseconds wait) override = 0;
-  void request_stop(std::chrono::milliseconds deadline) noexcept override = 0;
-  StopReport report() const override = 0;
+  bool step(std::chrono::milliseconds wait) override;
+  /// 0 ms: stop at once; else drain.
+  void request_stop(std::chrono::milliseconds deadline) noexcept override;
+  StopReport report() const override;
+  std::string name() const override;
 
-  /// Any thread, as in Device.
-  virtual void command(control::Command command, std::chrono::milliseconds deadline) = 0;
-  virtual std::vector<Ledger> ledgers() const = 0;
-  virtual std::vector<Endpoint> frontend() const = 0;
-  virtual std::vector<Endpoint> backend() const = 0;
-  virtual std::optional<Endpoint> control(std::size_t device) const = 0;
-  virtual std::optional<Endpoint> tap(std::size_t device) const = 0;
+  /// Any thread, as in Device. `deadline` counts for drain.
+  void command(control::Command command, std::chrono::milliseconds deadline);
+  std::vector<Ledger> ledgers() const;
+  std::vector<Endpoint> frontend() const { return frontend_bound_; }
+  std::vector<Endpoint> backend() const { return backend_bound_; }
+  std::optional<Endpoint> control(std::size_t device) const { return control_bound_.at(device); }
+  std::optional<Endpoint> tap(std::size_t device) const { return tap_bound_.at(device); }
+
+ private:
+  struct Posted {
+    control::Command command;
+    std::chrono::milliseconds deadline;
+  };
+  struct Pending {
+    ControlServer* server;
+    ControlServer::Envelope envelope;
+    std::size_t device;
+  };
+
+  void take_commands();
+  void carry_out(control::Command command, std::chrono::milliseconds deadline);
+  bool poll(std::chrono::milliseconds wait);
+  void move_messages();
+  void serve_control();
+  void maintain(TimePoint now);
+  void finish();
+  void wake() const noexcept;
+
+  Context context_;
+  std::chrono::milliseconds drain_timeout_;
+  Hops hops_;
+  std::optional<Socket> frontend_;
+  std::optional<Socket> backend_;
+  Lane forward_;
+  std::optional<Lane> backward_;
+  std::optional<SubscriptionLane> subscriptions_;
+  RelayState state_;
+  int retry_ms_ = 1;
+  TimePoint maintain_at_ = TimePoint::min();
+  std::vector<zmq_pollitem_t> items_;
+  std::vector<Pending> pending_;
+  int wake_ = -1;
+
+  std::vector<Endpoint> frontend_bound_;
+  std::vector<Endpoint> backend_bound_;
+  std::vector<std::optional<Endpoint>> control_bound_;
+  std::vector<std::optional<Endpoint>> tap_bound_;
+
+  mutable std::mutex books_;  ///< Guards the hops' books and what is below; held for a burst.
+  std::vector<PeerInfo> peers_;
+  std::string state_name_ = "running";
+  std::uint64_t abandoned_ = 0;
+
+  std::mutex posted_mutex_;
+  std::vector<Posted> posted_;
 };
 
 }  // namespace busbar

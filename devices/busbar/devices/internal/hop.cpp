@@ -1,0 +1,74 @@
+#include "busbar/devices/internal/hop.hpp"
+
+namespace busbar {
+
+namespace {
+
+/// Where the envelope ends: behind the first empty frame, or behind the routing id where a DEALER
+/// client sends none.
+std::size_t body_of(DeviceKind kind, const Multipart& message) {
+  if (kind != DeviceKind::queue) return 0;
+  for (std::size_t i = 1; i + 1 < message.size(); ++i) {
+    if (message[i].size() == 0) return i + 1;
+  }
+  return 1;
+}
+
+constexpr std::size_t topics_shown = 20;
+
+}  // namespace
+
+Hop::Hop(Context& context, DeviceKind device_kind, const DeviceOptions& options)
+    : name(options.name.empty() ? std::string(name_of(device_kind)) : options.name),
+      kind(device_kind),
+      stages(options.stages, context.clock()) {
+  if (options.control) {
+    control =
+        std::make_unique<ControlServer>(context, name, *options.control, options.control_security);
+  }
+  if (options.tap) tap = std::make_unique<Tap>(context, name, *options.tap, options.tap_security);
+}
+
+bool Hop::forward(Multipart& message, std::size_t& bytes) {
+  bytes = message.bytes();
+  ++frontend.received;
+  frontend.received_bytes += bytes;
+  if (bytes > limits::message_bytes + limits::header_bytes) [[unlikely]] {
+    ++frontend[Cause::too_large];
+    return false;
+  }
+  if (kind == DeviceKind::forwarder) topics.count(message.text(0), bytes);
+  if (tap && tap->watched()) tap->show(message, true);
+  if (stages.empty()) return true;
+  if (const std::optional<Cause> cause = stages.apply(message, body_of(kind, message))) {
+    ++frontend[*cause];
+    return false;
+  }
+  bytes = message.bytes();
+  return true;
+}
+
+void Hop::backward(Multipart& message, std::size_t& bytes) {
+  bytes = message.bytes();
+  ++backend.received;
+  backend.received_bytes += bytes;
+  if (tap && tap->watched()) tap->show(message, false);
+}
+
+void Hop::maintain() {
+  if (tap) tap->maintain();
+  if (control) control->maintain();
+}
+
+Ledger Hop::ledger(std::string_view state) const {
+  return {name,
+          std::string(name_of(kind)),
+          std::string(state),
+          frontend,
+          backend,
+          subscriptions,
+          topics.busiest(topics_shown),
+          {}};
+}
+
+}  // namespace busbar

@@ -1,0 +1,40 @@
+/// One device within a relay: its stages, its books, its tap and its control endpoint.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <busbar/devices/device.hpp>
+#include <busbar/devices/internal/control_server.hpp>
+#include <busbar/devices/internal/tap.hpp>
+#include <busbar/devices/internal/topic_table.hpp>
+
+namespace busbar {
+
+/// What passes is booked on both sides; what does not is booked under its cause on the side that it
+/// came from. The relay books what happens at its two sockets.
+struct Hop {
+  Hop(Context& context, DeviceKind kind, const DeviceOptions& options);
+
+  /// Takes a message in at the frontend and leaves it as it leaves the backend, with its size in
+  /// `bytes`. False: it does not go on.
+  bool forward(Multipart& message, std::size_t& bytes);
+  /// Replies: in at the backend, out at the frontend.
+  void backward(Multipart& message, std::size_t& bytes);
+
+  void maintain();
+  Ledger ledger(std::string_view state) const;
+
+  std::string name;
+  DeviceKind kind;
+  StagePipeline stages;
+  SideLedger frontend;
+  SideLedger backend;
+  SubscriptionLedger subscriptions;
+  TopicTable topics;
+  std::unique_ptr<Tap> tap;
+  std::unique_ptr<ControlServer> control;
+};
+
+}  // namespace busbar

@@ -1,0 +1,149 @@
+#include "busbar/devices/internal/lane.hpp"
+
+#include <busbar/core/internal/frames.hpp>
+
+namespace busbar {
+
+Lane::Lane(Direction direction, Hops& hops, Overflow overflow, bool fan_out)
+    : direction_(direction), hops_(hops), overflow_(overflow), fan_out_(fan_out) {}
+
+SideLedger& Lane::input_book() noexcept {
+  return direction_ == Direction::forward ? hops_.front()->frontend : hops_.back()->backend;
+}
+
+SideLedger& Lane::output_book() noexcept {
+  return direction_ == Direction::forward ? hops_.back()->backend : hops_.front()->frontend;
+}
+
+std::size_t Lane::burst(void* input, void* output, std::size_t most) {
+  if (held_ && !deliver(output)) return 0;
+  std::size_t read = 0;
+  while (read < most) {
+    const Received received = receive_frames(input, message_, ZMQ_DONTWAIT);
+    if (received == Received::none || received == Received::closed) break;
+    ++read;
+    if (received == Received::too_many_frames) {
+      ++input_book().received;
+      ++input_book()[Cause::too_many_frames];
+    } else if (pass() && !deliver(output)) {
+      break;
+    }
+  }
+  return read;
+}
+
+bool Lane::pass() {
+  const std::size_t last = hops_.size() - 1;
+  if (direction_ == Direction::forward) {
+    for (std::size_t i = 0; i <= last; ++i) {
+      if (!hops_[i]->forward(message_, bytes_)) return false;
+      if (i == last) break;
+      ++hops_[i]->backend.sent;
+      hops_[i]->backend.sent_bytes += bytes_;
+    }
+    return true;
+  }
+  for (std::size_t i = last + 1; i-- > 0;) {
+    hops_[i]->backward(message_, bytes_);
+    // A ROUTER takes the first frame for the address, and drops a message that is nothing else.
+    if (i == last && message_.size() < 2) {
+      ++hops_[i]->backend[Cause::malformed];
+      return false;
+    }
+    if (i == 0) break;
+    ++hops_[i]->frontend.sent;
+    hops_[i]->frontend.sent_bytes += bytes_;
+  }
+  return true;
+}
+
+bool Lane::deliver(void* output) {
+  SideLedger& book = output_book();
+  held_ = false;
+  book.held = 0;
+  int error = send_frames(output, message_, ZMQ_DONTWAIT);
+  if (error == 0) [[likely]] {
+    ++book.sent;
+    book.sent_bytes += bytes_;
+    return true;
+  }
+  if (error == EAGAIN && overflow_ == Overflow::block) {
+    held_ = true;
+    book.held = 1;
+    return false;
+  }
+  if (error == EAGAIN && fan_out_) error = send_to_those_with_room(output);
+  ++book[error == EHOSTUNREACH || error == EPIPE ? Cause::no_peer : Cause::overflow];
+  message_.clear();
+  return true;
+}
+
+/// XPUB refuses a message as long as one of its subscribers is full; told to be lossy it serves the
+/// others. It counts neither, so the refusal is what we count.
+int Lane::send_to_those_with_room(void* output) {
+  const auto refuse_when_full = [output](int value) {
+    zmq_setsockopt(output, ZMQ_XPUB_NODROP, &value, sizeof value);
+  };
+  refuse_when_full(0);
+  send_frames(output, message_, ZMQ_DONTWAIT);
+  refuse_when_full(1);
+  return EAGAIN;
+}
+
+void Lane::abandon(void* input) {
+  SideLedger& book = input_book();
+  if (held_) {
+    held_ = false;
+    output_book().held = 0;
+    ++book[Cause::abandoned];
+  }
+  const TimePoint end = std::chrono::steady_clock::now() + std::chrono::milliseconds{20};
+  while (std::chrono::steady_clock::now() < end) {
+    const Received received = receive_frames(input, message_, ZMQ_DONTWAIT);
+    if (received == Received::none || received == Received::closed) break;
+    ++book.received;
+    book.received_bytes += message_.bytes();
+    ++book[Cause::abandoned];
+  }
+}
+
+std::size_t SubscriptionLane::burst(void* backend, void* frontend, std::size_t most) {
+  std::size_t read = 0;
+  for (; read < most; ++read) {
+    const Received received = receive_frames(backend, message_, ZMQ_DONTWAIT);
+    if (received == Received::none || received == Received::closed) break;
+    SubscriptionLedger& book = hops_.back()->subscriptions;
+    ++book.received;
+    const bool one_frame = received == Received::message && message_.size() == 1;
+    const std::string_view bytes = one_frame ? message_.text(0) : std::string_view{};
+    if (bytes.empty() || bytes[0] > 1 || bytes[0] < 0 || bytes.size() - 1 > limits::topic_bytes) {
+      ++book.refused;
+      continue;
+    }
+    pass_on(frontend);
+  }
+  return read;
+}
+
+void SubscriptionLane::pass_on(void* frontend) {
+  const char verb = message_.text(0)[0];
+  std::vector<std::string> prefixes{std::string(message_.text(0).substr(1))};
+  for (std::size_t i = hops_.size(); i-- > 0;) {
+    std::vector<std::string> upstream;
+    for (const std::string& prefix : prefixes) {
+      for (std::string& wanted : hops_[i]->stages.upstream(prefix)) {
+        upstream.push_back(std::move(wanted));
+      }
+    }
+    prefixes = std::move(upstream);
+    ++hops_[i]->subscriptions.forwarded;
+    if (i > 0) ++hops_[i - 1]->subscriptions.received;
+  }
+  for (const std::string& prefix : prefixes) {
+    Multipart subscription{std::string(1, verb).append(prefix)};
+    // XSUB has no bound on what it sends, so this cannot be full.
+    send_frames(frontend, subscription, ZMQ_DONTWAIT);
+  }
+}
+
+}  // namespace busbar

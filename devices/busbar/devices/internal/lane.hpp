@@ -1,0 +1,59 @@
+/// One direction through a relay: the loop that every message passes.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include <busbar/devices/internal/hop.hpp>
+
+namespace busbar {
+
+using Hops = std::vector<std::unique_ptr<Hop>>;
+
+enum class Direction { forward, backward };
+
+/// Reads from one socket, takes each message through the hops and sends it on the other socket. At
+/// most one message is held, and while it is nothing more is read.
+class Lane {
+ public:
+  /// `fan_out`: the output is an XPUB that refuses when full.
+  Lane(Direction direction, Hops& hops, Overflow overflow, bool fan_out);
+
+  /// Moves at most `most` messages; answers how many were read.
+  std::size_t burst(void* input, void* output, std::size_t most);
+  bool holds() const noexcept { return held_; }
+  /// Counts the held message and all that is waiting in `input`, for at most 20 ms, as abandoned.
+  void abandon(void* input);
+
+ private:
+  bool pass();
+  /// Sends, drops, or holds: false where it holds.
+  bool deliver(void* output);
+  int send_to_those_with_room(void* output);
+  SideLedger& input_book() noexcept;
+  SideLedger& output_book() noexcept;
+
+  Direction direction_;
+  Hops& hops_;
+  Overflow overflow_;
+  bool fan_out_;
+  bool held_ = false;
+  Multipart message_;
+  std::size_t bytes_ = 0;
+};
+
+/// A forwarder's subscriptions, from its subscribers up to its publishers.
+class SubscriptionLane {
+ public:
+  explicit SubscriptionLane(Hops& hops) : hops_(hops) {}
+  std::size_t burst(void* backend, void* frontend, std::size_t most);
+
+ private:
+  void pass_on(void* frontend);
+
+  Hops& hops_;
+  Multipart message_;
+};
+
+}  // namespace busbar

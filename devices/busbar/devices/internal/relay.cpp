@@ -1,0 +1,309 @@
+#include "busbar/devices/internal/relay.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <busbar/core/error.hpp>
+
+namespace busbar {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr std::size_t burst = 1000;   // messages before the other direction has its turn
+constexpr milliseconds tick{50};      // the longest time until connections are looked after
+constexpr int longest_retry_ms = 10;  // where a full output cannot be polled
+
+Socket open_side(Context& context, SocketType type, const std::string& name,
+                 const SideOptions& side) {
+  return Socket(context, type,
+                {.name = name,
+                 .bind = side.bind,
+                 .connect = side.connect,
+                 .security = side.security,
+                 .send_queue = side.queue,
+                 .receive_queue = side.queue,
+                 .refuse_when_full = true});
+}
+
+void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool last) {
+  const std::string who =
+      std::string(name_of(kind)) + (options.name.empty() ? "" : " '" + options.name + "'");
+  const auto no_endpoint = [](const SideOptions& side) {
+    return side.bind.empty() && side.connect.empty();
+  };
+  for (const auto& [outer, side, name] : {std::tuple{first, &options.frontend, "frontend"},
+                                          std::tuple{last, &options.backend, "backend"}}) {
+    if (outer && no_endpoint(*side)) {
+      throw Error(ErrorKind::usage, who, std::string("its ") + name + " has no endpoint",
+                  "give one to bind or to connect");
+    }
+  }
+  for (const Stage& stage : options.stages) {
+    if (stage.needs_topic && kind != DeviceKind::forwarder) {
+      throw Error(ErrorKind::usage, who, "stage '" + stage.text + "' needs topics",
+                  "use it in a forwarder");
+    }
+  }
+}
+
+Hops make_hops(Context& context, DeviceKind kind, const std::vector<DeviceOptions>& chain) {
+  Hops hops;
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    check_fit(kind, chain[i], i == 0, i + 1 == chain.size());
+    hops.push_back(std::make_unique<Hop>(context, kind, chain[i]));
+  }
+  return hops;
+}
+
+Overflow forward_overflow(DeviceKind kind, const DeviceOptions& last) {
+  return last.overflow.value_or(kind == DeviceKind::forwarder ? Overflow::drop : Overflow::block);
+}
+
+}  // namespace
+
+std::shared_ptr<Relay> Relay::create(Context& context, DeviceKind kind,
+                                     std::vector<DeviceOptions> chain) {
+  return std::make_shared<Relay>(context, kind, std::move(chain));
+}
+
+Relay::Relay(Context& context, DeviceKind kind, std::vector<DeviceOptions> chain)
+    : context_(context),
+      drain_timeout_(chain.front().drain_timeout),
+      hops_(make_hops(context, kind, chain)),
+      forward_(Direction::forward, hops_, forward_overflow(kind, chain.back()),
+               kind == DeviceKind::forwarder) {
+  frontend_.emplace(open_side(context, frontend_type(kind), hops_.front()->name + ".frontend",
+                              chain.front().frontend));
+  backend_.emplace(open_side(context, backend_type(kind), hops_.back()->name + ".backend",
+                             chain.back().backend));
+  if (kind == DeviceKind::queue) {
+    backward_.emplace(Direction::backward, hops_, chain.front().overflow.value_or(Overflow::drop),
+                      false);
+  }
+  if (kind == DeviceKind::forwarder) subscriptions_.emplace(hops_);
+
+  frontend_bound_ = frontend_->bound();
+  backend_bound_ = backend_->bound();
+  for (const auto& hop : hops_) {
+    control_bound_.push_back(hop->control ? std::optional(hop->control->bound()) : std::nullopt);
+    tap_bound_.push_back(hop->tap ? std::optional(hop->tap->bound()) : std::nullopt);
+  }
+  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_ < 0) {
+    throw Error(ErrorKind::refused, "start device '" + name() + "'", "no file descriptor is left",
+                "raise the limit (ulimit -n)");
+  }
+}
+
+Relay::~Relay() {
+  if (wake_ >= 0) close(wake_);
+}
+
+std::string Relay::name() const {
+  std::string joined = hops_.front()->name;
+  for (std::size_t i = 1; i < hops_.size(); ++i) joined += "+" + hops_[i]->name;
+  return joined;
+}
+
+bool Relay::step(milliseconds wait) {
+  if (!frontend_) return false;
+  take_commands();
+  if (state_.phase() != Phase::stopped && !poll(wait)) state_.stop();
+  if (state_.moves()) move_messages();
+  if (state_.phase() != Phase::stopped) {
+    serve_control();
+    maintain(std::chrono::steady_clock::now());
+  }
+  if (state_.phase() == Phase::stopped) finish();
+  return frontend_.has_value();
+}
+
+bool Relay::poll(milliseconds wait) {
+  const bool moves = state_.moves();
+  const bool holds = forward_.holds();
+  const bool holds_back = backward_ && backward_->holds();
+  const bool output_says_so = !subscriptions_;  // XPUB always says that it is writable
+
+  short front = 0;
+  short back = 0;
+  if (moves && !holds) front = ZMQ_POLLIN;
+  if (moves && holds && output_says_so) back = ZMQ_POLLOUT;
+  if (moves && (backward_ || subscriptions_) && !holds_back) back |= ZMQ_POLLIN;
+
+  items_.assign({{frontend_->raw().handle(), 0, front, 0},
+                 {backend_->raw().handle(), 0, back, 0},
+                 {nullptr, wake_, ZMQ_POLLIN, 0}});
+  for (const auto& hop : hops_) {
+    if (hop->control) items_.push_back({hop->control->handle(), 0, ZMQ_POLLIN, 0});
+  }
+
+  wait = std::min(wait, tick);
+  if (moves && ((holds && !output_says_so) || holds_back)) {
+    wait = std::min(wait, milliseconds{retry_ms_});
+    retry_ms_ = std::min(retry_ms_ * 2, longest_retry_ms);
+  } else {
+    retry_ms_ = 1;
+  }
+  if (state_.phase() == Phase::draining) {
+    const auto left = state_.next_deadline() - std::chrono::steady_clock::now();
+    wait = std::clamp(std::chrono::ceil<milliseconds>(left), milliseconds{0}, wait);
+  }
+  const int ready = zmq_poll(items_.data(), static_cast<int>(items_.size()), wait.count());
+  return ready >= 0 || errno == EINTR;
+}
+
+void Relay::move_messages() {
+  void* const front = frontend_->raw().handle();
+  void* const back = backend_->raw().handle();
+  const std::scoped_lock lock(books_);
+  Round round;
+  round.read = forward_.burst(front, back, burst);
+  if (backward_) backward_->burst(back, front, burst);
+  if (subscriptions_) subscriptions_->burst(back, front, burst);
+  if (state_.phase() != Phase::draining) return;
+
+  round.holds = forward_.holds() || (backward_ && backward_->holds());
+  if (backward_) {
+    round.replies_due = static_cast<std::int64_t>(hops_.back()->backend.sent) -
+                        static_cast<std::int64_t>(hops_.back()->backend.received);
+  }
+  state_.after_round(round, std::chrono::steady_clock::now());
+}
+
+void Relay::take_commands() {
+  const std::scoped_lock lock(posted_mutex_);
+  std::uint64_t ignored = 0;
+  if (posted_.empty() || ::read(wake_, &ignored, sizeof ignored) < 0) return;
+  for (const Posted& posted : posted_) carry_out(posted.command, posted.deadline);
+  posted_.clear();
+}
+
+void Relay::carry_out(control::Command command, milliseconds deadline) {
+  switch (command) {
+    case control::Command::status:
+      return;
+    case control::Command::pause:
+      state_.pause();
+      break;
+    case control::Command::resume:
+      state_.resume();
+      break;
+    case control::Command::stop:
+      state_.stop();
+      break;
+    case control::Command::drain: {
+      const auto connected = [](const PeerInfo& peer) { return peer.connected; };
+      const auto& peers = frontend_->peers();
+      const auto sources = std::count_if(peers.begin(), peers.end(), connected) + 1;
+      const auto queue = frontend_->get(zmq::sockopt::rcvhwm);
+      frontend_->unbind();
+      state_.drain(std::chrono::steady_clock::now(), deadline,
+                   static_cast<std::uint64_t>(sources) * static_cast<std::uint64_t>(queue));
+      break;
+    }
+  }
+  const std::scoped_lock lock(books_);
+  state_name_ = name_of(state_.phase());
+}
+
+void Relay::serve_control() {
+  for (std::size_t device = 0; device < hops_.size(); ++device) {
+    ControlServer* server = hops_[device]->control.get();
+    if (server == nullptr) continue;
+    server->serve([&](const control::Request& request,
+                      ControlServer::Envelope& envelope) -> std::optional<control::Reply> {
+      const milliseconds deadline = request.deadline.value_or(drain_timeout_);
+      carry_out(request.command, deadline);
+      const bool ends =
+          request.command == control::Command::drain || request.command == control::Command::stop;
+      if (ends) {
+        // The answer is the final ledger.
+        pending_.push_back({server, std::move(envelope), device});
+        return std::nullopt;
+      }
+      return control::Reply{control::Status::ok, {}, {ledgers()[device]}};
+    });
+  }
+}
+
+void Relay::maintain(TimePoint now) {
+  if (now < maintain_at_) return;
+  maintain_at_ = now + tick;
+  frontend_->maintain();
+  backend_->maintain();
+  for (const auto& hop : hops_) hop->maintain();
+
+  const std::scoped_lock lock(books_);
+  peers_.clear();
+  for (const auto& [socket, side] : {std::pair{&*frontend_, "frontend"}, {&*backend_, "backend"}}) {
+    for (const PeerInfo& peer : socket->peers()) {
+      peers_.push_back(peer);
+      peers_.back().side = side;
+    }
+  }
+}
+
+void Relay::finish() {
+  {
+    const std::scoped_lock lock(books_);
+    forward_.abandon(frontend_->raw().handle());
+    abandoned_ = hops_.front()->frontend[Cause::abandoned];
+    if (backward_) {
+      backward_->abandon(backend_->raw().handle());
+      abandoned_ += hops_.back()->backend[Cause::abandoned];
+    }
+    state_name_ = name_of(Phase::stopped);
+  }
+  const std::vector<Ledger> final_ledgers = ledgers();
+  for (Pending& pending : pending_) {
+    pending.server->answer(pending.envelope,
+                           {control::Status::ok, {}, {final_ledgers[pending.device]}});
+  }
+  for (const auto& hop : hops_) {
+    hop->control.reset();
+    hop->tap.reset();
+  }
+  frontend_.reset();
+  backend_.reset();
+}
+
+void Relay::command(control::Command command, milliseconds deadline) {
+  {
+    const std::scoped_lock lock(posted_mutex_);
+    posted_.push_back({command, deadline});
+  }
+  wake();
+}
+
+void Relay::request_stop(milliseconds deadline) noexcept {
+  command(deadline.count() > 0 ? control::Command::drain : control::Command::stop, deadline);
+}
+
+void Relay::wake() const noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof one);
+}
+
+std::vector<Ledger> Relay::ledgers() const {
+  const std::scoped_lock lock(books_);
+  std::vector<Ledger> result;
+  for (const auto& hop : hops_) result.push_back(hop->ledger(state_name_));
+  for (const PeerInfo& peer : peers_) {
+    (peer.side == "frontend" ? result.front() : result.back()).peers.push_back(peer);
+  }
+  return result;
+}
+
+StopReport Relay::report() const {
+  const std::scoped_lock lock(books_);
+  StopReport report;
+  report.abandoned = abandoned_;
+  report.clean = abandoned_ == 0;
+  return report;
+}
+
+}  // namespace busbar

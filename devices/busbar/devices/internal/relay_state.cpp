@@ -1,0 +1,45 @@
+#include "busbar/devices/internal/relay_state.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace busbar {
+
+std::string_view name_of(Phase phase) noexcept {
+  constexpr std::array<std::string_view, 4> names{"running", "paused", "draining", "stopped"};
+  return names[static_cast<std::size_t>(phase)];
+}
+
+void RelayState::pause() noexcept {
+  if (phase_ == Phase::running) phase_ = Phase::paused;
+}
+
+void RelayState::resume() noexcept {
+  if (phase_ == Phase::paused) phase_ = Phase::running;
+}
+
+void RelayState::drain(TimePoint now, Duration deadline, std::uint64_t backlog) noexcept {
+  if (phase_ == Phase::stopped) return;
+  if (phase_ != Phase::draining) {
+    quiet_since_ = now;
+    backlog_ = backlog;
+  }
+  phase_ = Phase::draining;
+  deadline_ = std::min(deadline_, now + deadline);
+}
+
+void RelayState::after_round(const Round& round, TimePoint now) noexcept {
+  if (phase_ != Phase::draining) return;
+  if (round.read > 0) quiet_since_ = now;
+  backlog_ -= std::min(backlog_, round.read);
+  const bool nothing_left = backlog_ == 0 || now - quiet_since_ >= quiet;
+  const bool all_done = nothing_left && !round.holds && round.replies_due <= 0;
+  if (all_done || now >= deadline_) phase_ = Phase::stopped;
+}
+
+TimePoint RelayState::next_deadline() const noexcept {
+  if (phase_ != Phase::draining) return TimePoint::max();
+  return std::min(deadline_, quiet_since_ + quiet);
+}
+
+}  // namespace busbar

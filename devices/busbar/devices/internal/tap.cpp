@@ -1,0 +1,59 @@
+#include "busbar/devices/internal/tap.hpp"
+
+#include <chrono>
+#include <map>
+
+#include <busbar/core/codec.hpp>
+
+namespace busbar {
+
+namespace {
+
+SocketOptions tap_options(const std::string& device, const Endpoint& endpoint,
+                          const Security& security) {
+  SocketOptions options{.name = device + ".tap", .bind = {endpoint}, .security = security};
+  options.linger = std::chrono::milliseconds{0};
+  return options;
+}
+
+std::string header(const std::string& device, std::string_view direction) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  msgpack::sbuffer buffer;
+  msgpack::packer<msgpack::sbuffer> packer(buffer);
+  packer.pack_map(3);
+  packer.pack("device");
+  packer.pack(device);
+  packer.pack("direction");
+  packer.pack(direction);
+  packer.pack("time");
+  packer.pack(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+  return {buffer.data(), buffer.size()};
+}
+
+}  // namespace
+
+Tap::Tap(Context& context, const std::string& device, const Endpoint& endpoint,
+         const Security& security)
+    : device_(device),
+      socket_(context, SocketType::xpub, tap_options(device, endpoint, security)) {}
+
+void Tap::show(Multipart& message, bool forward) {
+  const std::string_view direction = forward ? "forward" : "backward";
+  copy_ = message.copy();
+  copy_.push_front(header(device_, direction));
+  copy_.push_front(device_ + "." + std::string(direction));
+  // XPUB without refuse_when_full drops for a full watcher and never answers `full`.
+  [[maybe_unused]] const SendResult result = socket_.send(copy_);
+}
+
+void Tap::maintain() {
+  socket_.maintain();
+  Multipart subscription;
+  while (socket_.receive(subscription)) {
+    const std::string_view bytes = subscription.text(0);
+    if (!bytes.empty() && bytes[0] == '\1') ++watchers_;
+    if (!bytes.empty() && bytes[0] == '\0') --watchers_;
+  }
+}
+
+}  // namespace busbar

@@ -1,0 +1,56 @@
+/// Keeps a socket's connections alive where libzmq would not: a pure machine.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <busbar/core/clock.hpp>
+#include <busbar/core/endpoint.hpp>
+#include <busbar/core/socket.hpp>
+
+namespace busbar {
+
+/// What the connector wants done.
+struct ConnectorAction {
+  enum class Kind { resolve, connect, disconnect, log };
+  Kind kind;
+  std::string subject;  ///< resolve: the host; connect, disconnect: the address; log: the text
+};
+
+/// libzmq 4.3.4 reconnects by itself, but (a) gives a connection up for good after a protocol error
+/// such as an oversize frame, which is seen as `disconnected` without `retrying` behind it (libzmq
+/// issue 4196); (b) looks host names up in its I/O thread, where a slow look-up stalls everything,
+/// and is silent about unknown ones (issues 3243 and 2961). So host names are looked up outside and
+/// connected to by address, again after each disconnection, and what was given up is reconnected,
+/// after a pause that doubles up to ten seconds.
+class Connector {
+ public:
+  explicit Connector(std::vector<Endpoint> endpoints);
+
+  /// The first actions; later ones come from the inputs below.
+  std::vector<ConnectorAction> start(TimePoint now);
+  std::vector<ConnectorAction> on_event(const SocketEvent& event, TimePoint now);
+  /// `address`: numeric, without brackets; empty: the name is not known (for now).
+  std::vector<ConnectorAction> on_resolved(const std::string& host, const std::string& address,
+                                           TimePoint now);
+  std::vector<ConnectorAction> on_time(TimePoint now);
+  /// When on_time wants to be called; TimePoint::max() for never.
+  TimePoint next_deadline() const noexcept;
+
+ private:
+  enum class Wait { nothing, retry_event, reconnect, look_up };
+  struct Connection {
+    Endpoint wanted;
+    std::string address;  ///< What libzmq was given; empty: nothing yet.
+    Wait wait = Wait::nothing;
+    TimePoint due = TimePoint::max();
+    Duration pause{};
+  };
+  void lengthen(Connection& connection) const;
+
+  std::vector<Connection> connections_;
+};
+
+}  // namespace busbar

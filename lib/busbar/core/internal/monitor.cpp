@@ -1,0 +1,148 @@
+#include "busbar/core/internal/monitor.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <busbar/core/error.hpp>
+#include <busbar/core/internal/frames.hpp>
+
+namespace busbar {
+
+namespace {
+
+using Kind = SocketEvent::Kind;
+
+std::optional<Kind> kind_of(std::uint16_t event) {
+  switch (event) {
+    case ZMQ_EVENT_LISTENING:
+      return Kind::listening;
+    case ZMQ_EVENT_ACCEPTED:
+      return Kind::accepted;
+    case ZMQ_EVENT_CONNECT_DELAYED:
+      return Kind::connecting;
+    case ZMQ_EVENT_CONNECT_RETRIED:
+      return Kind::retrying;
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+      return Kind::connected;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+      return Kind::handshake_failed;
+    case ZMQ_EVENT_DISCONNECTED:
+      return Kind::disconnected;
+    case ZMQ_EVENT_CLOSED:
+      return Kind::closed;
+    case ZMQ_EVENT_BIND_FAILED:
+      return Kind::bind_failed;
+    case ZMQ_EVENT_ACCEPT_FAILED:
+      return Kind::accept_failed;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string cause_of(std::uint16_t event, std::uint32_t value) {
+  const int number = static_cast<int>(value);
+  switch (event) {
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+      return "access refused by the other side (ZAP status " + std::to_string(value) + ")";
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+      if (number == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
+        return "one side has keys and the other has none";
+      }
+      if (number == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC) {
+        return "the keys do not fit (is it the right server key?)";
+      }
+      if ((number & ZMQ_PROTOCOL_ERROR_ZAP_UNSPECIFIED) != 0) return "access refused";
+      return "it does not speak ZMTP 3 as it should (code " + std::to_string(value) + ")";
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+      if (number == EPIPE || number == ECONNRESET || number == 0) {
+        return "the other side hung up (not a ZeroMQ peer, or it refused our keys)";
+      }
+      return zmq_strerror(number);
+    case ZMQ_EVENT_BIND_FAILED:
+    case ZMQ_EVENT_ACCEPT_FAILED:
+      return zmq_strerror(number);
+    default:
+      return {};
+  }
+}
+
+/// `127.0.0.1:40312`; empty for ipc, or where the connection is gone already.
+std::string address_of(int descriptor) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (getpeername(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  if (address.ss_family != AF_INET && address.ss_family != AF_INET6) return {};
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  if (getnameinfo(reinterpret_cast<sockaddr*>(&address), size, host.data(), host.size(),
+                  port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return {};
+  }
+  const bool v6 = std::strchr(host.data(), ':') != nullptr;
+  return v6 ? "[" + std::string(host.data()) + "]:" + port.data()
+            : std::string(host.data()) + ":" + port.data();
+}
+
+}  // namespace
+
+std::string next_monitor_address() {
+  static std::atomic<unsigned long> next{0};
+  return "inproc://busbar.monitor." + std::to_string(++next);
+}
+
+Monitor::Monitor(void* context, void* socket)
+    : watched_(socket), receiver_(zmq_socket(context, ZMQ_PAIR)) {
+  const std::string address = next_monitor_address();
+  const int unbounded = 0;  // so that a burst of events never blocks libzmq's I/O thread
+  if (receiver_ != nullptr &&
+      zmq_setsockopt(receiver_, ZMQ_RCVHWM, &unbounded, sizeof unbounded) == 0 &&
+      zmq_setsockopt(receiver_, ZMQ_LINGER, &unbounded, sizeof unbounded) == 0 &&
+      zmq_socket_monitor(socket, address.c_str(), ZMQ_EVENT_ALL) == 0 &&
+      zmq_connect(receiver_, address.c_str()) == 0) {
+    return;
+  }
+  const std::string cause = zmq_strerror(zmq_errno());
+  if (receiver_ != nullptr) zmq_close(receiver_);
+  throw Error(ErrorKind::unreachable, "monitor a socket", cause,
+              "raise ContextOptions::max_sockets");
+}
+
+Monitor::~Monitor() {
+  zmq_socket_monitor(watched_, nullptr, 0);
+  zmq_close(receiver_);
+}
+
+std::optional<SocketEvent> Monitor::next() {
+  while (receive_frames(receiver_, message_, ZMQ_DONTWAIT) == Received::message) {
+    if (std::optional<SocketEvent> event = decode()) return event;
+  }
+  return std::nullopt;
+}
+
+std::optional<SocketEvent> Monitor::decode() {
+  std::uint16_t number = 0;
+  std::uint32_t value = 0;
+  std::memcpy(&number, message_[0].data(), sizeof number);
+  std::memcpy(&value, static_cast<const char*>(message_[0].data()) + sizeof number, sizeof value);
+  const std::optional<Kind> kind = kind_of(number);
+  if (!kind) return std::nullopt;
+
+  SocketEvent event{*kind, std::string(message_.text(1)), {}, cause_of(number, value)};
+  const int descriptor = static_cast<int>(value);
+  if (event.kind == Kind::accepted) {
+    event.peer = peer_of_[descriptor] = address_of(descriptor);
+  } else if (event.kind == Kind::disconnected) {
+    if (const auto found = peer_of_.find(descriptor); found != peer_of_.end()) {
+      event.peer = found->second;
+      peer_of_.erase(found);
+    }
+  }
+  return event;
+}
+
+}  // namespace busbar

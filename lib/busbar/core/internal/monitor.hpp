@@ -1,0 +1,39 @@
+/// Reads a socket's monitor, zmq_socket_monitor(3).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include <busbar/core/multipart.hpp>
+#include <busbar/core/socket.hpp>
+
+namespace busbar {
+
+/// Owns the monitor's receiving end. Stop the monitored socket's monitor before this is destroyed:
+/// an unread monitor hangs its socket (libzmq issue 2829).
+class Monitor {
+ public:
+  /// Starts to watch `socket`. Throws Error where libzmq has no room for another socket.
+  Monitor(void* context, void* socket);
+  Monitor(const Monitor&) = delete;
+  Monitor& operator=(const Monitor&) = delete;
+  ~Monitor();
+
+  /// The next event, if there is one; libzmq's events that nobody needs are skipped.
+  std::optional<SocketEvent> next();
+  void* handle() const noexcept { return receiver_; }
+
+ private:
+  std::optional<SocketEvent> decode();
+
+  void* watched_;
+  void* receiver_;
+  Multipart message_;
+  std::map<int, std::string> peer_of_;  ///< by descriptor
+};
+
+/// A new monitor address, unique in this process.
+std::string next_monitor_address();
+
+}  // namespace busbar

@@ -1,0 +1,86 @@
+#include "busbar/core/runner.hpp"
+
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include <busbar/core/error.hpp>
+
+namespace busbar {
+
+using std::chrono::milliseconds;
+
+namespace {
+constexpr milliseconds longest_step{1000};
+constexpr milliseconds grace{100};
+}  // namespace
+
+/// Shared with the thread, so that one which never comes back can be left behind.
+struct Runner::State {
+  std::shared_ptr<Active> active;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool finished = false;
+  std::exception_ptr failure = nullptr;
+  std::thread thread = {};
+
+  void run() noexcept {
+    std::exception_ptr thrown;
+    try {
+      while (active->step(longest_step)) {
+      }
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    const std::scoped_lock lock(mutex);
+    failure = thrown;
+    finished = true;
+    changed.notify_all();
+  }
+};
+
+Runner::Runner(std::shared_ptr<Active> active)
+    : state_(std::make_shared<State>(std::move(active))) {
+  state_->thread = std::thread([state = state_] { state->run(); });
+}
+
+Runner::Runner(Runner&&) noexcept = default;
+
+Runner& Runner::operator=(Runner&& other) noexcept {
+  if (state_) stop(milliseconds{0});
+  state_ = std::move(other.state_);
+  return *this;
+}
+
+Runner::~Runner() {
+  if (state_) stop(milliseconds{0});
+}
+
+StopReport Runner::stop(milliseconds deadline) {
+  const TimePoint start = std::chrono::steady_clock::now();
+  state_->active->request_stop(deadline);
+  std::unique_lock lock(state_->mutex);
+  const bool finished =
+      state_->changed.wait_for(lock, deadline + grace, [this] { return state_->finished; });
+  StopReport report;
+  if (finished) {
+    if (!state_->failure) report = state_->active->report();
+    if (state_->thread.joinable()) state_->thread.join();
+  } else {
+    report.clean = false;
+    report.remains.push_back("thread of '" + state_->active->name() + "'");
+    if (state_->thread.joinable()) state_->thread.detach();
+  }
+  report.took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start);
+  return report;
+}
+
+bool Runner::wait(milliseconds timeout) {
+  std::unique_lock lock(state_->mutex);
+  state_->changed.wait_for(lock, timeout, [this] { return state_->finished; });
+  if (state_->failure) std::rethrow_exception(state_->failure);
+  return state_->finished;
+}
+
+}  // namespace busbar

@@ -1,8 +1,10 @@
 /// The one exception of Busbar: a set-up, a configuration or a call that failed.
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace busbar {
 
@@ -34,8 +36,10 @@ class Error : public std::runtime_error {
   std::string remedy_;
 };
 
-/// `text` with every byte that is not printable ASCII or well-formed UTF-8 escaped as `\xNN`, cut
-/// after `max` bytes: what came from outside goes into a log line or an Error only through this.
+/// `text` with every byte that is not printable ASCII or well-formed UTF-8 escaped as `\xNN`, and
+/// what is longer than `max` bytes cut there, with `…` behind it. Control characters of Unicode and
+/// those that turn the direction of writing are escaped as well. What came from outside goes into a
+/// log line or an Error only through this.
 std::string printable(std::string_view text, std::size_t max = 120);
 
 }  // namespace busbar

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,16 +13,16 @@ namespace busbar {
 /// Why a message did not go on. The first group is charged to the side that received it, the last
 /// to the side that could not send it.
 enum class Cause : std::uint8_t {
-  topic_filter,     ///< A stage keeps only other topics.
-  sampled_out,      ///< A stage lets one in so many through.
-  rate_limited,     ///< A stage's rate was used up.
-  not_translatable, ///< The payload is not what a stage translates from.
-  too_large,        ///< Above limits::message_bytes in all.
-  too_many_frames,  ///< Above limits::frames.
-  malformed,        ///< Not what this kind of device carries: no envelope, a bad subscription.
-  abandoned,        ///< Still waiting when the device was stopped.
-  overflow,         ///< The peer's queue was full and the policy is drop.
-  no_peer,          ///< The peer it was addressed to is gone.
+  topic_filter,      ///< A stage keeps only other topics.
+  sampled_out,       ///< A stage lets one in so many through.
+  rate_limited,      ///< A stage's rate was used up.
+  not_translatable,  ///< The payload is not what a stage translates from.
+  too_large,         ///< Above limits::message_bytes in all.
+  too_many_frames,   ///< Above limits::frames.
+  malformed,         ///< Not what this kind of device carries: no envelope, a bad subscription.
+  abandoned,         ///< Still waiting when the device was stopped.
+  overflow,          ///< The peer's queue was full and the policy is drop.
+  no_peer,           ///< The peer it was addressed to is gone.
 };
 inline constexpr std::size_t cause_count = 10;
 
@@ -39,7 +40,9 @@ struct SideLedger {
   std::uint64_t held = 0;  ///< Received on the other side and waiting for room on this one.
   std::array<std::uint64_t, cause_count> by_cause{};
 
-  std::uint64_t& operator[](Cause cause) noexcept { return by_cause[static_cast<std::size_t>(cause)]; }
+  std::uint64_t& operator[](Cause cause) noexcept {
+    return by_cause[static_cast<std::size_t>(cause)];
+  }
   std::uint64_t operator[](Cause cause) const noexcept {
     return by_cause[static_cast<std::size_t>(cause)];
   }

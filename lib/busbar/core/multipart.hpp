@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <zmq.hpp>
@@ -47,8 +48,10 @@ class Multipart {
   void push_back(std::string_view bytes) { push_back(Frame{bytes.data(), bytes.size()}); }
   void push_front(Frame frame);
   void push_front(std::string_view bytes) { push_front(Frame{bytes.data(), bytes.size()}); }
-  /// Replaces frame `i` by a copy of `bytes`.
-  void replace(std::size_t i, std::string_view bytes) { slots_[i].rebuild(bytes.data(), bytes.size()); }
+  /// Replaces frame `i` by a copy of `bytes`, which may be a part of that frame.
+  void replace(std::size_t i, std::string_view bytes) {
+    slots_[i] = Frame{bytes.data(), bytes.size()};
+  }
   /// Takes the first frame off. Requires !empty().
   Frame pop_front();
   /// The slot behind the last frame, made part of the message: for receiving into.

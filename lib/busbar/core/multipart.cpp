@@ -1,0 +1,63 @@
+#include <cassert>
+
+#include <busbar/core/multipart.hpp>
+
+namespace busbar {
+
+Multipart::Multipart(std::initializer_list<std::string_view> frames) {
+  slots_.reserve(frames.size());
+  for (const std::string_view frame : frames) push_back(frame);
+}
+
+Multipart& Multipart::operator=(Multipart&& other) noexcept {
+  // Swapped, so that the slots of both stay in use.
+  slots_.swap(other.slots_);
+  std::swap(size_, other.size_);
+  if (this != &other) other.clear();
+  return *this;
+}
+
+std::size_t Multipart::bytes() const noexcept {
+  std::size_t sum = 0;
+  for (const Frame& frame : *this) sum += frame.size();
+  return sum;
+}
+
+Frame& Multipart::grow() {
+  if (size_ == slots_.size()) slots_.emplace_back();
+  return slots_[size_++];
+}
+
+void Multipart::push_back(Frame frame) { grow() = std::move(frame); }
+
+void Multipart::push_front(Frame frame) {
+  push_back(std::move(frame));
+  for (std::size_t i = size_ - 1; i > 0; --i) slots_[i].swap(slots_[i - 1]);
+}
+
+Frame Multipart::pop_front() {
+  assert(!empty());
+  Frame first = std::move(slots_[0]);
+  for (std::size_t i = 1; i < size_; ++i) slots_[i - 1].swap(slots_[i]);
+  --size_;
+  return first;
+}
+
+void Multipart::pop_back() {
+  assert(!empty());
+  slots_[--size_].rebuild();
+}
+
+void Multipart::clear() noexcept {
+  for (Frame& frame : *this) frame.rebuild();
+  size_ = 0;
+}
+
+Multipart Multipart::copy() {
+  Multipart twin;
+  twin.slots_.reserve(size_);
+  for (Frame& frame : *this) twin.grow().copy(frame);
+  return twin;
+}
+
+}  // namespace busbar

@@ -1,7 +1,9 @@
 /// CURVE keys and the list of those who may connect: ZeroMQ RFC 26/CURVEZMQ, zmq_curve(7).
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -22,8 +24,9 @@ struct CurveKeys {
 
   /// A new pair (zmq_curve_keypair(3)). Throws Error where libzmq was built without CURVE.
   static CurveKeys create();
-  /// Throws Error: not there, a directory, malformed (with the line), or, since a secret that
-  /// others can read is none, readable by group or others (`chmod 600 FILE`).
+  /// Throws Error: not there, a directory, malformed (with the line), two keys that are no pair,
+  /// or, since a secret that others can read is none, readable by group or others (then
+  /// `chmod 600 FILE` helps).
   static CurveKeys load(const std::filesystem::path& file);
   /// Writes a new file with mode 0600. Throws Error (refused) where the file exists already.
   void save(const std::filesystem::path& file) const;
@@ -33,8 +36,8 @@ struct CurveKeys {
 /// `text` itself where it is a key. Throws Error where it is neither.
 std::string load_public_key(std::string_view text_or_file);
 
-/// The public keys that a bound socket admits. Thread-safe; shared by sockets and reloaded in place,
-/// for connections made from then on.
+/// The public keys that a bound socket admits. Thread-safe; shared by sockets and reloaded in
+/// place, for connections made from then on.
 class AllowList {
  public:
   explicit AllowList(std::vector<std::string> public_keys);

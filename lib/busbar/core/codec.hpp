@@ -1,11 +1,11 @@
 /// msgpack with limits: nothing that comes from outside can ask for more memory than it brought.
 #pragma once
 
-#include <msgpack.hpp>
-
 #include <string>
 #include <string_view>
 #include <typeinfo>
+
+#include <msgpack.hpp>
 
 #include <busbar/core/error.hpp>
 
@@ -21,7 +21,8 @@ std::string pack(const T& value) {
 
 namespace detail {
 /// Parses exactly one value; limits are derived from `bytes.size()`, the depth is
-/// limits::msgpack_depth. Throws Error (refused) on anything else, trailing bytes included.
+/// limits::msgpack_depth. Throws Error (refused) on anything else, trailing bytes included. Strings
+/// and binaries in the value refer to `bytes`.
 msgpack::object_handle parse(std::string_view bytes);
 [[noreturn]] void throw_wrong_type(const msgpack::object& value, const std::type_info& wanted);
 }  // namespace detail

@@ -5,7 +5,7 @@ import json
 import sys
 
 with open(sys.argv[1], encoding="utf-8") as file:
-    ledgers = {ledger["name"]: ledger for ledger in json.load(file)}
+    ledgers = {ledger["name"]: ledger for ledger in json.load(file)["devices"]}
 files = int(sys.argv[2])
 expected = {"files": files, "counts": files, "progress": files, "lookup": 10}
 wrong = []
@@ -17,7 +17,7 @@ for name, ledger in ledgers.items():
         ways.append(("backward", "backend", "frontend"))
     for way, source, sink in ways:
         received, sent = ledger[source]["received"], ledger[sink]["sent"]
-        causes = {**ledger[source].get("causes", {}), **ledger[sink].get("causes", {})}
+        causes = {**ledger[source]["by_cause"], **ledger[sink]["by_cause"]}
         lost = sum(causes.values())
         print(f"{name:<10}{ledger['kind']:<11}{way:<10}{received:>10}{sent:>10}{lost:>9}")
         if not received == sent == expected[name] or lost:

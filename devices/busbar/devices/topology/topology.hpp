@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +29,9 @@ struct TopologyDevice {
   DeviceKind kind = DeviceKind::forwarder;
   DeviceOptions options;
   Place place = {};
+  /// From a file only: the line of each key (`frontend.bind`), and the key and allow-list files.
+  std::map<std::string, unsigned, std::less<>> lines = {};
+  std::vector<std::string> files = {};
 };
 
 /// What leaves one device's backend enters another's frontend. Within one process without a socket
@@ -72,8 +77,9 @@ class Topology {
   std::vector<Finding> findings() const;
   /// Throws Error (usage) with every finding, a line each.
   void check() const;
-  /// Only the named devices and what links them; links to the others keep their `over` endpoint.
-  /// Throws Error (usage): no such device, or a link that is cut and has no `over`.
+  /// Only the named devices and what links them. Of a link that is cut, the `to` side binds the
+  /// link's `over` endpoint and the `from` side connects to it, in whichever process each runs.
+  /// Throws Error (usage): no such device, or a cut link whose `over` is missing or inproc.
   Topology only(const std::vector<std::string>& names) const;
 
   /// Checks, then starts everything, a thread for each chain of devices. Throws Error; then nothing
@@ -100,7 +106,8 @@ class RunningTopology {
 
   /// One for each device, in the topology's order.
   std::vector<Ledger> ledgers() const;
-  /// Where a device's side is bound: `bound("edge.frontend")`.
+  /// Where a device is bound: `bound("edge.frontend")`, `.backend`, `.control` or `.tap`; links
+  /// inside the process are left out. Throws Error (usage) where there is no such device or side.
   std::vector<Endpoint> bound(std::string_view side) const;
   /// Moves on to another topology: devices that did not change go on undisturbed, the others are
   /// drained, started or ended. Throws Error where the new one does not pass its check or cannot

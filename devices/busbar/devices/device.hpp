@@ -68,8 +68,10 @@ class Device {
   /// Moves nothing until `resume`; queues fill up and senders feel it.
   void pause();
   void resume();
-  /// Takes nothing new in, hands on what is queued (a queue proxy also waits for the replies that
-  /// are due), then stops; at the latest after the deadline.
+  /// Hands on what is queued (a queue proxy also waits for the replies that are due), then stops: as
+  /// soon as nothing has come for 30 ms, or as much has passed as could have been queued when the
+  /// drain began; at the latest after the deadline. libzmq cannot stop listening without cutting
+  /// the connections that exist, so peers may send until the end.
   void drain(std::chrono::milliseconds deadline);
   /// Stops at once; what is queued inside is counted as abandoned.
   void stop();

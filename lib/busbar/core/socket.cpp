@@ -280,14 +280,6 @@ TimePoint Socket::maintain() {
   return state_->resolver.busy() ? std::min(next, now + look_up_poll) : next;
 }
 
-void Socket::unbind() {
-  state_->check_owner();
-  for (const Endpoint& endpoint : state_->bound) {
-    zmq_unbind(state_->handle, endpoint.str().c_str());
-  }
-  state_->bound.clear();
-}
-
 void Socket::release() noexcept { state_->owner.store(nullptr); }
 void Socket::close() noexcept { state_.reset(); }
 

@@ -102,8 +102,6 @@ class Socket {
   /// Called from `maintain`, in the owner's thread.
   void on_event(std::function<void(const SocketEvent&)> handler);
 
-  /// Stops listening on all bound endpoints; connections that exist stay.
-  void unbind();
   /// Gives the socket free for another thread to own, which must use it only after this call
   /// returned (a thread started afterwards, a mutex, a queue: anything that orders memory).
   void release() noexcept;

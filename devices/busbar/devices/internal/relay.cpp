@@ -200,7 +200,6 @@ void Relay::carry_out(control::Command command, milliseconds deadline) {
       const auto& peers = frontend_->peers();
       const auto sources = std::count_if(peers.begin(), peers.end(), connected) + 1;
       const auto queue = frontend_->get(zmq::sockopt::rcvhwm);
-      frontend_->unbind();
       state_.drain(std::chrono::steady_clock::now(), deadline,
                    static_cast<std::uint64_t>(sources) * static_cast<std::uint64_t>(queue));
       break;

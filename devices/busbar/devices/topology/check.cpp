@@ -30,6 +30,9 @@ class Check {
     check_bound_twice();
     check_joined();
     detail::find_loops(topology_, findings_);
+    std::stable_sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
+      return a.place.line < b.place.line;
+    });
     return std::move(findings_);
   }
 
@@ -157,7 +160,8 @@ class Check {
   }
 
   void check_bound_twice() {
-    for (const auto& [address, uses] : detail::by_address(detail::binds_of(topology_))) {
+    for (const auto& bucket : detail::by_address(detail::binds_of(topology_))) {
+      const std::vector<Use>& uses = bucket.second;
       for (std::size_t i = 1; i < uses.size(); ++i) {
         const auto first = std::find_if(uses.begin(), uses.end(), [&](const Use& other) {
           return &other == &uses[i] || detail::same_address(other.endpoint, uses[i].endpoint);

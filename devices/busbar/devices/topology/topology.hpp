@@ -110,11 +110,14 @@ class RunningTopology {
   /// inside the process are left out. Throws Error (usage) where there is no such device or side.
   std::vector<Endpoint> bound(std::string_view side) const;
   /// Moves on to another topology: devices that did not change go on undisturbed, the others are
-  /// drained, started or ended. Throws Error where the new one does not pass its check or cannot
-  /// start; then the old one runs on.
+  /// drained, started or ended. Blocks for as long as they drain. Allow-lists from files are read
+  /// again. Throws Error where the new one does not pass its check or cannot start; then the old
+  /// one runs on, at the addresses that it had.
   void reload(const Topology& next);
   /// Drains all, upstream first. At the latest after `deadline`.
   StopReport drain(std::chrono::milliseconds deadline);
+  /// Ends all at the same time; what is under way is carried on for at most `deadline`. Also ends a
+  /// drain that another thread is in.
   StopReport stop(std::chrono::milliseconds deadline);
   /// Waits until every device has ended by itself (a control endpoint said so); true: all have.
   bool wait(std::chrono::milliseconds timeout);

@@ -1,0 +1,181 @@
+#include "program/commands/commands.hpp"
+#include "program/options.hpp"
+#include "program/show.hpp"
+#include "program/talk.hpp"
+#include "program/watch.hpp"
+
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include <busbar/core/error.hpp>
+#include <busbar/core/runner.hpp>
+#include <busbar/devices/device.hpp>
+#include <busbar/devices/stage.hpp>
+
+namespace busbar::program {
+namespace {
+
+struct Options {
+  DeviceKind kind = DeviceKind::forwarder;
+  std::vector<std::string> frontend, backend, frontend_connect, backend_connect, stages;
+  std::string name, control, tap, overflow;
+  std::chrono::milliseconds drain_timeout{5000};
+  SecurityOptions security;
+  int queue = 1000;
+  bool json = false;
+};
+
+DeviceOptions device_options(const Options& options, const Security& security) {
+  DeviceOptions device;
+  device.name = options.name.empty() ? std::string{name_of(options.kind)} : options.name;
+  device.frontend = {endpoints(options.frontend), endpoints(options.frontend_connect), security,
+                     options.queue};
+  device.backend = {endpoints(options.backend), endpoints(options.backend_connect), security,
+                    options.queue};
+  for (const std::string& stage : options.stages) device.stages.push_back(parse_stage(stage));
+  if (!options.control.empty()) device.control = Endpoint{options.control};
+  if (!options.tap.empty()) device.tap = Endpoint{options.tap};
+  device.control_security = device.tap_security = security;
+  if (!options.overflow.empty())
+    device.overflow = options.overflow == "drop" ? Overflow::drop : Overflow::block;
+  device.drain_timeout = options.drain_timeout;
+  const auto no_side = [](const SideOptions& side) {
+    return side.bind.empty() && side.connect.empty();
+  };
+  for (const auto& [side, name] :
+       {std::pair{&device.frontend, "frontend"}, {&device.backend, "backend"}})
+    if (no_side(*side))
+      throw Error{ErrorKind::usage, "device '" + device.name + "'",
+                  std::string{"the "} + name + " has no endpoint",
+                  std::string{"give --"} + name + " ENDPOINT or --" + name + "-connect ENDPOINT"};
+  return device;
+}
+
+std::string joined(const std::vector<Endpoint>& bound, const std::vector<Endpoint>& connected) {
+  std::string text;
+  for (const Endpoint& endpoint : bound) text += ' ' + endpoint.str();
+  for (const Endpoint& endpoint : connected) text += " connected to " + endpoint.str();
+  return text;
+}
+
+void announce(const Device& device, const DeviceOptions& options, const Options& given) {
+  say(options.name + " frontend" + joined(device.frontend(), options.frontend.connect));
+  say(options.name + " backend" + joined(device.backend(), options.backend.connect));
+  if (const auto control = device.control()) say(options.name + " control " + control->str());
+  if (const auto tap = device.tap()) say(options.name + " tap " + tap->str());
+  const auto messages = 2 * static_cast<std::uint64_t>(given.queue);
+  say("worst case memory for each peer: 2 x " + std::to_string(given.queue) + " messages (" +
+      human_bytes(messages * 1024) + " at 1 KiB each, " +
+      human_bytes(messages * limits::message_bytes) +
+      " at the limit of 64 MiB); --queue bounds it");
+  if (!given.json) return;
+  nlohmann::json started{{"event", "started"},
+                         {"name", options.name},
+                         {"kind", name_of(given.kind)},
+                         {"frontend", to_json(device.frontend())},
+                         {"backend", to_json(device.backend())},
+                         {"peer_messages_max", messages},
+                         {"peer_bytes_max", messages * limits::message_bytes}};
+  if (const auto control = device.control()) started["control"] = control->str();
+  if (const auto tap = device.tap()) started["tap"] = tap->str();
+  std::cout << line(started) << std::flush;
+}
+
+void say_ledger(const Device& device, bool json) {
+  const Ledger ledger = device.ledger();
+  std::ostringstream text;
+  print(text, ledger);
+  std::cerr << text.str();
+  if (json) std::cout << line({{"event", "stopped"}, {"ledger", to_json(ledger)}}) << std::flush;
+}
+
+int run_device(const Options& options) {
+  const Security security = options.security.load();
+  const DeviceOptions device_opts = device_options(options, security);
+  Signals signals;
+  Context context{{.log = library_log()}};
+  Device device{context, options.kind, device_opts};
+  announce(device, device_opts, options);
+  const std::shared_ptr<Active> active = device.active();
+  Runner running{active};
+  watch(signals,
+        {.finished = [&] { return running.wait(std::chrono::milliseconds{0}); },
+         .drain = [&] { device.drain(options.drain_timeout); },
+         .stop = [&] { device.stop(); },
+         .reload =
+             [&] {
+               if (!security.allow) return say("SIGHUP: there is no allow list to reload");
+               security.allow->reload();
+               say("allow list reloaded: " + std::to_string(security.allow->size()) + " keys");
+             }});
+  if (const StopReport report = active->report(); !report.clean) warn(report.str());
+  say_ledger(device, options.json);
+  return exit_ok;
+}
+
+Run declare(CLI::App& app, DeviceKind kind) {
+  auto options = std::make_shared<Options>();
+  options->kind = kind;
+  add_list(app, "--frontend", options->frontend, "Bind the side that messages come from",
+           "ENDPOINT");
+  add_list(app, "--backend", options->backend, "Bind the side that messages go to", "ENDPOINT");
+  add_list(app, "--frontend-connect", options->frontend_connect, "Connect the frontend",
+           "ENDPOINT");
+  add_list(app, "--backend-connect", options->backend_connect, "Connect the backend", "ENDPOINT");
+  app.add_option("--name", options->name, "In logs and status; default: the kind")
+      ->type_name("NAME");
+  app.add_option("--control", options->control, "Where to answer status, pause, drain, stop, …")
+      ->type_name("ENDPOINT");
+  app.add_option("--tap", options->tap, "Publish a copy of all traffic here")
+      ->type_name("ENDPOINT");
+  app.add_option("--overflow", options->overflow, "What to do where an output has no room")
+      ->type_name("drop|block")
+      ->check(CLI::IsMember({"drop", "block"}));
+  add_duration(app, "--drain-timeout", options->drain_timeout, "How long a drain may take");
+  add_list(app, "--stage", options->stages, "A step for what goes to the backend: 'only prices.>'",
+           "TEXT");
+  app.add_option("--queue", options->queue, "Messages for each peer and direction")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  options->security.declare(app);
+  app.add_flag("--json", options->json, "Say where it is bound, and the ledger, on stdout");
+  return [options] { return run_device(*options); };
+}
+
+constexpr const char* device_details =
+    "Options that name an endpoint may be given more than once. SIGINT and SIGTERM drain and end,\n"
+    "a second one stops at once; SIGHUP reads the --allow file again.";
+
+Command device_command(DeviceKind kind, std::string summary, std::string example) {
+  return {.name = std::string{name_of(kind)},
+          .group = "Devices",
+          .summary = std::move(summary),
+          .details = device_details,
+          .example = std::move(example),
+          .declare = [kind](CLI::App& app) { return declare(app, kind); }};
+}
+
+}  // namespace
+
+Command forwarder_command() {
+  return device_command(DeviceKind::forwarder, "Run a forwarder: publishers to subscribers",
+                        "  busbar forwarder --frontend tcp://127.0.0.1:5555 \\\n"
+                        "    --backend tcp://127.0.0.1:5556 --stage 'only prices.>'");
+}
+
+Command streamer_command() {
+  return device_command(DeviceKind::streamer,
+                        "Run a streamer: work dealt out to workers, at most once",
+                        "  busbar streamer --frontend tcp://127.0.0.1:5557 \\\n"
+                        "    --backend tcp://127.0.0.1:5558 --control ipc:///tmp/work.control");
+}
+
+Command queue_command() {
+  return device_command(DeviceKind::queue, "Run a queue proxy: requests to workers, replies back",
+                        "  busbar queue --frontend tcp://127.0.0.1:5559 \\\n"
+                        "    --backend tcp://127.0.0.1:5560 --drain-timeout 10s");
+}
+
+}  // namespace busbar::program

@@ -1,0 +1,124 @@
+#include "program/commands/commands.hpp"
+#include "program/options.hpp"
+#include "program/show.hpp"
+#include "program/talk.hpp"
+#include "program/watch.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <sstream>
+#include <thread>
+
+#include <busbar/core/error.hpp>
+#include <busbar/devices/topology/topology.hpp>
+
+namespace busbar::program {
+namespace {
+
+struct Options {
+  std::string file;
+  std::vector<std::string> only;
+  std::chrono::milliseconds drain_timeout{5000};
+  bool json = false;
+};
+
+Topology load(const Options& options) {
+  const Topology topology = Topology::load(options.file);
+  topology.check();
+  return options.only.empty() ? topology : topology.only(options.only);
+}
+
+std::string joined(const std::vector<Endpoint>& bound) {
+  std::string text;
+  for (const Endpoint& endpoint : bound) text += ' ' + endpoint.str();
+  return text;
+}
+
+void announce(const Topology& topology, const RunningTopology& running, const Options& options) {
+  nlohmann::json devices = nlohmann::json::array();
+  for (const TopologyDevice& device : topology.devices()) {
+    const std::vector<Endpoint> frontend = running.bound(device.name + ".frontend");
+    const std::vector<Endpoint> backend = running.bound(device.name + ".backend");
+    std::string text = device.name + ' ' + std::string{name_of(device.kind)};
+    if (!frontend.empty()) text += ", frontend" + joined(frontend);
+    if (!backend.empty()) text += ", backend" + joined(backend);
+    const int queue = std::max(device.options.frontend.queue, device.options.backend.queue);
+    say(text + ", at worst 2 x " + std::to_string(queue) + " messages for each peer");
+    devices.push_back({{"name", device.name},
+                       {"kind", name_of(device.kind)},
+                       {"frontend", to_json(frontend)},
+                       {"backend", to_json(backend)},
+                       {"peer_messages_max", 2 * queue}});
+  }
+  if (options.json)
+    std::cout << line({{"event", "started"}, {"name", topology.name()}, {"devices", devices}})
+              << std::flush;
+}
+
+void say_ledgers(const RunningTopology& running, bool json) {
+  nlohmann::json all = nlohmann::json::array();
+  std::ostringstream text;
+  for (const Ledger& ledger : running.ledgers()) {
+    print(text, ledger);
+    all.push_back(to_json(ledger));
+  }
+  std::cerr << text.str();
+  if (json) std::cout << line({{"event", "stopped"}, {"ledgers", all}}) << std::flush;
+}
+
+int run_topology(const Options& options) {
+  Signals signals;
+  Topology topology = load(options);
+  Context context{{.log = library_log()}};
+  RunningTopology running = topology.run(context);
+  announce(topology, running, options);
+  // A drain blocks its thread, and a second signal has to be heard meanwhile.
+  std::jthread draining;
+  watch(signals, {.finished = [&] { return running.wait(std::chrono::milliseconds{0}); },
+                  .drain =
+                      [&] {
+                        draining = std::jthread{[&] {
+                          const StopReport report = running.drain(options.drain_timeout);
+                          if (!report.clean) warn(report.str());
+                        }};
+                      },
+                  .stop = [&] { (void)running.stop(std::chrono::milliseconds{0}); },
+                  .reload =
+                      [&] {
+                        const Topology next = load(options);
+                        running.reload(next);
+                        topology = next;
+                        say("reloaded " + options.file);
+                        announce(topology, running, {});
+                      }});
+  if (draining.joinable()) draining.join();
+  say_ledgers(running, options.json);
+  return exit_ok;
+}
+
+}  // namespace
+
+Command run_command() {
+  return {
+      .name = "run",
+      .group = "Topologies",
+      .summary = "Run the devices of a topology file",
+      .details =
+          "SIGINT and SIGTERM drain and end, a second one stops at once. SIGHUP reads the file\n"
+          "again: devices that did not change go on, and a bad file changes nothing.",
+      .example = "  busbar run site.toml --only edge core",
+      .declare = [](CLI::App& app) -> Run {
+        auto options = std::make_shared<Options>();
+        app.add_option("file", options->file, "The topology file")
+            ->type_name("FILE.toml")
+            ->required();
+        app.add_option("--only", options->only, "Run these devices only")->type_name("NAME");
+        add_duration(app, "--drain-timeout", options->drain_timeout, "How long a drain may take");
+        app.add_flag("--json", options->json,
+                     "Say where the devices are bound, and the ledgers, on stdout");
+        return [options] { return run_topology(*options); };
+      }};
+}
+
+}  // namespace busbar::program

@@ -1,0 +1,162 @@
+#include "program/commands/commands.hpp"
+#include "program/options.hpp"
+#include "program/show.hpp"
+#include "program/talk.hpp"
+
+#include <future>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include <busbar/core/error.hpp>
+#include <busbar/devices/control_client.hpp>
+#include <busbar/devices/topology/topology.hpp>
+
+namespace busbar::program {
+namespace {
+
+struct Options {
+  std::string subject;
+  std::string device;
+  std::chrono::milliseconds timeout{5000};
+  SecurityOptions security;
+  bool json = false;
+};
+
+/// One control endpoint, whom it should answer for, and what came of asking.
+struct Asked {
+  Endpoint endpoint;
+  Security security;
+  std::vector<std::string> devices;
+  std::vector<Ledger> ledgers = {};
+  std::string failure = {};
+};
+
+/// The server's own pair serves to ask it, where no other is given.
+Security client_of(const Security& server) {
+  if (!server.keys) return {};
+  return {.keys = server.keys, .server_key = server.keys->public_key};
+}
+
+std::vector<Asked> whom_to_ask(const Topology& topology, const Options& options,
+                               std::vector<Asked>& mute) {
+  std::map<Endpoint, Asked> found;
+  for (const TopologyDevice& device : topology.devices()) {
+    if (!options.device.empty() && device.name != options.device) continue;
+    const auto& control = device.options.control;
+    if (!control || control->is_wildcard()) {
+      mute.push_back({.endpoint = "inproc://none",
+                      .security = {},
+                      .devices = {device.name},
+                      .failure = control ? "its control endpoint is chosen by the system"
+                                         : "it has no control endpoint"});
+      continue;
+    }
+    const Security own = options.security.load();
+    auto& asked =
+        found
+            .try_emplace(
+                *control,
+                Asked{.endpoint = *control,
+                      .security = own.keys ? own : client_of(device.options.control_security),
+                      .devices = {}})
+            .first->second;
+    asked.devices.push_back(device.name);
+  }
+  std::vector<Asked> all;
+  for (auto& [endpoint, asked] : found) all.push_back(std::move(asked));
+  return all;
+}
+
+void ask_all(Context& context, std::vector<Asked>& all, const Options& options) {
+  std::vector<std::future<void>> asking;
+  for (Asked& asked : all)
+    asking.push_back(std::async(std::launch::async, [&context, &asked, &options] {
+      try {
+        asked.ledgers = ask_control(context, asked.endpoint, {.target = options.device},
+                                    options.timeout, asked.security);
+      } catch (const Error& error) {
+        asked.failure = error.what();
+      }
+    }));
+  for (auto& one : asking) one.get();
+}
+
+void show(const std::vector<Asked>& all, const std::string& name, bool json) {
+  nlohmann::json devices = nlohmann::json::array();
+  nlohmann::json silent = nlohmann::json::array();
+  for (const Asked& asked : all) {
+    for (const Ledger& ledger : asked.ledgers) {
+      devices.push_back(to_json(ledger));
+      if (!json) print(std::cout, ledger);
+    }
+    if (asked.failure.empty()) continue;
+    for (const std::string& device : asked.devices) {
+      silent.push_back({{"name", device}, {"why", asked.failure}});
+      if (!json) std::cout << device << " no answer: " << asked.failure << '\n';
+    }
+  }
+  nlohmann::json whole{{"devices", devices}};
+  if (!name.empty()) {
+    whole["name"] = name;
+    whole["silent"] = silent;
+  }
+  if (json) std::cout << line(whole);
+  std::cout << std::flush;
+}
+
+int status_of_endpoint(const Options& options) {
+  Context context{{.log = library_log()}};
+  Asked asked{.endpoint = options.subject, .security = options.security.load(), .devices = {}};
+  asked.ledgers = ask_control(context, asked.endpoint, {.target = options.device}, options.timeout,
+                              asked.security);
+  show({asked}, "", options.json);
+  return exit_ok;
+}
+
+int status_of_file(const Options& options) {
+  const Topology topology = Topology::load(options.subject);
+  std::vector<Asked> mute;
+  std::vector<Asked> all = whom_to_ask(topology, options, mute);
+  if (all.empty())
+    throw Error{ErrorKind::usage, "status " + options.subject,
+                "no device in it has a control endpoint that can be asked",
+                "give devices `control = \"ipc:///…\"`"};
+  Context context{{.log = library_log()}};
+  ask_all(context, all, options);
+  int code = exit_ok;
+  for (const Asked& asked : all)
+    if (!asked.failure.empty()) code = exit_timeout;
+  all.insert(all.end(), mute.begin(), mute.end());
+  show(all, topology.name(), options.json);
+  return code;
+}
+
+}  // namespace
+
+Command status_command() {
+  return {.name = "status",
+          .group = "Control",
+          .summary = "Show the ledgers of a control endpoint, or of a whole topology file",
+          .details =
+              "Of a file, every control endpoint is asked, and those that do not answer are\n"
+              "named; then it exits with 4.",
+          .example = "  busbar status tcp://127.0.0.1:5599 --json\n  busbar status site.toml",
+          .declare = [](CLI::App& app) -> Run {
+            auto options = std::make_shared<Options>();
+            app.add_option("endpoint", options->subject, "A control endpoint, or a topology file")
+                ->type_name("ENDPOINT|FILE.toml")
+                ->required();
+            app.add_option("--device", options->device, "Only this device")->type_name("NAME");
+            add_duration(app, "--timeout", options->timeout, "How long to wait for each answer");
+            options->security.declare_client(app);
+            app.add_flag("--json", options->json, "The ledgers as JSON");
+            return [options] {
+              return options->subject.find("://") != std::string::npos
+                         ? status_of_endpoint(*options)
+                         : status_of_file(*options);
+            };
+          }};
+}
+
+}  // namespace busbar::program

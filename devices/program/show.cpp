@@ -1,0 +1,117 @@
+#include "program/show.hpp"
+
+#include <array>
+#include <cstdio>
+
+#include <busbar/core/error.hpp>
+
+namespace busbar::program {
+namespace {
+
+constexpr std::array causes{Cause::topic_filter,     Cause::sampled_out, Cause::rate_limited,
+                            Cause::not_translatable, Cause::too_large,   Cause::too_many_frames,
+                            Cause::malformed,        Cause::abandoned,   Cause::overflow,
+                            Cause::no_peer};
+static_assert(causes.size() == cause_count);
+
+nlohmann::json side_json(const SideLedger& side) {
+  nlohmann::json by_cause = nlohmann::json::object();
+  for (const Cause cause : causes)
+    if (side[cause] > 0) by_cause[std::string{name_of(cause)}] = side[cause];
+  return {{"received", side.received},
+          {"received_bytes", side.received_bytes},
+          {"sent", side.sent},
+          {"sent_bytes", side.sent_bytes},
+          {"held", side.held},
+          {"filtered", side.total(CauseClass::filtered)},
+          {"refused", side.total(CauseClass::refused)},
+          {"dropped", side.total(CauseClass::dropped)},
+          {"by_cause", by_cause}};
+}
+
+void print_side(std::ostream& out, const char* name, const SideLedger& side) {
+  out << "  " << name << "received " << side.received << " (" << human_bytes(side.received_bytes)
+      << "), sent " << side.sent << " (" << human_bytes(side.sent_bytes) << "), held " << side.held
+      << ", filtered " << side.total(CauseClass::filtered) << ", refused "
+      << side.total(CauseClass::refused) << ", dropped " << side.total(CauseClass::dropped);
+  const char* separator = " [";
+  for (const Cause cause : causes) {
+    if (side[cause] == 0) continue;
+    out << separator << name_of(cause) << ' ' << side[cause];
+    separator = ", ";
+  }
+  out << (*separator == ',' ? "]\n" : "\n");
+}
+
+void print_peer(std::ostream& out, const PeerInfo& peer) {
+  out << "  peer      " << peer.side << ' ' << printable(peer.address)
+      << (peer.connected ? " connected" : " not connected") << ", " << peer.connections
+      << (peer.connections == 1 ? " connection" : " connections");
+  if (!peer.last_failure.empty()) out << ", last failure: " << printable(peer.last_failure);
+  out << '\n';
+}
+
+}  // namespace
+
+std::string human_bytes(std::uint64_t bytes) {
+  constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
+  auto amount = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; amount >= 1024 && unit + 1 < units.size(); ++unit) amount /= 1024;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", amount, units[unit]);
+  return text.data();
+}
+
+nlohmann::json to_json(const std::vector<Endpoint>& endpoints) {
+  nlohmann::json texts = nlohmann::json::array();
+  for (const Endpoint& endpoint : endpoints) texts.push_back(endpoint.str());
+  return texts;
+}
+
+nlohmann::json to_json(const Ledger& ledger) {
+  nlohmann::json topics = nlohmann::json::array();
+  for (const TopicCount& topic : ledger.topics)
+    topics.push_back(
+        {{"topic", topic.topic}, {"messages", topic.messages}, {"bytes", topic.bytes}});
+  nlohmann::json peers = nlohmann::json::array();
+  for (const PeerInfo& peer : ledger.peers)
+    peers.push_back({{"side", peer.side},
+                     {"address", peer.address},
+                     {"connected", peer.connected},
+                     {"connections", peer.connections},
+                     {"last_failure", peer.last_failure}});
+  return {{"name", ledger.name},
+          {"kind", ledger.kind},
+          {"state", ledger.state},
+          {"reconciles", ledger.reconciles()},
+          {"frontend", side_json(ledger.frontend)},
+          {"backend", side_json(ledger.backend)},
+          {"subscriptions",
+           {{"received", ledger.subscriptions.received},
+            {"forwarded", ledger.subscriptions.forwarded},
+            {"refused", ledger.subscriptions.refused}}},
+          {"topics", topics},
+          {"peers", peers}};
+}
+
+void print(std::ostream& out, const Ledger& ledger) {
+  out << printable(ledger.name) << ' ' << printable(ledger.kind) << ' ' << printable(ledger.state)
+      << (ledger.reconciles() ? "" : " (does not reconcile)") << '\n';
+  print_side(out, "frontend  ", ledger.frontend);
+  print_side(out, "backend   ", ledger.backend);
+  const SubscriptionLedger& asked = ledger.subscriptions;
+  if (asked.received + asked.forwarded + asked.refused > 0)
+    out << "  subscriptions received " << asked.received << ", forwarded " << asked.forwarded
+        << ", refused " << asked.refused << '\n';
+  for (const TopicCount& topic : ledger.topics)
+    out << "  topic     " << printable(topic.topic) << ' ' << topic.messages << " ("
+        << human_bytes(topic.bytes) << ")\n";
+  for (const PeerInfo& peer : ledger.peers) print_peer(out, peer);
+}
+
+std::string line(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace busbar::program

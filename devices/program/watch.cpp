@@ -1,0 +1,48 @@
+#include "program/watch.hpp"
+
+#include "program/talk.hpp"
+
+#include <poll.h>
+
+#include <busbar/core/error.hpp>
+
+namespace busbar::program {
+namespace {
+
+constexpr std::chrono::milliseconds tick{50};
+
+void reload(const Watched& watched) {
+  try {
+    watched.reload();
+  } catch (const Error& error) {
+    say(LogLevel::error, std::string{error.what()} + "; nothing was changed");
+  }
+}
+
+}  // namespace
+
+void wait_for_signal(const Signals& signals, std::chrono::milliseconds wait) {
+  pollfd waiting{signals.descriptor(), POLLIN, 0};
+  (void)::poll(&waiting, 1, static_cast<int>(wait.count()));
+}
+
+void watch(Signals& signals, const Watched& watched) {
+  bool draining = false;
+  while (!watched.finished()) {
+    wait_for_signal(signals, tick);
+    while (const auto signal = signals.next()) {
+      if (*signal == Signal::reload) {
+        reload(watched);
+      } else if (draining) {
+        say("stopping at once");
+        watched.stop();
+      } else {
+        say("draining; a second signal stops at once");
+        draining = true;
+        watched.drain();
+      }
+    }
+  }
+}
+
+}  // namespace busbar::program

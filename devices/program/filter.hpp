@@ -1,0 +1,31 @@
+/// A program that answers each line with a line.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <sys/types.h>
+
+namespace busbar::program {
+
+class Filter {
+ public:
+  /// Starts `/bin/sh -c command`. Throws Error.
+  explicit Filter(const std::string& command);
+  Filter(const Filter&) = delete;
+  Filter& operator=(const Filter&) = delete;
+  /// Closes its stdin and gives it a second to end by itself.
+  ~Filter();
+
+  /// Writes the line and reads one. Throws Error: it ended (refused), or took too long (timeout).
+  std::string answer(std::string line, std::chrono::milliseconds timeout);
+
+ private:
+  void exchange(const std::string& line, std::size_t& written, int wait_ms);
+  std::string name_;
+  pid_t child_ = -1;
+  int in_ = -1;   ///< its stdin
+  int out_ = -1;  ///< its stdout
+  std::string buffer_;
+};
+
+}  // namespace busbar::program

@@ -1,0 +1,48 @@
+#include "program/messages.hpp"
+
+#include "program/duration.hpp"
+
+namespace busbar::program {
+
+void declare_common(CLI::App& app, MessageOptions& options) {
+  options.command = app.get_name();
+  app.add_option("endpoint", options.endpoints, "Where to connect, or to bind with --bind")
+      ->type_name("ENDPOINT")
+      ->required();
+  app.add_flag("--bind", options.bind, "Bind instead of connecting");
+  app.add_option("--count", options.count, "End after so many messages")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--json", options.json, "A line is {\"payload\":…} in JSON");
+  app.add_flag("--progress", options.progress,
+               "Show a progress bar on stderr even if that is no terminal");
+  options.security.declare(app);
+}
+
+void declare_timeout(CLI::App& app, MessageOptions& options, const std::string& help,
+                     const std::string& shown_default) {
+  app.add_option_function<std::string>(
+         "--timeout",
+         [&options](const std::string& text) {
+           options.timeout = parse_duration(text, "--timeout");
+         },
+         help)
+      ->type_name("TIME")
+      ->default_str(shown_default);
+}
+
+void declare_sending(CLI::App& app, MessageOptions& options) {
+  add_list(app, "--file", options.files, "Read lines from this file instead of stdin", "FILE");
+  app.add_flag("--whole", options.whole, "Send each --file (or all of stdin) as one message");
+  declare_timeout(app, options, "How long to wait for a peer, and for delivery at the end", "5s");
+}
+
+void declare_receiving(CLI::App& app, MessageOptions& options) {
+  app.add_option("--file", options.files, "Write to this file instead of stdout")
+      ->type_name("FILE")
+      ->expected(1);
+  app.add_flag("--whole", options.whole, "Write payloads as they are, without newlines");
+  declare_timeout(app, options, "End with 4 when no message came for so long", "");
+}
+
+}  // namespace busbar::program

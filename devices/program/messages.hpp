@@ -1,0 +1,48 @@
+/// Options of pub, sub, push, pull, req and rep.
+#pragma once
+
+#include "program/line_format.hpp"
+#include "program/options.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace busbar::program {
+
+struct MessageOptions {
+  std::string command = {};
+  std::vector<std::string> endpoints = {};
+  bool bind = false;
+  std::vector<std::string> topics = {};
+  std::vector<std::string> prefixes = {};
+  std::uint64_t count = 0;  ///< 0: no end
+  std::vector<std::string> files = {};
+  bool whole = false;
+  bool json = false;
+  bool with_topic = false;
+  bool progress = false;
+  std::optional<std::chrono::milliseconds> timeout = {};
+  std::chrono::milliseconds wait{1000};
+  SecurityOptions security = {};
+
+  Shape shape() const { return json ? Shape::json : with_topic ? Shape::with_topic : Shape::plain; }
+  /// How long a sender waits for a peer.
+  std::chrono::milliseconds patience() const {
+    return timeout.value_or(std::chrono::milliseconds{5000});
+  }
+};
+
+/// ENDPOINT…, --bind, --count, --json, --progress and the keys.
+void declare_common(CLI::App& app, MessageOptions& options);
+/// --file and --whole for what reads lines, and --timeout.
+void declare_sending(CLI::App& app, MessageOptions& options);
+/// --file and --whole for what writes lines, and --timeout.
+void declare_receiving(CLI::App& app, MessageOptions& options);
+/// --timeout alone.
+void declare_timeout(CLI::App& app, MessageOptions& options, const std::string& help,
+                     const std::string& shown_default);
+
+}  // namespace busbar::program

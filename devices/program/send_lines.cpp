@@ -1,0 +1,34 @@
+#include "program/send_lines.hpp"
+
+#include "program/progress.hpp"
+
+namespace busbar::program {
+namespace {
+
+bool is_blank(const std::string& line) { return line.find_first_not_of(" \t\r") == line.npos; }
+
+}  // namespace
+
+void send_lines(Session& session, const MessageOptions& options, const SendOne& send_one) {
+  Input input{options.files, options.whole};
+  Progress progress{options.command, input.bytes_total(), options.progress};
+  std::string line;
+  std::uint64_t sent = 0;
+  while (!session.asked_to_end() && (options.count == 0 || sent < options.count)) {
+    const Input::State state = input.next(line);
+    if (state == Input::State::end) return;
+    if (state == Input::State::wait) {
+      (void)session.wait(session.socket().type() == SocketType::xpub ? ZMQ_POLLIN : short{0},
+                         input.descriptor(), ZMQ_POLLIN, std::nullopt);
+      continue;
+    }
+    if (options.json && is_blank(line)) continue;
+    const std::string place = input.place();
+    const Shape shape = options.whole ? Shape::plain : options.shape();
+    if (!send_one(parse_line(std::move(line), shape, place), place)) return;
+    ++sent;
+    progress.at(input.bytes_read());
+  }
+}
+
+}  // namespace busbar::program

@@ -1,0 +1,33 @@
+#include "fuzz/targets.hpp"
+
+#include "fuzz/core_targets.hpp"
+
+namespace busbar::fuzz {
+
+namespace {
+
+/// Proves that a broken property is found: it must fail.
+void canary(std::string_view bytes) { check(bytes.find("bird") != 0, "the canary is dead"); }
+
+}  // namespace
+
+const std::vector<Target>& targets() {
+  static const std::vector<Target> table{
+      {"endpoint", endpoint, endpoint_seeds()},
+      {"topic_pattern", topic_pattern, topic_pattern_seeds()},
+      {"control_request", control_request, control_request_seeds()},
+      {"control_reply", control_reply, control_reply_seeds()},
+      {"msgpack", msgpack_value, msgpack_seeds()},
+      {"canary", canary, {"bard", "bind"}},
+  };
+  return table;
+}
+
+const Target* find_target(std::string_view name) {
+  for (const Target& target : targets()) {
+    if (target.name == name) return &target;
+  }
+  return nullptr;
+}
+
+}  // namespace busbar::fuzz

@@ -102,7 +102,7 @@ TEST_CASE("a key file that others can read is refused, and the error says chmod"
   const Folder folder;
   const CurveKeys keys = CurveKeys::create();
   keys.save(folder.file("a.key"));
-  for (const mode_t mode : {0640, 0604, 0660}) {
+  for (const mode_t mode : {0640u, 0604u, 0660u}) {
     ::chmod(folder.file("a.key").c_str(), mode);
     CHECK(contains(error_of(ErrorKind::refused, [&] { CurveKeys::load(folder.file("a.key")); }),
                    "(chmod 600 " + folder.file("a.key").string() + ")"));

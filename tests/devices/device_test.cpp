@@ -1,9 +1,9 @@
+#include "support/stock.hpp"
+
 #include <doctest/doctest.h>
 
 #include <busbar/core/error.hpp>
 #include <busbar/devices/device.hpp>
-
-#include "support/stock.hpp"
 
 using namespace busbar;
 using namespace busbar::testing;
@@ -77,7 +77,8 @@ TEST_CASE("a streamer hands every message to exactly one worker") {
   CHECK(bench.ledger_shows([](const Ledger& l) { return l.peers.size() == 3; }));
   for (int i = 0; i < 10; ++i) CHECK(source.send({std::to_string(i)}));
   int total = 0;
-  for (int i = 0; i < 5; ++i) total += std::stoi(one.receive().at(0)) + std::stoi(two.receive().at(0));
+  for (int i = 0; i < 5; ++i)
+    total += std::stoi(one.receive().at(0)) + std::stoi(two.receive().at(0));
   CHECK(total == 45);
   CHECK(bench.device.ledger().reconciles());
 }
@@ -326,9 +327,24 @@ TEST_CASE("a message of more than 64 frames is refused and counted, and the peer
 TEST_CASE("a subscription longer than a topic may be is refused, and counted") {
   Bench<Forwarder> bench;
   Stock subscriber = bench.back(zmq::socket_type::sub);
-  subscriber.subscribe(std::string(1'000'000, 'x'));
+  subscriber.subscribe(std::string(limits::topic_bytes + 1, 'x'));
   subscriber.subscribe("good");
   Stock publisher = bench.front(zmq::socket_type::xpub);
   CHECK(publisher.receive() == Frames{"\1good"});
   CHECK(bench.ledger_shows([](const Ledger& l) { return l.subscriptions.refused == 1; }));
+}
+
+TEST_CASE("a subscription of 100 KB never reaches libzmq's tree, and the other peers go on") {
+  Bench<Forwarder> bench;
+  Stock hostile = bench.back(zmq::socket_type::sub);
+  hostile.subscribe(std::string(100'000, 'x'));
+  CHECK(bench.ledger_shows([](const Ledger& l) {
+    return std::any_of(l.peers.begin(), l.peers.end(),
+                       [](const PeerInfo& p) { return p.side == "backend" && !p.connected; });
+  }));
+  Stock subscriber = bench.back(zmq::socket_type::sub);
+  subscriber.subscribe("good");
+  Stock publisher = bench.front(zmq::socket_type::xpub);
+  CHECK(publisher.receive() == Frames{"\1good"});
+  CHECK(bench.device.ledger().subscriptions.received == 1);
 }

@@ -31,8 +31,7 @@ class Stock {
   }
   bool send(const std::vector<std::string>& frames) {
     for (std::size_t i = 0; i < frames.size(); ++i) {
-      const auto flags =
-          i + 1 < frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
+      const auto flags = i + 1 < frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
       if (!socket_.send(zmq::buffer(frames[i]), flags)) return false;
     }
     return true;

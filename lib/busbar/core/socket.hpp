@@ -68,6 +68,9 @@ class Socket {
   [[nodiscard]] SendResult send(Multipart&& message) { return send(message); }
   /// Waits for room for at most `timeout`.
   [[nodiscard]] SendResult send(Multipart& message, std::chrono::milliseconds timeout);
+  [[nodiscard]] SendResult send(Multipart&& message, std::chrono::milliseconds timeout) {
+    return send(message, timeout);
+  }
 
   /// Never blocks. Receives one message into `into`, whose slots are reused; false: none there.
   [[nodiscard]] bool receive(Multipart& into);

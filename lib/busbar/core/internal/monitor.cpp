@@ -21,6 +21,7 @@ std::optional<Kind> kind_of(std::uint16_t event) {
       return Kind::listening;
     case ZMQ_EVENT_ACCEPTED:
       return Kind::accepted;
+    case ZMQ_EVENT_CONNECTED:  // the transport alone; the handshake is still to come
     case ZMQ_EVENT_CONNECT_DELAYED:
       return Kind::connecting;
     case ZMQ_EVENT_CONNECT_RETRIED:
@@ -83,9 +84,13 @@ std::string address_of(int descriptor) {
                   port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
     return {};
   }
-  const bool v6 = std::strchr(host.data(), ':') != nullptr;
-  return v6 ? "[" + std::string(host.data()) + "]:" + port.data()
-            : std::string(host.data()) + ":" + port.data();
+  std::string name = host.data();
+  // A dual-stack listener shows an IPv4 peer as a mapped address.
+  if (constexpr std::string_view mapped = "::ffff:"; name.starts_with(mapped)) {
+    name.erase(0, mapped.size());
+  }
+  if (name.find(':') != std::string::npos) name = "[" + name + "]";
+  return name + ":" + port.data();
 }
 
 }  // namespace

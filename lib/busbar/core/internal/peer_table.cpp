@@ -8,10 +8,14 @@ namespace {
 constexpr std::size_t most = 1000;
 }
 
-PeerInfo& PeerTable::find_or_add(const std::string& address) {
+PeerInfo* PeerTable::find(const std::string& address) {
   const auto same = [&](const PeerInfo& peer) { return peer.address == address; };
   const auto found = std::find_if(peers_.rbegin(), peers_.rend(), same);
-  if (found != peers_.rend()) return *found;
+  return found == peers_.rend() ? nullptr : &*found;
+}
+
+PeerInfo& PeerTable::find_or_add(const std::string& address) {
+  if (PeerInfo* known = find(address)) return *known;
   if (peers_.size() >= most) {
     const auto gone = [](const PeerInfo& peer) { return !peer.connected; };
     const auto oldest = std::find_if(peers_.begin(), peers_.end(), gone);
@@ -23,34 +27,23 @@ PeerInfo& PeerTable::find_or_add(const std::string& address) {
 
 void PeerTable::on_event(const SocketEvent& event) {
   using Kind = SocketEvent::Kind;
-  // Handshakes of accepted connections are reported by our endpoint alone; the connection itself
-  // was seen as accepted, by its own address.
   const std::string& address = event.peer.empty() ? event.endpoint : event.peer;
-  switch (event.kind) {
-    case Kind::accepted: {
-      PeerInfo& peer = find_or_add(address);
-      peer.connected = true;
-      ++peer.connections;
-      break;
-    }
-    case Kind::connecting:
-      find_or_add(address);
-      break;
-    case Kind::connected:
-      if (PeerInfo& peer = find_or_add(address); !peer.connected) {
-        peer.connected = true;
-        ++peer.connections;
-      }
-      break;
-    case Kind::disconnected:
-      find_or_add(address).connected = false;
-      break;
-    case Kind::handshake_failed:
-      find_or_add(address).last_failure = event.cause;
-      break;
-    default:
-      break;
+  if (event.kind == Kind::accepted) {
+    PeerInfo& peer = find_or_add(address);
+    peer.connected = true;
+    ++peer.connections;
+    return;
   }
+  if (event.kind == Kind::connecting) find_or_add(address);
+  // A handshake of an accepted connection is reported under our own endpoint, which is no peer.
+  PeerInfo* peer = find(address);
+  if (peer == nullptr) return;
+  if (event.kind == Kind::connected && !peer->connected) {
+    peer->connected = true;
+    ++peer->connections;
+  }
+  if (event.kind == Kind::disconnected) peer->connected = false;
+  if (event.kind == Kind::handshake_failed) peer->last_failure = event.cause;
 }
 
 }  // namespace busbar

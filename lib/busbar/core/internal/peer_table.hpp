@@ -14,6 +14,7 @@ class PeerTable {
   const std::vector<PeerInfo>& all() const noexcept { return peers_; }
 
  private:
+  PeerInfo* find(const std::string& address);
   PeerInfo& find_or_add(const std::string& address);
 
   std::vector<PeerInfo> peers_;

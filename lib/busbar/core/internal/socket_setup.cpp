@@ -1,5 +1,6 @@
 #include "busbar/core/internal/socket_setup.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <cerrno>
@@ -30,6 +31,11 @@ void set(void* socket, int option, int value) { set(socket, option, &value, size
 void set(void* socket, int option, const std::string& value) {
   set(socket, option, value.data(), value.size());
 }
+
+/// Only subscriptions come in at these. libzmq keeps them in a tree with a level for each byte and
+/// takes it down recursively, so a subscription of a megabyte would overflow the stack.
+bool publishes(SocketType type) { return type == SocketType::xpub || type == SocketType::pub; }
+constexpr std::size_t subscription_max = 1024;
 
 /// libzmq adds less than one interval of jitter, which leaves a thousand clients in step.
 int random_reconnect_interval() {
@@ -146,7 +152,8 @@ void apply_options(void* socket, SocketType type, const SocketOptions& options,
   // Re-sent subscriptions are dropped at the high-water mark after a reconnect (libzmq issue 2942).
   set(socket, ZMQ_SNDHWM, subscribes ? 0 : options.send_queue);
   set(socket, ZMQ_RCVHWM, options.receive_queue);
-  const auto message_max = static_cast<std::int64_t>(options.message_max);
+  const auto message_max = static_cast<std::int64_t>(
+      publishes(type) ? std::min(options.message_max, subscription_max) : options.message_max);
   set(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max);
   if (!options.routing_id.empty()) set(socket, ZMQ_ROUTING_ID, options.routing_id);
   // With a domain, and a handler that is always there, libzmq turns ZMTP 1 and 2 peers away.
@@ -172,7 +179,13 @@ Endpoint bind_socket(void* socket, const Endpoint& endpoint, const SocketOptions
   if (endpoint.transport() == Transport::ipc && options.ipc_mode != 0 && !endpoint.is_wildcard()) {
     chmod(endpoint.path().c_str(), static_cast<mode_t>(options.ipc_mode));
   }
-  return Endpoint{text.data()};
+  const Endpoint bound{text.data()};
+  if (endpoint.transport() != Transport::tcp) return bound;
+  // libzmq names the address as its dual-stack listener sees it; say what the caller said.
+  const std::string host = endpoint.host().find(':') == std::string::npos
+                               ? endpoint.host()
+                               : "[" + endpoint.host() + "]";
+  return Endpoint{"tcp://" + host + ":" + std::to_string(bound.port())};
 }
 
 }  // namespace busbar

@@ -1,0 +1,99 @@
+#include <doctest/doctest.h>
+
+#include <busbar/core/internal/connector.hpp>
+
+using namespace busbar;
+using namespace std::chrono_literals;
+using Kind = ConnectorAction::Kind;
+using Event = SocketEvent::Kind;
+
+namespace {
+
+struct World {
+  explicit World(std::vector<Endpoint> endpoints) : connector(std::move(endpoints)) {
+    actions = connector.start(now);
+  }
+  void see(Event kind, const std::string& address) {
+    actions = connector.on_event({kind, address, {}, {}}, now);
+  }
+  void wait(Duration by) {
+    now += by;
+    actions = connector.on_time(now);
+  }
+  bool did(Kind kind, const std::string& subject) const {
+    for (const ConnectorAction& action : actions) {
+      if (action.kind == kind && action.subject == subject) return true;
+    }
+    return false;
+  }
+  Connector connector;
+  TimePoint now{1h};
+  std::vector<ConnectorAction> actions;
+};
+
+const std::string address = "tcp://127.0.0.1:5555";
+
+}  // namespace
+
+TEST_CASE("a numeric endpoint is connected at once, and the same one only once") {
+  const World world({Endpoint(address), Endpoint(address)});
+  CHECK(world.actions.size() == 1);
+  CHECK(world.did(Kind::connect, address));
+  CHECK(world.connector.next_deadline() == TimePoint::max());
+}
+
+TEST_CASE("a disconnection that libzmq retries itself is left to it") {
+  World world({Endpoint(address)});
+  world.see(Event::disconnected, address);
+  world.see(Event::retrying, address);
+  world.wait(1h);
+  CHECK(world.actions.empty());
+}
+
+TEST_CASE("a disconnection that libzmq does not retry is repaired, ever more slowly") {
+  World world({Endpoint(address)});
+  Duration before{};
+  for (int i = 0; i < 10; ++i) {
+    world.see(Event::disconnected, address);
+    const TimePoint start = world.now;
+    world.wait(world.connector.next_deadline() - world.now);
+    CHECK(world.actions.empty());
+    world.wait(world.connector.next_deadline() - world.now);
+    CHECK(world.did(Kind::disconnect, address));
+    CHECK(world.did(Kind::connect, address));
+    const Duration took = world.now - start;
+    CHECK(took >= before);
+    CHECK(took <= 11s);
+    before = took;
+  }
+  CHECK(before > 10s);
+  world.see(Event::connected, address);
+  world.see(Event::disconnected, address);
+  const TimePoint start = world.now;
+  world.wait(world.connector.next_deadline() - world.now);
+  world.wait(world.connector.next_deadline() - world.now);
+  CHECK(world.now - start < 1s);
+}
+
+TEST_CASE(
+    "a host name is looked up first, again after a disconnection, and followed to its new "
+    "address") {
+  World world({Endpoint("tcp://db1:7000")});
+  CHECK(world.did(Kind::resolve, "db1"));
+  world.actions = world.connector.on_resolved("db1", "10.0.0.1", world.now);
+  CHECK(world.did(Kind::connect, "tcp://10.0.0.1:7000"));
+  world.see(Event::disconnected, "tcp://10.0.0.1:7000");
+  CHECK(world.did(Kind::resolve, "db1"));
+  world.see(Event::retrying, "tcp://10.0.0.1:7000");
+  world.actions = world.connector.on_resolved("db1", "10.0.0.2", world.now);
+  CHECK(world.did(Kind::disconnect, "tcp://10.0.0.1:7000"));
+  CHECK(world.did(Kind::connect, "tcp://10.0.0.2:7000"));
+}
+
+TEST_CASE("an unknown host is logged and looked up again") {
+  World world({Endpoint("tcp://db1:7000")});
+  world.actions = world.connector.on_resolved("db1", "", world.now);
+  CHECK(world.did(Kind::log, "cannot resolve 'db1' (retrying)"));
+  world.wait(world.connector.next_deadline() - world.now);
+  CHECK(world.did(Kind::resolve, "db1"));
+}

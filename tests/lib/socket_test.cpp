@@ -1,0 +1,294 @@
+#include "support/folder.hpp"
+#include "support/stock.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <sys/stat.h>
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include <busbar/core/error.hpp>
+#include <busbar/core/socket.hpp>
+
+using namespace busbar;
+using namespace busbar::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+const char* any_port = "tcp://127.0.0.1:*";
+
+/// Collects what the library says, from whichever thread.
+struct Talk {
+  LogCallback callback() {
+    return [this](LogLevel, std::string_view text) {
+      const std::scoped_lock lock(mutex);
+      said += std::string(text) + "\n";
+    };
+  }
+  bool has(std::string_view text) {
+    const std::scoped_lock lock(mutex);
+    return said.find(text) != std::string::npos;
+  }
+  std::mutex mutex;
+  std::string said;
+};
+
+}  // namespace
+
+TEST_CASE("a message arrives with all its frames, and being sent empties it") {
+  Context context;
+  Socket pull(context, SocketType::pull, {.bind = {any_port}});
+  Socket push(context, SocketType::push, {.connect = {pull.bound().front()}});
+  Multipart message{"one", "", "three"};
+  CHECK(push.send(message, soon) == SendResult::sent);
+  CHECK(message.empty());
+  const std::optional<Multipart> received = pull.receive(soon);
+  REQUIRE(received);
+  CHECK(received->size() == 3);
+  CHECK(received->text(0) == "one");
+  CHECK(received->text(1).empty());
+  CHECK(received->text(2) == "three");
+}
+
+TEST_CASE("inproc connects in either order, and to stock sockets of the same context") {
+  Context context;
+  Socket pull(context, SocketType::pull, {.connect = {"inproc://later"}});
+  Socket push(context, SocketType::push, {.bind = {"inproc://later"}});
+  CHECK(push.send(Multipart{"x"}) == SendResult::sent);
+  CHECK(pull.receive(soon)->text(0) == "x");
+}
+
+TEST_CASE(
+    "nobody to send to is `full`, at once or after the timeout, and leaves the message whole") {
+  Context context;
+  Socket push(context, SocketType::push, {.bind = {any_port}});
+  Multipart message{"a", "b"};
+  CHECK(push.send(message) == SendResult::full);
+  CHECK(push.send(message, 10ms) == SendResult::full);
+  CHECK(message.text(0) == "a");
+  CHECK(message.text(1) == "b");
+}
+
+TEST_CASE("a router answers no_peer for an address it does not know") {
+  Context context;
+  Socket router(context, SocketType::router, {.bind = {any_port}});
+  Multipart message{"stranger", "hello"};
+  CHECK(router.send(message) == SendResult::no_peer);
+  CHECK(message.text(0) == "stranger");
+}
+
+TEST_CASE("a frame above the limit is refused before it is sent") {
+  Context context;
+  Socket pair(context, SocketType::pair, {.bind = {"inproc://limit"}, .message_max = 1000});
+  CHECK(pair.send(Multipart{std::string(1001, 'x')}) == SendResult::too_large);
+  Multipart many;
+  for (std::size_t i = 0; i <= limits::frames; ++i) many.push_back("f");
+  CHECK(pair.send(many) == SendResult::too_large);
+}
+
+TEST_CASE("receive gives up after its timeout") {
+  Context context;
+  Socket pull(context, SocketType::pull, {.bind = {any_port}});
+  CHECK_FALSE(pull.receive(5ms));
+}
+
+TEST_CASE(
+    "another thread's use of a socket is an error that names the socket, until it is released") {
+  Context context;
+  Socket pull(context, SocketType::pull, {.name = "orders", .bind = {any_port}});
+  Multipart message;
+  CHECK_FALSE(pull.receive(message));
+  std::string said;
+  std::thread([&] {
+    Multipart mine;
+    try {
+      (void)pull.receive(mine);
+    } catch (const Error& error) {
+      said = error.what();
+    }
+  }).join();
+  CHECK(said.find("socket 'orders': owned by another thread") != std::string::npos);
+  pull.release();
+  std::thread([&] {
+    Multipart mine;
+    CHECK_FALSE(pull.receive(mine));
+  }).join();
+}
+
+TEST_CASE("off loopback without keys is refused, with both remedies") {
+  Context context;
+  CHECK_THROWS_WITH_AS(Socket(context, SocketType::pull, {.bind = {"tcp://0.0.0.0:*"}}),
+                       doctest::Contains("--insecure"), Error);
+}
+
+TEST_CASE("keys without an allow-list are refused") {
+  Context context;
+  const Security security{.keys = CurveKeys::create()};
+  CHECK_THROWS_WITH_AS(
+      Socket(context, SocketType::pull, {.bind = {any_port}, .security = security}),
+      doctest::Contains("allow"), Error);
+}
+
+TEST_CASE("the same address twice is refused with its cause") {
+  Context context;
+  Socket first(context, SocketType::pull, {.bind = {any_port}});
+  CHECK_THROWS_WITH_AS(Socket(context, SocketType::pull, {.bind = first.bound()}),
+                       doctest::Contains("address already in use"), Error);
+}
+
+TEST_CASE("a client on the allow-list gets in; others do not, and both logs say so") {
+  Talk server_talk;
+  Talk client_talk;
+  Context server_context({.log = server_talk.callback()});
+  Context client_context({.log = client_talk.callback()});
+  const CurveKeys server = CurveKeys::create();
+  const CurveKeys friendly = CurveKeys::create();
+  const CurveKeys stranger = CurveKeys::create();
+  auto allow = std::make_shared<AllowList>(std::vector{friendly.public_key});
+  Socket pull(server_context, SocketType::pull,
+              {.bind = {any_port}, .security = {.keys = server, .allow = allow}});
+  const auto client = [&](const CurveKeys& keys) {
+    return Socket(
+        client_context, SocketType::push,
+        {.connect = pull.bound(), .security = {.keys = keys, .server_key = server.public_key}});
+  };
+  Socket good = client(friendly);
+  CHECK(good.send(Multipart{"hello"}) == SendResult::sent);
+  CHECK(pull.receive(soon)->text(0) == "hello");
+
+  Socket bad = client(stranger);
+  CHECK(bad.send(Multipart{"let me in"}) == SendResult::sent);
+  CHECK(eventually([&] {
+    bad.maintain();
+    return client_talk.has("handshake failed") && server_talk.has("not on the allow-list");
+  }));
+  CHECK_FALSE(pull.receive(10ms));
+}
+
+TEST_CASE("a client without keys is refused by a socket with keys, and the log says so") {
+  Talk talk;
+  Context context({.log = talk.callback()});
+  const CurveKeys keys = CurveKeys::create();
+  auto nobody = std::make_shared<AllowList>(std::vector<std::string>{});
+  Socket pull(context, SocketType::pull,
+              {.bind = {any_port}, .security = {.keys = keys, .allow = nobody}});
+  zmq::context_t stock;
+  Stock plain(stock, zmq::socket_type::push);
+  plain.connect(pull.bound().front().str());
+  CHECK(eventually([&] {
+    pull.maintain();
+    return talk.has("handshake failed");
+  }));
+}
+
+TEST_CASE("a subscriber hears again after a publisher sent it an oversize frame") {
+  Context context;
+  zmq::context_t stock;
+  Stock publisher(stock, zmq::socket_type::xpub);
+  publisher.raw().bind("tcp://127.0.0.1:*");
+  Socket sub(context, SocketType::sub,
+             {.connect = {publisher.raw().get(zmq::sockopt::last_endpoint)}, .message_max = 1000});
+  sub.subscribe(TopicPattern::raw_prefix(""));
+  CHECK(publisher.receive().size() == 1);
+  publisher.send({std::string(2000, 'x')});
+  // The repaired connection subscribes anew.
+  CHECK(eventually([&] {
+    sub.maintain();
+    zmq::message_t subscription;
+    return publisher.raw().recv(subscription, zmq::recv_flags::dontwait) &&
+           subscription.size() == 1 && *subscription.data<char>() == 1;
+  }));
+  publisher.send({"small"});
+  CHECK(sub.receive(soon)->text(0) == "small");
+}
+
+TEST_CASE("a host name is looked up, and an unknown one is named in the log") {
+  Talk talk;
+  Context context({.log = talk.callback()});
+  Socket pull(context, SocketType::pull, {.bind = {any_port}, .ipv4_only = true});
+  const std::string port = std::to_string(pull.bound().front().port());
+  Socket push(
+      context, SocketType::push,
+      {.connect = {"tcp://localhost:" + port, "tcp://no-such-host.invalid:1"}, .ipv4_only = true});
+  CHECK(push.send(Multipart{"x"}, soon) == SendResult::sent);
+  CHECK(pull.receive(soon)->text(0) == "x");
+  CHECK(eventually([&] {
+    push.maintain();
+    return talk.has("cannot resolve 'no-such-host.invalid' (retrying)");
+  }));
+}
+
+TEST_CASE("an ipc path that is a regular file is refused and left alone") {
+  Context context;
+  const Folder folder;
+  std::ofstream(folder.path("precious")) << "data";
+  CHECK_THROWS_WITH_AS(
+      Socket(context, SocketType::pull, {.bind = {"ipc://" + folder.path("precious")}}),
+      doctest::Contains("regular file"), Error);
+  CHECK(std::filesystem::file_size(folder.path("precious")) == 4);
+}
+
+TEST_CASE("an ipc path is not taken from whoever serves it, and is free again when that one ends") {
+  Context context;
+  const Folder folder;
+  const Endpoint endpoint("ipc://" + folder.path("desk"));
+  {
+    Socket first(context, SocketType::pull, {.bind = {endpoint}, .ipc_mode = 0600});
+    struct stat status {};
+    CHECK(stat(endpoint.path().c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0600);
+    CHECK_THROWS_WITH_AS(
+        Socket(context, SocketType::pull, {.bind = {endpoint}}),
+        doctest::Contains(("already served by pid " + std::to_string(getpid())).c_str()), Error);
+  }
+  CHECK(eventually([&] {
+    try {
+      Socket second(context, SocketType::pull, {.bind = {endpoint}});
+      return true;
+    } catch (const Error&) {
+      return false;  // libzmq closes the first listener in the background
+    }
+  }));
+  CHECK(eventually([&] { return !std::filesystem::exists(endpoint.path()); }));
+}
+
+TEST_CASE("stopping a context names the sockets that are still open, and ends blocked calls") {
+  Context context;
+  Socket push(context, SocketType::push, {.name = "tasks", .bind = {any_port}});
+  std::string said;
+  std::thread waiting([&] {
+    try {
+      Socket pull(context, SocketType::pull, {.name = "waiting", .bind = {any_port}});
+      (void)pull.receive(1min);
+    } catch (const Error& error) {
+      said = error.what();
+    }
+  });
+  const StopReport report = context.stop(50ms);
+  waiting.join();
+  CHECK_FALSE(report.clean);
+  CHECK(std::count(report.remains.begin(), report.remains.end(), "tasks (PUSH)") == 1);
+  CHECK(said.find("the context was stopped") != std::string::npos);
+  push.close();
+  CHECK(context.stop(soon).clean);
+}
+
+TEST_CASE("raw ZMTP 1.0 bytes on an open port are no message") {
+  Context context;
+  Socket pull(context, SocketType::pull, {.bind = {any_port}});
+  zmq::context_t stock;
+  zmq::socket_t raw(stock, zmq::socket_type::stream);
+  raw.connect(pull.bound().front().str());
+  zmq::message_t id;
+  REQUIRE(raw.recv(id));
+  zmq::message_t nothing;
+  REQUIRE(raw.recv(nothing));
+  raw.send(id, zmq::send_flags::sndmore);
+  raw.send(zmq::buffer(std::string("\x01\x00\x06\x00hello", 9)), zmq::send_flags::none);
+  Socket good(context, SocketType::push, {.connect = pull.bound()});
+  CHECK(good.send(Multipart{"good"}) == SendResult::sent);
+  CHECK(pull.receive(soon)->text(0) == "good");
+}

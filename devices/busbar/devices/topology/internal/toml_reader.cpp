@@ -14,7 +14,8 @@ void TomlReader::note(unsigned line, std::string key, std::string problem, std::
 }
 
 void TomlReader::note(const std::string& key, const TomlValue& value, const Error& error) {
-  note(value.line, key, error.operation() + ": " + error.cause(), error.remedy());
+  note(value.line, key, error.operation() + ": " + error.cause(),
+       error.remedy().empty() ? "correct the value" : error.remedy());
 }
 
 std::filesystem::path TomlReader::resolve(const std::string& file) const {

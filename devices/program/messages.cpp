@@ -12,7 +12,7 @@ void declare_common(CLI::App& app, MessageOptions& options) {
   app.add_flag("--bind", options.bind, "Bind instead of connecting");
   app.add_option("--count", options.count, "End after so many messages")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(quiet(CLI::PositiveNumber));
   app.add_flag("--json", options.json, "A line is {\"payload\":…} in JSON");
   app.add_flag("--progress", options.progress,
                "Show a progress bar on stderr even if that is no terminal");

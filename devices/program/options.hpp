@@ -19,6 +19,9 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::m
 CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::string>& values,
                       const std::string& help, const std::string& type);
 
+/// `check` without its description, which CLI11 would add to the option's type in help.
+inline CLI::Validator quiet(const CLI::Validator& check) { return check.description(""); }
+
 /// Parses each text; throws Error (usage) at the first bad one.
 std::vector<Endpoint> endpoints(const std::vector<std::string>& texts);
 

@@ -1,4 +1,4 @@
-#include "support/stock.hpp"
+#include "support/device_bench.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,43 +10,8 @@ using namespace busbar::testing;
 using namespace std::chrono_literals;
 using Frames = std::vector<std::string>;
 
-namespace {
-
-const char* any_port = "tcp://127.0.0.1:*";
-
-DeviceOptions on_any_port() {
-  return {.frontend = {.bind = {any_port}}, .backend = {.bind = {any_port}}};
-}
-
-/// A running device between stock sockets.
-template <class Kind>
-struct Bench {
-  explicit Bench(DeviceOptions options = on_any_port())
-      : device(context, std::move(options)), running(device) {}
-  Stock front(zmq::socket_type type) {
-    Stock socket(stock, type);
-    socket.connect(device.frontend().front().str());
-    return socket;
-  }
-  Stock back(zmq::socket_type type) {
-    Stock socket(stock, type);
-    socket.connect(device.backend().front().str());
-    return socket;
-  }
-  bool ledger_shows(const std::function<bool(const Ledger&)>& condition) {
-    return eventually([&] { return condition(device.ledger()); });
-  }
-
-  zmq::context_t stock;
-  Context context;
-  Kind device;
-  Runner running;
-};
-
-}  // namespace
-
 TEST_CASE("a forwarder carries topics to those who subscribed, and to nobody else") {
-  Bench<Forwarder> bench;
+  DeviceBench<Forwarder> bench;
   Stock eur = bench.back(zmq::socket_type::sub);
   eur.subscribe("eur");
   Stock all = bench.back(zmq::socket_type::sub);
@@ -70,7 +35,7 @@ TEST_CASE("a forwarder carries topics to those who subscribed, and to nobody els
 }
 
 TEST_CASE("a streamer hands every message to exactly one worker") {
-  Bench<Streamer> bench;
+  DeviceBench<Streamer> bench;
   Stock one = bench.back(zmq::socket_type::pull);
   Stock two = bench.back(zmq::socket_type::pull);
   Stock source = bench.front(zmq::socket_type::push);
@@ -84,7 +49,7 @@ TEST_CASE("a streamer hands every message to exactly one worker") {
 }
 
 TEST_CASE("a queue proxy brings each reply back to the one who asked") {
-  Bench<QueueProxy> bench;
+  DeviceBench<QueueProxy> bench;
   Stock worker = bench.back(zmq::socket_type::rep);
   Stock first = bench.front(zmq::socket_type::req);
   Stock second = bench.front(zmq::socket_type::req);
@@ -97,7 +62,7 @@ TEST_CASE("a queue proxy brings each reply back to the one who asked") {
 }
 
 TEST_CASE("a reply to a client that has gone is counted as no_peer, and the others go on") {
-  Bench<QueueProxy> bench;
+  DeviceBench<QueueProxy> bench;
   Stock worker = bench.back(zmq::socket_type::rep);
   {
     Stock gone = bench.front(zmq::socket_type::req);
@@ -119,7 +84,7 @@ TEST_CASE("a reply to a client that has gone is counted as no_peer, and the othe
 }
 
 TEST_CASE("a streamer without workers holds one message, and hands all on when one comes") {
-  Bench<Streamer> bench;
+  DeviceBench<Streamer> bench;
   Stock source = bench.front(zmq::socket_type::push);
   for (int i = 0; i < 3; ++i) source.send({std::to_string(i)});
   CHECK(bench.ledger_shows([](const Ledger& l) { return l.backend.held == 1; }));
@@ -132,7 +97,7 @@ TEST_CASE("a streamer without workers holds one message, and hands all on when o
 TEST_CASE("a streamer that may drop counts what it drops") {
   DeviceOptions options = on_any_port();
   options.overflow = Overflow::drop;
-  Bench<Streamer> bench(options);
+  DeviceBench<Streamer> bench(options);
   Stock source = bench.front(zmq::socket_type::push);
   for (int i = 0; i < 3; ++i) source.send({"x"});
   CHECK(bench.ledger_shows([](const Ledger& l) { return l.backend[Cause::overflow] == 3; }));
@@ -142,7 +107,7 @@ TEST_CASE("a streamer that may drop counts what it drops") {
 namespace {
 
 /// Publishes until the forwarder's ledger shows what is waited for.
-bool flood(Bench<Forwarder>& bench, Stock& publisher, Stock* fast,
+bool flood(DeviceBench<Forwarder>& bench, Stock& publisher, Stock* fast,
            const std::function<bool(const Ledger&)>& condition) {
   const std::string payload(1000, 'x');
   for (int i = 0; i < 1'000'000; ++i) {
@@ -168,7 +133,7 @@ DeviceOptions small_queues() {
 TEST_CASE("one subscriber that does not read loses messages, counted, and the others lose none") {
   DeviceOptions options = small_queues();
   options.backend.queue = 1000;
-  Bench<Forwarder> bench(options);
+  DeviceBench<Forwarder> bench(options);
   Stock slow(bench.stock, zmq::socket_type::sub);
   slow.raw().set(zmq::sockopt::rcvhwm, 1);
   slow.connect(bench.device.backend().front().str()).subscribe("");
@@ -192,7 +157,7 @@ TEST_CASE("one subscriber that does not read loses messages, counted, and the ot
 TEST_CASE("a forwarder told to block holds back its publishers for a slow subscriber") {
   DeviceOptions options = small_queues();
   options.overflow = Overflow::block;
-  Bench<Forwarder> bench(options);
+  DeviceBench<Forwarder> bench(options);
   Stock slow(bench.stock, zmq::socket_type::sub);
   slow.raw().set(zmq::sockopt::rcvhwm, 1);
   slow.connect(bench.device.backend().front().str()).subscribe("");
@@ -205,7 +170,7 @@ TEST_CASE("a forwarder told to block holds back its publishers for a slow subscr
 }
 
 TEST_CASE("a paused device moves nothing, and everything once it is resumed") {
-  Bench<Streamer> bench;
+  DeviceBench<Streamer> bench;
   Stock source = bench.front(zmq::socket_type::push);
   Stock worker = bench.back(zmq::socket_type::pull);
   bench.device.pause();
@@ -219,7 +184,7 @@ TEST_CASE("a paused device moves nothing, and everything once it is resumed") {
 }
 
 TEST_CASE("a drained streamer hands on what is queued, and then ends") {
-  Bench<Streamer> bench;
+  DeviceBench<Streamer> bench;
   Stock source = bench.front(zmq::socket_type::push);
   for (int i = 0; i < 50; ++i) source.send({std::to_string(i)});
   CHECK(bench.ledger_shows([](const Ledger& l) { return l.backend.held == 1; }));
@@ -232,7 +197,7 @@ TEST_CASE("a drained streamer hands on what is queued, and then ends") {
 }
 
 TEST_CASE("a draining queue proxy waits for the reply that is due") {
-  Bench<QueueProxy> bench;
+  DeviceBench<QueueProxy> bench;
   Stock worker = bench.back(zmq::socket_type::rep);
   Stock client = bench.front(zmq::socket_type::req);
   client.send({"question"});
@@ -245,7 +210,7 @@ TEST_CASE("a draining queue proxy waits for the reply that is due") {
 }
 
 TEST_CASE("idle, paused or blocked, a device stops within 100 ms and says what it left behind") {
-  Bench<Streamer> bench;
+  DeviceBench<Streamer> bench;
   std::uint64_t left_behind = 0;
   SUBCASE("idle") {}
   SUBCASE("paused") {
@@ -297,7 +262,7 @@ TEST_CASE("a stage that needs topics is refused outside a forwarder") {
 TEST_CASE("stages rename topics on their way, and subscriptions on theirs") {
   DeviceOptions options = on_any_port();
   options.stages = {only("prices.>"), busbar::rename("prices", "fx")};
-  Bench<Forwarder> bench(options);
+  DeviceBench<Forwarder> bench(options);
   Stock subscriber = bench.back(zmq::socket_type::sub);
   subscriber.subscribe("fx.eur");
   Stock publisher = bench.front(zmq::socket_type::pub);
@@ -314,7 +279,7 @@ TEST_CASE("stages rename topics on their way, and subscriptions on theirs") {
 }
 
 TEST_CASE("a message of more than 64 frames is refused and counted, and the peer goes on") {
-  Bench<Streamer> bench;
+  DeviceBench<Streamer> bench;
   Stock source = bench.front(zmq::socket_type::push);
   Stock worker = bench.back(zmq::socket_type::pull);
   source.send(Frames(100'000, "frame"));
@@ -325,7 +290,7 @@ TEST_CASE("a message of more than 64 frames is refused and counted, and the peer
 }
 
 TEST_CASE("a subscription longer than a topic may be is refused, and counted") {
-  Bench<Forwarder> bench;
+  DeviceBench<Forwarder> bench;
   Stock subscriber = bench.back(zmq::socket_type::sub);
   subscriber.subscribe(std::string(limits::topic_bytes + 1, 'x'));
   subscriber.subscribe("good");
@@ -335,7 +300,7 @@ TEST_CASE("a subscription longer than a topic may be is refused, and counted") {
 }
 
 TEST_CASE("a subscription of 100 KB never reaches libzmq's tree, and the other peers go on") {
-  Bench<Forwarder> bench;
+  DeviceBench<Forwarder> bench;
   Stock hostile = bench.back(zmq::socket_type::sub);
   hostile.subscribe(std::string(100'000, 'x'));
   CHECK(bench.ledger_shows([](const Ledger& l) {

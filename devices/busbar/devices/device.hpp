@@ -27,8 +27,12 @@ SocketType backend_type(DeviceKind kind) noexcept;
 
 /// What to do with a message that an output has no room for.
 enum class Overflow {
-  drop,   ///< Lose it for that peer, count it, go on with the others.
-  block,  ///< Hold it and read nothing more on that way, so that the senders feel it.
+  /// Lose it for that peer, count it, go on with the others. A forwarder's count is a lower bound:
+  /// libzmq tells when a subscriber's queue becomes full, and then nothing about it until it has
+  /// been half read; a subscriber sees its exact loss by the publisher's sequence.
+  drop,
+  /// Hold it and read nothing more on that way, so that the senders feel it.
+  block,
 };
 
 struct SideOptions {
@@ -68,10 +72,10 @@ class Device {
   /// Moves nothing until `resume`; queues fill up and senders feel it.
   void pause();
   void resume();
-  /// Hands on what is queued (a queue proxy also waits for the replies that are due), then stops: as
-  /// soon as nothing has come for 30 ms, or as much has passed as could have been queued when the
-  /// drain began; at the latest after the deadline. libzmq cannot stop listening without cutting
-  /// the connections that exist, so peers may send until the end.
+  /// Hands on what is queued (a queue proxy also waits for the replies that are due), then stops:
+  /// as soon as nothing has come for 30 ms, or as much has passed as could have been queued when
+  /// the drain began; at the latest after the deadline. libzmq cannot stop listening without
+  /// cutting the connections that exist, so peers may send until the end.
   void drain(std::chrono::milliseconds deadline);
   /// Stops at once; what is queued inside is counted as abandoned.
   void stop();

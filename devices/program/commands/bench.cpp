@@ -216,26 +216,26 @@ Command bench_command() {
         auto options = std::make_shared<Options>();
         app.add_option("what", options->what, "Which measurements")
             ->type_name("WHAT")
-            ->check(CLI::IsMember({"throughput", "latency", "idle"}));
+            ->check(quiet(CLI::IsMember({"throughput", "latency", "idle"})));
         app.add_option("--device", options->devices, "Only these devices")
             ->type_name("forwarder|streamer|queue")
-            ->check(CLI::IsMember({"forwarder", "streamer", "queue"}))
+            ->check(quiet(CLI::IsMember({"forwarder", "streamer", "queue"})))
             ->delimiter(',');
         app.add_option("--size", options->sizes, "Sizes of messages in bytes")
             ->type_name("BYTES,…")
             ->delimiter(',')
-            ->check(CLI::Range(std::size_t{1}, limits::message_bytes));
+            ->check(quiet(CLI::Range(std::size_t{1}, limits::message_bytes)));
         app.add_option("--against", options->against, "What to compare with")
             ->type_name("direct,zmq_proxy")
             ->delimiter(',')
-            ->check(CLI::IsMember({"direct", "zmq_proxy"}));
+            ->check(quiet(CLI::IsMember({"direct", "zmq_proxy"})));
         app.add_option("--pairs", options->pairs, "Runs of each")
             ->type_name("N")
-            ->check(CLI::Range(1, 1000))
+            ->check(quiet(CLI::Range(1, 1000)))
             ->capture_default_str();
         app.add_option("--rounds", options->rounds, "Round trips in a latency run")
             ->type_name("N")
-            ->check(CLI::Range(std::size_t{100}, bench::Shared::samples_max))
+            ->check(quiet(CLI::Range(std::size_t{100}, bench::Shared::samples_max)))
             ->capture_default_str();
         add_duration(app, "--window", options->window, "How long each run is watched");
         app.add_flag("--json", options->json, "The figures as JSON");

@@ -1,4 +1,5 @@
 #include "program/commands/commands.hpp"
+#include "program/options.hpp"
 
 #include <iostream>
 #include <memory>
@@ -121,7 +122,7 @@ Command completion_command() {
             auto shell = std::make_shared<std::string>();
             app.add_option("shell", *shell, "Which one")
                 ->type_name("bash|zsh")
-                ->check(CLI::IsMember({"bash", "zsh"}))
+                ->check(quiet(CLI::IsMember({"bash", "zsh"})))
                 ->required();
             return [shell] {
               const Parser parser{command_table()};

@@ -131,13 +131,13 @@ Run declare(CLI::App& app, DeviceKind kind) {
       ->type_name("ENDPOINT");
   app.add_option("--overflow", options->overflow, "What to do where an output has no room")
       ->type_name("drop|block")
-      ->check(CLI::IsMember({"drop", "block"}));
+      ->check(quiet(CLI::IsMember({"drop", "block"})));
   add_duration(app, "--drain-timeout", options->drain_timeout, "How long a drain may take");
   add_list(app, "--stage", options->stages, "A step for what goes to the backend: 'only prices.>'",
            "TEXT");
   app.add_option("--queue", options->queue, "Messages for each peer and direction")
       ->type_name("N")
-      ->check(CLI::Range(1, 10'000'000))
+      ->check(quiet(CLI::Range(1, 10'000'000)))
       ->capture_default_str();
   options->security.declare(app);
   app.add_flag("--json", options->json, "Say where it is bound, and the ledger, on stdout");

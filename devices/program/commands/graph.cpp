@@ -1,4 +1,5 @@
 #include "program/commands/commands.hpp"
+#include "program/options.hpp"
 
 #include <iostream>
 #include <memory>
@@ -38,7 +39,7 @@ Command graph_command() {
                 ->required();
             app.add_option("--format", options->format, "Of the picture")
                 ->type_name("dot|mermaid|svg")
-                ->check(CLI::IsMember({"dot", "mermaid", "svg"}))
+                ->check(quiet(CLI::IsMember({"dot", "mermaid", "svg"})))
                 ->capture_default_str();
             return [options] { return draw(*options); };
           }};

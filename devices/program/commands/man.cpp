@@ -49,7 +49,7 @@ void command_entry(std::ostream& out, const Command& command, const CLI::App& ap
 void write_page(std::ostream& out) {
   const std::vector<Command> table = command_table();
   const Parser parser{table};
-  out << ".TH BUSBAR 1 \"\" \"busbar " BUSBAR_VERSION
+  out << "'\\\" -*- coding: utf-8 -*-\n.TH BUSBAR 1 \"\" \"busbar " BUSBAR_VERSION
          "\" \"User commands\"\n"
          ".SH NAME\nbusbar \\- "
       << roff(parser.app.get_description()) << '\n'

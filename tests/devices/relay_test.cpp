@@ -1,0 +1,125 @@
+#include "support/device_bench.hpp"
+
+#include <doctest/doctest.h>
+
+#include <busbar/devices/internal/relay.hpp>
+#include <busbar/devices/internal/topic_table.hpp>
+
+using namespace busbar;
+using namespace busbar::testing;
+using namespace std::chrono_literals;
+using Frames = std::vector<std::string>;
+
+TEST_CASE("forwarders in a row pass messages on in memory, each with its own stages and ledger") {
+  Context context;
+  auto relay = Relay::create(
+      context, DeviceKind::forwarder,
+      {{.name = "edge",
+        .frontend = {.bind = {any_port}},
+        .stages = {busbar::rename("prices", "fx")}},
+       {.name = "core", .backend = {.bind = {any_port}}, .stages = {only("fx.eur")}}});
+  Runner runner(relay);
+  zmq::context_t stock;
+  Stock subscriber(stock, zmq::socket_type::sub);
+  subscriber.connect(relay->backend().front().str()).subscribe("fx");
+  Stock publisher(stock, zmq::socket_type::xpub);
+  publisher.connect(relay->frontend().front().str());
+  // The subscription to `fx` asks the publishers for both names.
+  const Frames asked{publisher.receive().at(0), publisher.receive().at(0)};
+  CHECK(std::count(asked.begin(), asked.end(), "\1prices") == 1);
+  CHECK(std::count(asked.begin(), asked.end(), "\1fx") == 1);
+
+  publisher.send({"prices.usd", "1"});
+  publisher.send({"prices.eur", "2"});
+  CHECK(subscriber.receive() == Frames{"fx.eur", "2"});
+  const std::vector<Ledger> ledgers = relay->ledgers();
+  REQUIRE(ledgers.size() == 2);
+  CHECK(ledgers[0].frontend.received == 2);
+  CHECK(ledgers[0].backend.sent == 2);
+  CHECK(ledgers[1].frontend.received == 2);
+  CHECK(ledgers[1].frontend[Cause::topic_filter] == 1);
+  CHECK(ledgers[1].backend.sent == 1);
+  CHECK(ledgers[0].reconciles());
+  CHECK(ledgers[1].reconciles());
+}
+
+TEST_CASE("queue proxies in a row carry replies back, booked by each of them") {
+  Context context;
+  auto relay = Relay::create(context, DeviceKind::queue,
+                             {{.name = "outer", .frontend = {.bind = {any_port}}},
+                              {.name = "inner", .backend = {.bind = {any_port}}}});
+  Runner runner(relay);
+  zmq::context_t stock;
+  Stock worker(stock, zmq::socket_type::rep);
+  worker.connect(relay->backend().front().str());
+  Stock client(stock, zmq::socket_type::req);
+  client.connect(relay->frontend().front().str());
+  client.send({"ping"});
+  CHECK(worker.receive() == Frames{"ping"});
+  worker.send({"pong"});
+  CHECK(client.receive() == Frames{"pong"});
+  for (const Ledger& ledger : relay->ledgers()) {
+    CHECK(ledger.frontend.received == 1);
+    CHECK(ledger.backend.received == 1);
+    CHECK(ledger.frontend.sent == 1);
+    CHECK(ledger.reconciles());
+  }
+}
+
+TEST_CASE("a relay is drained when nothing has come for a while") {
+  RelayState state;
+  const TimePoint start{1h};
+  state.drain(start, 5s, 1000);
+  state.after_round({.read = 1}, start + 20ms);
+  state.after_round({}, start + 40ms);
+  CHECK(state.phase() == Phase::draining);
+  CHECK(state.next_deadline() == start + 50ms);
+  state.after_round({}, start + 50ms);
+  CHECK(state.phase() == Phase::stopped);
+}
+
+TEST_CASE("a drain waits for what is held and for replies that are due, up to its deadline") {
+  RelayState state;
+  const TimePoint start{1h};
+  state.drain(start, 5s, 1000);
+  state.after_round({.holds = true}, start + 1s);
+  CHECK(state.phase() == Phase::draining);
+  state.after_round({.replies_due = 1}, start + 2s);
+  CHECK(state.phase() == Phase::draining);
+  state.after_round({.holds = true}, start + 5s);
+  CHECK(state.phase() == Phase::stopped);
+}
+
+TEST_CASE("a drain under a flood ends when all that was queued before it has passed") {
+  RelayState state;
+  const TimePoint start{1h};
+  state.drain(start, 1h, 2000);
+  state.after_round({.read = 1000}, start + 1ms);
+  CHECK(state.phase() == Phase::draining);
+  state.after_round({.read = 1000}, start + 2ms);
+  CHECK(state.phase() == Phase::stopped);
+}
+
+TEST_CASE("an earlier deadline shortens a drain, a later one does not lengthen it") {
+  RelayState state;
+  const TimePoint start{1h};
+  state.drain(start, 5s, 1000);
+  state.drain(start, 1s, 1000);
+  state.drain(start, 9s, 1000);
+  state.after_round({.read = 1, .holds = true}, start + 1s);
+  CHECK(state.phase() == Phase::stopped);
+}
+
+TEST_CASE("the busiest topics are exact among few, and stay among very many") {
+  TopicTable table;
+  for (int i = 0; i < 1000; ++i) table.count("busy", 10);
+  table.count("quiet", 1);
+  CHECK(table.busiest(1).at(0).topic == "busy");
+  CHECK(table.busiest(1).at(0).messages == 1000);
+  CHECK(table.busiest(1).at(0).bytes == 10'000);
+  CHECK(table.busiest(20).size() == 2);
+  for (int i = 0; i < 100'000; ++i) table.count("rare." + std::to_string(i), 1);
+  CHECK(table.busiest(1).at(0).topic == "busy");
+  CHECK(table.busiest(1).at(0).messages == 1000);
+  CHECK(table.busiest(1'000'000).size() <= TopicTable::capacity);
+}

@@ -1,11 +1,15 @@
 #include "support/folder.hpp"
 #include "support/stock.hpp"
 
+#include <arpa/inet.h>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <thread>
+#include <unistd.h>
 
 #include <doctest/doctest.h>
 
@@ -291,4 +295,39 @@ TEST_CASE("raw ZMTP 1.0 bytes on an open port are no message") {
   Socket good(context, SocketType::push, {.connect = pull.bound()});
   CHECK(good.send(Multipart{"good"}) == SendResult::sent);
   CHECK(pull.receive(soon)->text(0) == "good");
+}
+
+TEST_CASE("without a descriptor left, the log says why nobody gets in, and good peers go on") {
+  Talk talk;
+  Context context({.log = talk.callback()});
+  Socket pull(context, SocketType::pull, {.bind = {any_port}});
+  zmq::context_t stock;
+  Stock good(stock, zmq::socket_type::push);
+  good.connect(pull.bound().front().str());
+  good.send({"before"});
+  CHECK(pull.receive(soon)->text(0) == "before");
+
+  rlimit usual{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &usual) == 0);
+  const int late = socket(AF_INET, SOCK_STREAM, 0);
+  // A descriptor number is refused from the limit on, so the limit is what `late` took last.
+  const rlimit none_left{static_cast<rlim_t>(late) + 1, usual.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none_left) == 0);
+  std::vector<int> filled;
+  for (int fd = dup(late); fd >= 0; fd = dup(late)) filled.push_back(fd);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(pull.bound().front().port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  CHECK(connect(late, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  CHECK(eventually([&] {
+    pull.maintain();
+    return talk.has("accept failed");
+  }));
+  good.send({"meanwhile"});
+  CHECK(pull.receive(soon)->text(0) == "meanwhile");
+
+  setrlimit(RLIMIT_NOFILE, &usual);
+  for (const int fd : filled) close(fd);
+  close(late);
 }

@@ -80,7 +80,8 @@ long EventLoop::State::time_to_wait(milliseconds wait) {
   for (const Watch& watch : watches) {
     if (watch.socket != nullptr) until = std::min(until, watch.maintain_at);
   }
-  return std::max<long>(0, std::chrono::ceil<milliseconds>(until - now).count());
+  if (until <= now) return 0;
+  return std::chrono::ceil<milliseconds>(until - now).count();
 }
 
 void EventLoop::State::poll(milliseconds wait) {

@@ -40,8 +40,8 @@ struct Runner::State {
   }
 };
 
-Runner::Runner(std::shared_ptr<Active> active)
-    : state_(std::make_shared<State>(std::move(active))) {
+Runner::Runner(std::shared_ptr<Active> active) : state_(std::make_shared<State>()) {
+  state_->active = std::move(active);
   state_->thread = std::thread([state = state_] { state->run(); });
 }
 

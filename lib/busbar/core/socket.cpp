@@ -27,6 +27,9 @@ const void* this_thread() noexcept {
 }
 
 constexpr std::chrono::milliseconds look_up_poll{20};
+// With no descriptor left libzmq fails to accept, and says so, some 100,000 times a second.
+constexpr int events_at_a_time = 100'000;
+constexpr std::chrono::seconds accept_failed_pause{1};
 
 }  // namespace
 
@@ -41,7 +44,7 @@ struct Socket::State {
   [[noreturn]] void fail(const std::string& operation, int error) const;
   void carry_out(const std::vector<ConnectorAction>& actions);
   void log(LogLevel level, const std::string& text) const;
-  void log_event(const SocketEvent& event) const;
+  void log_event(const SocketEvent& event, TimePoint now);
 
   std::shared_ptr<ContextState> context;
   SocketType type;
@@ -57,6 +60,7 @@ struct Socket::State {
   Resolver resolver;
   PeerTable peers;
   std::function<void(const SocketEvent&)> handler;
+  TimePoint accept_failed_until = TimePoint::min();  ///< Logged already, so quiet for a while.
 };
 
 Socket::State::State(std::shared_ptr<ContextState> home, SocketType socket_type,
@@ -125,7 +129,11 @@ void Socket::State::log(LogLevel level, const std::string& text) const {
   if (callback) callback(level, "socket '" + options.name + "': " + text);
 }
 
-void Socket::State::log_event(const SocketEvent& event) const {
+void Socket::State::log_event(const SocketEvent& event, TimePoint now) {
+  if (event.kind == SocketEvent::Kind::accept_failed) {
+    if (now < accept_failed_until) return;
+    accept_failed_until = now + accept_failed_pause;
+  }
   const std::string where =
       event.peer.empty() ? event.endpoint : event.peer + " at " + event.endpoint;
   switch (event.kind) {
@@ -266,8 +274,10 @@ TimePoint Socket::maintain() {
       state_->log(LogLevel::error, error.what());
     }
   };
-  while (const std::optional<SocketEvent> event = state_->monitor->next()) {
-    state_->log_event(*event);
+  for (int i = 0; i < events_at_a_time; ++i) {
+    const std::optional<SocketEvent> event = state_->monitor->next();
+    if (!event) break;
+    state_->log_event(*event, now);
     state_->peers.on_event(*event);
     carry_out(state_->connector.on_event(*event, now));
     if (state_->handler) state_->handler(*event);

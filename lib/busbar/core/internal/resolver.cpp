@@ -38,7 +38,9 @@ void Resolver::look_up(const std::string& host, TimePoint now) {
   for (const auto& pending : pending_) {
     if (pending->host == host) return;
   }
-  auto look_up = std::make_shared<LookUp>(host, now + longest);
+  auto look_up = std::make_shared<LookUp>();
+  look_up->host = host;
+  look_up->deadline = now + longest;
   std::thread([look_up, ipv4_only = ipv4_only_] {
     look_up->address = address_of(look_up->host, ipv4_only);
     look_up->done.store(true, std::memory_order_release);

@@ -1,0 +1,25 @@
+"""The bench measures; it never asserts on time, and neither does its test."""
+import json
+
+from support import Case
+
+
+class Bench(Case):
+    def test_it_measures_all_three_things(self):
+        out, _ = self.busbar("bench", "--pairs", 1, "--size", "16", "--window", "20ms", "--rounds",
+                             100, "--json")
+        report = json.loads(out)
+        self.assertEqual([row["device"] for row in report["throughput"]],
+                         ["forwarder", "streamer", "queue"])
+        for row in report["throughput"]:
+            self.assertIn("median", row["ratio"]["zmq_proxy"])
+            self.assertIn("median", row["cpu_ratio"])
+        self.assertGreater(report["latency"][0]["p50_us"]["median"], 0)
+        self.assertEqual({row["state"] for row in report["idle"]}, {"idle", "paused", "blocked"})
+
+    def test_it_shows_a_table_of_what_is_asked_for(self):
+        out, _ = self.busbar("bench", "latency", "--pairs", 1, "--size", "16,32", "--rounds", 100,
+                             "--against", "zmq_proxy")
+        self.assertIn("of zmq_proxy", out)
+        self.assertNotIn("Throughput", out)
+        self.assertIn("what", self.busbar("bench", "speed", code=2)[1])

@@ -1,0 +1,140 @@
+"""Lines go through each device, and signals and control endpoints end it in order."""
+import json
+import signal
+
+import zmq
+
+from support import Case, StockCase
+
+
+class Devices(StockCase):
+    def test_lines_go_through_a_streamer(self):
+        device = self.device("streamer")
+        pull = self.start("pull", device.backend, "--count", 1000)
+        lines = "".join(f"{i}\n" for i in range(1000))
+        self.busbar("push", device.frontend, stdin=lines)
+        self.assertEqual(pull.lines(1000), [str(i) for i in range(1000)])
+        self.assertEqual(pull.exit_code(), 0)
+        device.signal()
+        ledger = device.json()["ledger"]
+        self.assertEqual(device.exit_code(), 0)
+        self.assertEqual((ledger["frontend"]["received"], ledger["backend"]["sent"]), (1000, 1000))
+        self.assertTrue(ledger["reconciles"])
+        self.assertIn("streamer streamer stopped", device.errors())
+
+    def test_lines_go_through_a_forwarder_and_its_stages(self):
+        device = self.device("forwarder", "--stage", "rename prices fx")
+        sub = self.start("sub", device.backend, "--topic", "fx.*", "--with-topic", "--count", 2)
+        watcher = self.socket(zmq.XPUB, device.frontend)  # a stock publisher sees the subscription
+        self.assertEqual({watcher.recv(), watcher.recv()}, {b"\1fx.", b"\1prices."})
+        self.busbar("pub", device.frontend, "--with-topic",
+                    stdin="prices.eur\t1.08\nprices.usd.x\t9\nprices.usd\t1.00\n")
+        self.assertEqual(sub.lines(2), ["fx.eur\t1.08", "fx.usd\t1.00"])
+        self.assertEqual(sub.exit_code(), 0)
+
+    def test_requests_go_through_a_queue_proxy(self):
+        device = self.device("queue")
+        rep = self.start("rep", device.backend, "--command", "stdbuf -oL tr a-z A-Z", "--count", 3)
+        out, _ = self.busbar("req", device.frontend, stdin="a\nbc\nlast without newline")
+        self.assertEqual(out, "A\nBC\nLAST WITHOUT NEWLINE\n")
+        self.assertEqual(rep.exit_code(), 0)
+
+    def test_it_says_where_it_is_bound_and_what_a_peer_may_cost(self):
+        device = self.device("streamer", "--name", "tasks", "--queue", 10, "--control",
+                             self.ipc("control"), "--tap", self.ipc("tap"))
+        self.assertEqual(device.started["name"], "tasks")
+        self.assertEqual(device.started["control"], self.ipc("control"))
+        self.assertEqual(device.started["tap"], self.ipc("tap"))
+        self.assertEqual(device.started["peer_bytes_max"], 2 * 10 * (64 << 20))
+        device.says("worst case memory for each peer: 2 x 10 messages")
+
+    def test_sigterm_hands_on_what_is_queued_before_it_ends(self):
+        device = self.device("streamer", "--drain-timeout", "15s", "--control", self.ipc("control"))
+        push = self.socket(zmq.PUSH, device.frontend)
+        for i in range(5):
+            push.send(b"%d" % i)
+
+        def took_one():
+            status = self.busbar("status", self.ipc("control"))[0]
+            return "backend" in status and "received 0 " not in status.split("backend")[0]
+
+        self.eventually(took_one, "the device receives something")
+        device.signal()
+        device.says("draining")
+        pull = self.socket(zmq.PULL, device.backend)
+        self.assertEqual([pull.recv() for _ in range(5)], [b"%d" % i for i in range(5)])
+        self.assertEqual(device.exit_code(), 0)
+
+    def test_a_second_signal_stops_at_once_and_counts_what_is_abandoned(self):
+        device = self.device("streamer", "--drain-timeout", "10min")
+        self.socket(zmq.PUSH, device.frontend).send(b"for nobody")
+        device.signal(signal.SIGINT)
+        device.says("draining")
+        device.signal(signal.SIGINT)
+        self.assertEqual(device.exit_code(), 0)
+        self.assertTrue(device.json()["ledger"]["reconciles"])
+
+    def test_bad_command_lines_say_what_to_do(self):
+        for args, code, said in (
+                (["--frontend", self.ipc("f")], 2, "--backend"),
+                (["--frontend", "tcp://127.0.0.1"], 2, "tcp://"),
+                (["--frontend", "tcp://*:*", "--backend", self.ipc("b")], 2, "--insecure"),
+                (["--frontend", self.ipc("f"), "--backend", self.ipc("b"), "--stage", "onyl x"], 2, "only"),
+                (["--frontend", self.ipc("f"), "--backend", self.ipc("b"), "--overflow", "x"], 2, "drop"),
+                (["--frontend", self.ipc("f"), "--backend", self.ipc("b"), "--queue", "0"], 2, "queue")):
+            with self.subTest(args):
+                out, err = self.busbar("forwarder", *args, code=code)
+                self.assertEqual(out, "")
+                self.assertIn(said, err)
+
+    def test_an_address_in_use_exits_with_3(self):
+        device = self.device("queue")
+        _, err = self.busbar("queue", "--frontend", device.frontend, "--backend", self.ipc("b"), code=3)
+        self.assertIn("in use", err)
+
+    def test_endpoints_may_be_given_more_than_once(self):
+        device = self.start("streamer", "--json", "--frontend", "tcp://127.0.0.1:*", "--frontend",
+                            self.ipc("f"), "--backend", "tcp://127.0.0.1:*")
+        started = device.json()
+        self.assertEqual(len(started["frontend"]), 2)
+        pull = self.start("pull", started["backend"][0], "--count", 2)
+        for frontend in started["frontend"]:
+            self.busbar("push", frontend, stdin="x\n")
+        self.assertEqual(pull.lines(2), ["x", "x"])
+
+
+class Control(Case):
+    def test_pause_resume_and_stop_are_obeyed(self):
+        device = self.device("streamer", "--name", "tasks", "--control", self.ipc("control"))
+        control = self.ipc("control")
+
+        def state():
+            return self.ledger("status", control)["state"]
+
+        self.assertEqual(state(), "running")
+        self.ledger("pause", control)
+        self.eventually(lambda: state() == "paused", "it is paused")
+        self.ledger("resume", control)
+        self.eventually(lambda: state() == "running", "it runs again")
+        self.busbar("stop", control, "--device", "tasks", "--deadline", "1s")
+        self.assertEqual(device.exit_code(), 0)
+
+    def ledger(self, *args):
+        (ledger,) = json.loads(self.busbar(*args, "--json")[0])["devices"]
+        return ledger
+
+    def test_drain_ends_an_idle_device(self):
+        device = self.device("queue", "--control", self.ipc("control"))
+        self.busbar("drain", self.ipc("control"), "--deadline", "10s")
+        self.assertEqual(device.exit_code(), 0)
+
+    def test_status_is_for_people_too(self):
+        self.device("forwarder", "--name", "hub", "--control", self.ipc("control"))
+        out, _ = self.busbar("status", self.ipc("control"))
+        self.assertTrue(out.startswith("hub forwarder running\n  frontend  received 0 "), out)
+
+    def test_an_unknown_device_is_refused_with_5_and_silence_is_4(self):
+        self.device("forwarder", "--name", "hub", "--control", self.ipc("control"))
+        self.busbar("status", self.ipc("control"), "--device", "hup", code=5)
+        self.busbar("status", self.ipc("nobody"), "--timeout", "200ms", code=4)
+        self.busbar("pause", "tcp://127.0.0.1:99999", code=2)

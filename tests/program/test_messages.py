@@ -1,0 +1,200 @@
+"""pub, sub, push, pull, req and rep: lines in, lines out, and nothing lost silently."""
+import json
+import signal
+import subprocess
+
+import zmq
+
+from support import BUSBAR, StockCase
+
+
+class PublishSubscribe(StockCase):
+    def test_a_line_arrives_at_once_while_the_input_stays_open(self):
+        pub = self.start("pub", "--bind", "tcp://127.0.0.1:*", "--topic", "app", "--wait", "20s")
+        sub = self.start("sub", pub.bound(), "--topic", "app")
+        for line in ("first", "second", "", "  fourth\t"):
+            pub.write(line + "\n")
+            self.assertEqual(sub.line(), line)
+        pub.end_of_input()
+        self.assertEqual(pub.exit_code(), 0)
+        sub.signal(signal.SIGINT)
+        self.assertEqual(sub.exit_code(), 0)
+
+    def test_a_flood_of_lines_arrives_complete(self):
+        lines = "".join(f"{i}\n" for i in range(100_000))
+        pub = self.start("pub", "--bind", "tcp://127.0.0.1:*", "--topic", "n", "--wait", "20s",
+                         "--file", self.file("lines", lines))
+        out, _ = self.busbar("sub", pub.bound(), "--count", 100_000, "--timeout", "10s")
+        self.assertEqual(out, lines)
+        self.assertEqual(pub.exit_code(), 0)
+
+    def test_patterns_choose_topics_and_prefixes_are_raw(self):
+        lines = "a.b\t1\na.b.c\t2\nab\t3\nz\t4\n"
+        for args, count, expected in ((["--topic", "a.*"], 1, "a.b\t1\n"),
+                                      (["--topic", "a.>"], 2, "a.b\t1\na.b.c\t2\n"),
+                                      (["--prefix", "a"], 3, lines[:-4]),
+                                      (["--topic", "z", "--topic", "ab"], 2, lines[-9:])):
+            with self.subTest(args):
+                sub = self.start("sub", "--bind", "tcp://127.0.0.1:*", "--with-topic", *args,
+                                 "--count", count)
+                # Its subscription decides whether a line is counted as having a subscriber, so all
+                # lines wait for the first that has one.
+                self.busbar("pub", sub.bound(), "--with-topic", "--wait", "100ms", stdin=lines)
+                self.assertEqual("".join(line + "\n" for line in sub.lines(count)), expected)
+                self.assertEqual(sub.exit_code(), 0)
+
+    def test_json_carries_text_bytes_and_values_both_ways(self):
+        pub = self.start("pub", "--bind", "tcp://127.0.0.1:*", "--json", "--wait", "20s")
+        sub = self.start("sub", pub.bound(), "--json", "--count", 4)
+        given = ['{"topic":"a","payload":"h\\u00e9\\nllo"}', '{"topic":"b","payload":{"base64":"/wA="}}',
+                 '', '{"topic":"c","payload":{"x":[1,null]}}', '{"topic":"d","payload":""}']
+        pub.write("\n".join(given))
+        pub.end_of_input()
+        self.assertEqual([json.loads(line) for line in sub.lines(4)],
+                         [{"topic": "a", "payload": "hé\nllo"},
+                          {"topic": "b", "payload": {"base64": "/wA="}},
+                          {"topic": "c", "payload": '{"x":[1,null]}'},
+                          {"topic": "d", "payload": ""}])
+
+    def test_stock_publishers_and_subscribers_are_understood(self):
+        sub, endpoint = self.bound(zmq.SUB, subscribe=b"")
+        # libzmq sends a bound socket's subscriptions only while its owner is calling it.
+        self.start("pub", endpoint, "--topic", "t", "--wait", "20s").write("x\n")
+        self.assertEqual(sub.recv_multipart(), [b"t", b"x"])
+        pub, endpoint = self.bound(zmq.XPUB)
+        reader = self.start("sub", endpoint, "--json", "--count", 2)
+        self.assertEqual(pub.recv(), b"\1")
+        pub.send(b"one frame")
+        pub.send_multipart([b"t", b"\xff", b"m", b"last"])
+        self.assertEqual(json.loads(reader.line()), {"topic": "one frame", "payload": "one frame"})
+        self.assertEqual(json.loads(reader.line()),
+                         {"topic": "t", "frames": [{"base64": "/w=="}, "m"], "payload": "last"})
+
+    def test_messages_without_a_subscriber_are_counted(self):
+        _, err = self.busbar("pub", "--bind", self.ipc("p"), "--topic", "t", "--wait", "10ms",
+                             stdin="a\nb\n")
+        self.assertIn("no subscriber for 't' within 10ms", err)
+        self.assertIn("2 of 2 messages had no subscriber", err)
+
+    def test_a_bad_line_is_refused_by_its_number_after_what_came_before(self):
+        for args, bad, said in ((["--json"], "{no json", "line 3"),
+                                (["--json"], '{"topic":"t"}', "payload"),
+                                (["--json"], '{"topic":"a..b","payload":""}', "line 3"),
+                                (["--json"], '{"topic":"%s","payload":""}' % ("x" * 241), "240"),
+                                (["--json"], '{"topic":"t","payload":{"base64":"!"}}', "base64"),
+                                (["--with-topic"], "no tab", "tab")):
+            with self.subTest(bad):
+                good = '{"topic":"t","payload":"good"}' if "--json" in args else "t\tgood"
+                sub = self.start("sub", "--bind", "tcp://127.0.0.1:*", "--count", 2)
+                _, err = self.busbar("pub", sub.bound(), *args, "--wait", "20s", code=2,
+                                     stdin=f"{good}\n{good}\n{bad}\n{good}\n")
+                self.assertIn(said, err)
+                self.assertEqual(sub.lines(2), ["good", "good"])
+        self.busbar("pub", self.ipc("p"), "--topic", "x y", code=2)
+        self.busbar("pub", self.ipc("p"), code=2)
+
+    def test_a_closed_reader_ends_it_quietly(self):
+        pub = self.start("pub", "--bind", "tcp://127.0.0.1:*", "--topic", "t", "--wait", "20s")
+        reader = subprocess.Popen(f"{BUSBAR} sub {pub.bound()} | head -n 1; echo ${{PIPESTATUS[0]}}",
+                                  shell=True, executable="/bin/bash", stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True)
+        self.addCleanup(reader.kill)
+        pub.write("one\n")
+        out, err = reader.communicate(timeout=20)
+        self.assertEqual((out, err), ("one\n0\n", ""))
+
+
+class PushPull(StockCase):
+    def test_a_whole_file_goes_as_one_message(self):
+        content = bytes(range(256)) * 4096
+        pull = self.start("pull", "--bind", "tcp://127.0.0.1:*", "--count", 1, "--whole", "--file",
+                          self.path("out"))
+        self.busbar("push", pull.bound(), "--whole", "--file", self.file("in", content))
+        self.assertEqual(pull.exit_code(), 0)
+        with open(self.path("out"), "rb") as out:
+            self.assertEqual(out.read(), content)
+
+    def test_what_is_too_large_is_refused_after_what_came_before(self):
+        pull, endpoint = self.bound(zmq.PULL)
+        too_long = b"ok\n" + b"x" * (65 << 20) + b"\n"
+        _, err = self.busbar("push", endpoint, stdin=too_long, code=2)
+        self.assertIn("line 2: longer than 64 MiB", err)
+        self.assertEqual(pull.recv(), b"ok")
+
+    def test_without_a_peer_it_gives_up_in_time(self):
+        _, err = self.busbar("push", self.ipc("none"), "--timeout", "100ms", stdin="x\n", code=4)
+        self.assertIn("no peer within 100ms", err)
+        self.busbar("pub", self.ipc("none"), "--topic", "t", "--timeout", "100ms", code=4)
+        _, err = self.busbar("pull", self.ipc("none"), "--timeout", "100ms", code=4)
+        self.assertIn("no message for 100ms", err)
+
+    def test_what_a_peer_does_not_take_is_counted(self):
+        _, endpoint = self.bound(zmq.PULL, rcvhwm=1, rcvbuf=4096)
+        lines = ("x" * (1 << 20) + "\n") * 40
+        _, err = self.busbar("push", endpoint, "--timeout", "200ms", stdin=lines, code=4)
+        self.assertRegex(err, r"push tcp://\S+: \d+ messages of 40 not delivered")
+
+    def test_count_ends_both_ends(self):
+        pull = self.start("pull", "--bind", "tcp://127.0.0.1:*", "--count", 2)
+        self.busbar("push", pull.bound(), "--count", 2, stdin="a\nb\nc\nd\n")
+        self.assertEqual(pull.lines(2), ["a", "b"])
+        self.assertEqual(pull.exit_code(), 0)
+
+    def test_progress_is_shown_where_it_is_asked_for(self):
+        pull = self.start("pull", "--bind", "tcp://127.0.0.1:*", "--count", 3, "--progress")
+        _, err = self.busbar("push", pull.bound(), "--progress", "--file",
+                             self.file("three", "a\nb\nc\n"))
+        self.assertIn("100 % 6 of 6", err)
+        self.assertEqual(pull.exit_code(), 0)
+        self.assertIn("100 % 3 of 3", pull.errors())
+
+    def test_files_that_cannot_be_read_or_written_are_named(self):
+        _, err = self.busbar("push", self.ipc("p"), "--file", self.path("none"), code=2)
+        self.assertIn(self.path("none"), err)
+        _, err = self.busbar("pull", self.ipc("p"), "--file", self.path("no/where"), code=2)
+        self.assertIn(self.path("no/where"), err)
+
+
+class RequestReply(StockCase):
+    def test_a_stock_req_is_answered(self):
+        for args, reply in ((["--echo"], b"hello"), (["--reply", "fixed"], b"fixed"),
+                            (["--command", "cat"], b"hello")):
+            with self.subTest(args):
+                rep = self.start("rep", "--bind", "tcp://127.0.0.1:*", *args)
+                req = self.socket(zmq.REQ, rep.bound())
+                for _ in range(3):
+                    req.send(b"hello")
+                    self.assertEqual(req.recv(), reply)
+                rep.signal()
+                self.assertEqual(rep.exit_code(), 0)
+
+    def test_a_stock_rep_answers(self):
+        rep, endpoint = self.bound(zmq.REP)
+        req = self.start("req", endpoint, "--json")
+        req.write('{"payload":"ask"}\n')
+        self.assertEqual(rep.recv(), b"ask")
+        rep.send(b"\xff")
+        self.assertEqual(req.json(), {"payload": {"base64": "/w=="}})
+        req.end_of_input()
+        self.assertEqual(req.exit_code(), 0)
+
+    def test_a_reply_that_does_not_come_is_4_and_names_the_line(self):
+        _, endpoint = self.bound(zmq.REP)
+        _, err = self.busbar("req", endpoint, "--timeout", "200ms", stdin="x\n", code=4)
+        self.assertIn("no reply to line 1 within 200ms", err)
+
+    def test_a_command_that_ends_is_said(self):
+        rep = self.start("rep", "--bind", "tcp://127.0.0.1:*", "--command", "exit 3")
+        self.socket(zmq.REQ, rep.bound()).send(b"x")
+        self.assertEqual(rep.exit_code(), 5)
+        self.assertIn("it has ended", rep.errors())
+
+    def test_a_long_line_goes_through_a_command_that_answers_meanwhile(self):
+        rep = self.start("rep", "--bind", "tcp://127.0.0.1:*", "--command", "cat")
+        req = self.socket(zmq.REQ, rep.bound())
+        req.send(b"x" * (8 << 20))
+        self.assertEqual(req.recv(), b"x" * (8 << 20))
+
+    def test_how_to_answer_must_be_said_once(self):
+        self.busbar("rep", self.ipc("r"), code=2)
+        self.busbar("rep", self.ipc("r"), "--echo", "--reply", "x", code=2)

@@ -1,0 +1,66 @@
+"""Keys: made once, kept private, and nobody gets in without one."""
+import os
+import signal
+import stat
+
+from support import Case
+
+
+class Keys(Case):
+    def keys(self, name):
+        return self.path(name), self.busbar("keygen", self.path(name))[0].strip()
+
+    def test_a_key_file_is_private_and_never_overwritten(self):
+        file, public = self.keys("k")
+        self.assertEqual(stat.S_IMODE(os.stat(file).st_mode), 0o600)
+        with open(file + ".pub", encoding="ascii") as text:
+            self.assertEqual(text.read(), f"public {public}\n")
+        with open(file, "rb") as text:
+            before = text.read()
+        _, err = self.busbar("keygen", file, code=5)
+        self.assertIn("exists", err)
+        os.remove(file + ".pub")
+        self.busbar("keygen", file, code=5)
+        with open(file, "rb") as text:
+            self.assertEqual(text.read(), before)
+
+    def test_a_key_file_that_others_can_read_is_refused(self):
+        file, _ = self.keys("k")
+        os.chmod(file, 0o644)
+        _, err = self.busbar("pull", self.ipc("p"), "--key", file, "--server-key", file + ".pub", code=5)
+        self.assertIn("chmod 600", err)
+
+    def test_options_that_need_keys_say_so(self):
+        self.assertIn("--key", self.busbar("pull", self.ipc("p"), "--server-key", "x", code=2)[1])
+
+    def test_who_is_on_the_list_gets_in_and_who_is_not_does_not_until_a_reload(self):
+        server, server_public = self.keys("server")
+        alice, alice_public = self.keys("alice")
+        mallory, mallory_public = self.keys("mallory")
+        allow = self.file("allow", f"{alice_public} alice\n")
+        device = self.device("streamer", "--key", server, "--allow", allow)
+
+        pull = self.start("pull", device.backend, "--key", alice, "--server-key", server + ".pub",
+                          "--count", 2)
+        self.busbar("push", device.frontend, "--key", alice, "--server-key", server_public, stdin="in\n")
+        self.assertEqual(pull.line(), "in")
+
+        intruder = ("push", device.frontend, "--key", mallory, "--server-key", server_public)
+        _, err = self.busbar(*intruder, "--timeout", "2s", stdin="out\n", code=5)
+        self.assertIn("handshake failed", err)
+        device.says("handshake")  # the server's log says it too
+
+        self.file("allow", "no key\n")
+        device.signal(signal.SIGHUP)
+        device.says("nothing was changed")
+        self.file("allow", f"{alice_public}\n{mallory_public}\n")
+        device.signal(signal.SIGHUP)
+        device.says("allow list reloaded: 2 keys")
+        self.busbar(*intruder, stdin="now in\n")
+        self.assertEqual(pull.line(), "now in")
+
+    def test_keys_without_a_list_are_refused(self):
+        server, _ = self.keys("server")
+        _, err = self.busbar("streamer", "--frontend", self.ipc("f"), "--backend", self.ipc("b"),
+                             "--key", server, code=2)
+        self.assertIn("--allow", err)

@@ -1,0 +1,97 @@
+"""check, graph, run and status of topology files."""
+import json
+import signal
+
+from support import Case
+
+GOOD = """
+name = "site"
+[devices.tasks]
+kind = "streamer"
+frontend = {{ bind = "tcp://127.0.0.1:*" }}
+backend = {{ bind = "tcp://127.0.0.1:*" }}
+control = "ipc://{folder}/tasks"
+[devices.news]
+kind = "forwarder"
+frontend = {{ bind = "ipc://{folder}/news.in" }}
+backend = {{ bind = "ipc://{folder}/news.out" }}
+control = "ipc://{folder}/news"
+"""
+
+
+class Files(Case):
+    def good(self):
+        return self.file("site.toml", GOOD.format(folder=self.folder))
+
+    def test_a_good_file_passes_and_is_drawn(self):
+        file = self.good()
+        self.busbar("check", file)
+        self.assertEqual(json.loads(self.busbar("check", file, "--json")[0])["findings"], [])
+        self.assertIn("digraph", self.busbar("graph", file)[0])
+        self.assertIn("tasks", self.busbar("graph", file, "--format", "mermaid")[0])
+        self.busbar("graph", file, "--format", "gif", code=2)
+
+    def test_bad_files_are_refused_by_file_and_line(self):
+        for text, said in (('name = "x"\n[devices.a]\nkind = "streemer"\n', "bad.toml:3"),
+                           ('[devices.a]\nkind = "queue"\ncolour = "red"\n', "colour"),
+                           ("this is no toml", "bad.toml:1"),
+                           ('[devices.a]\nkind = "queue"\nfrontend = { bind = "tcp://*:5555" }\n'
+                            'backend = { bind = "ipc:///tmp/x" }\n', "bad.toml:")):
+            with self.subTest(text):
+                out, err = self.busbar("check", self.file("bad.toml", text), code=2)
+                self.assertIn(said, err)
+                self.assertEqual(out, "")
+                self.busbar("run", self.path("bad.toml"), code=2)
+        self.busbar("check", self.path("none.toml"), code=2)
+
+    def test_run_says_where_everything_is_and_ends_on_sigterm(self):
+        run = self.start("run", self.good(), "--json")
+        tasks, news = run.json()["devices"]
+        self.assertEqual((tasks["name"], news["backend"]), ("tasks", [self.ipc("news.out")]))
+        pull = self.start("pull", tasks["backend"][0], "--count", 2)
+        self.busbar("push", tasks["frontend"][0], stdin="a\nb\n")
+        self.assertEqual(pull.lines(2), ["a", "b"])
+        run.signal()
+        ledgers = run.json()["ledgers"]
+        self.assertEqual(run.exit_code(), 0)
+        self.assertEqual(ledgers[0]["backend"]["sent"], 2)
+
+    def test_status_shows_the_whole_and_names_who_does_not_answer(self):
+        file = self.good()
+        run = self.start("run", file, "--json", "--only", "tasks")
+        run.json()
+        out, _ = self.busbar("status", file, "--json", "--timeout", "1s", code=4)
+        status = json.loads(out)
+        self.assertEqual([device["name"] for device in status["devices"]], ["tasks"])
+        self.assertEqual([device["name"] for device in status["silent"]], ["news"])
+        other = self.start("run", file, "--json", "--only", "news")
+        other.json()
+        out, _ = self.busbar("status", file)
+        self.assertIn("tasks streamer running", out)
+        self.assertIn("news forwarder running", out)
+        self.busbar("run", file, "--only", "nobody", code=2)
+
+    def test_sighup_reloads_and_a_bad_file_keeps_the_old_running(self):
+        file = self.good()
+        run = self.start("run", file, "--json")
+        frontend = run.json()["devices"][0]["frontend"][0]
+        self.file("site.toml", "broken")
+        run.signal(signal.SIGHUP)
+        run.says("nothing was changed")
+        self.busbar("status", self.ipc("news"))
+        first_device_only = GOOD.format(folder=self.folder).split("[devices.news]")[0]
+        self.file("site.toml", first_device_only)
+        run.signal(signal.SIGHUP)
+        run.says("reloaded")
+        self.busbar("status", self.ipc("news"), "--timeout", "200ms", code=4)
+        self.busbar("status", self.ipc("tasks"))
+        self.busbar("push", frontend, "--timeout", "5s", stdin="")
+        run.signal()
+        self.assertEqual(run.exit_code(), 0)
+
+    def test_a_device_that_is_stopped_through_its_control_endpoint_ends(self):
+        run = self.start("run", self.good(), "--json")
+        run.json()
+        self.busbar("stop", self.ipc("tasks"))
+        self.busbar("stop", self.ipc("news"))
+        self.assertEqual(run.exit_code(), 0)

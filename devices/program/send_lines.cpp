@@ -9,8 +9,8 @@ bool is_blank(const std::string& line) { return line.find_first_not_of(" \t\r") 
 
 }  // namespace
 
-void send_lines(Session& session, const MessageOptions& options, const SendOne& send_one) {
-  Input input{options.files, options.whole};
+void send_lines(Session& session, Input& input, const MessageOptions& options,
+                const SendOne& send_one) {
   Progress progress{options.command, input.bytes_total(), options.progress};
   std::string line;
   std::uint64_t sent = 0;

@@ -15,6 +15,7 @@ namespace busbar::program {
 using SendOne = std::function<bool(Letter letter, const std::string& place)>;
 
 /// Reads until the input or --count ends or a signal comes. Throws Error (usage) at a bad line.
-void send_lines(Session& session, const MessageOptions& options, const SendOne& send_one);
+void send_lines(Session& session, Input& input, const MessageOptions& options,
+                const SendOne& send_one);
 
 }  // namespace busbar::program

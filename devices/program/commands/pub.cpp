@@ -18,6 +18,7 @@ class Publishing {
  public:
   explicit Publishing(const MessageOptions& options)
       : options_(options),
+        input_(options.files, options.whole),
         session_(SocketType::xpub, options, true),
         sender_(session_, options.patience()),
         topic_(options.topics.empty() ? "" : Topic{options.topics.front()}.str()) {}
@@ -27,7 +28,7 @@ class Publishing {
     if (!options_.bind && !sender_.await_peer()) return exit_ok;
     std::exception_ptr bad_line;
     try {
-      send_lines(session_, options_, [this](Letter letter, const std::string& place) {
+      send_lines(session_, input_, options_, [this](Letter letter, const std::string& place) {
         return publish(std::move(letter), place);
       });
     } catch (const std::exception&) {
@@ -82,6 +83,7 @@ class Publishing {
   }
 
   const MessageOptions& options_;
+  Input input_;
   Session session_;
   Sender sender_;
   Subscriptions subscriptions_;

@@ -9,12 +9,13 @@ namespace busbar::program {
 namespace {
 
 int push(const MessageOptions& options) {
+  Input input{options.files, options.whole};
   Session session{SocketType::push, options};
   Sender sender{session, options.patience()};
   if (!sender.await_peer()) return exit_ok;
   std::exception_ptr bad_line;
   try {
-    send_lines(session, options, [&](Letter letter, const std::string& place) {
+    send_lines(session, input, options, [&](Letter letter, const std::string& place) {
       Multipart message;
       message.push_back(tracked_frame(std::move(letter.payload)));
       return sender.send(message, place) == Sender::Outcome::sent;

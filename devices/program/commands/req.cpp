@@ -17,12 +17,13 @@ class Requesting {
  public:
   explicit Requesting(const MessageOptions& options)
       : options_(options),
+        input_(options.files, options.whole),
         session_(SocketType::dealer, options),
         sender_(session_, options.patience()) {}
 
   int run() {
     if (!sender_.await_peer()) return exit_ok;
-    send_lines(session_, options_, [this](Letter letter, const std::string& place) {
+    send_lines(session_, input_, options_, [this](Letter letter, const std::string& place) {
       Multipart request;
       request.push_back(std::string_view{});
       request.push_back(tracked_frame(std::move(letter.payload)));
@@ -61,6 +62,7 @@ class Requesting {
   }
 
   const MessageOptions& options_;
+  Input input_;
   Session session_;
   Sender sender_;
   Output output_{""};

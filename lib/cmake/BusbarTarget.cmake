@@ -3,7 +3,9 @@
 add_library(busbar_build_flags INTERFACE)
 target_compile_options(busbar_build_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
-  -Woverloaded-virtual)
+  -Woverloaded-virtual
+  # GCC 12 warns of every `"text" + std::string` (GCC bug 105651).
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
 if(BUSBAR_SANITIZE)
   add_compile_options(-fsanitize=${BUSBAR_SANITIZE} -fno-omit-frame-pointer
                       -fno-sanitize-recover=all)

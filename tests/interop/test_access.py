@@ -71,7 +71,7 @@ class Curve(Case):
                             "--key", self.alice[0], "--server-key", self.mallory[1],
                             "--allow", self.allow, frontend=None, control=None)
         # The server cannot even read who it is, so neither side knows more than that it failed.
-        self.guarded.wait_log("handshake failed", self.guarded.backend)
+        self.guarded.wait_log("streamer.backend", "handshake failed")
         self.assertIsNone(wrong.process.poll())
 
     def test_the_list_is_read_again_on_sighup(self):

@@ -22,7 +22,11 @@ def ready(kind):
     return b"\x04" + bytes([len(body)]) + body
 
 
+HANDSHAKE = None  # stands for a proper one
+
+
 def garbage(kind):
+    """(name, what to send…)"""
     chance = random.Random(SEED)
     yield "nothing", b""
     yield "random bytes", chance.randbytes(4096)
@@ -32,10 +36,12 @@ def garbage(kind):
     yield "greeting, then random bytes", GREETING_3 + chance.randbytes(512)
     yield "ZMTP 1.0", b"\x01\x00" + b"\x06\x00hello" * 3
     yield "ZMTP 2.0", GREETING_2 + b"\x00\x05hello" * 3
-    yield "2^63 bytes", GREETING_3 + ready(kind) + b"\x02" + struct.pack(">Q", 1 << 63)
-    yield "2^64-1 bytes", GREETING_3 + ready(kind) + b"\x02" + struct.pack(">Q", (1 << 64) - 1)
-    yield "64 MiB and one", GREETING_3 + ready(kind) + b"\x02" + struct.pack(">Q", (64 << 20) + 1)
-    yield "unknown command", GREETING_3 + ready(kind) + b"\x04\x05\x04NOPE"
+    yield "2^63 bytes", HANDSHAKE, b"\x02" + struct.pack(">Q", 1 << 63)
+    yield "2^64-1 bytes", HANDSHAKE, b"\x02" + struct.pack(">Q", (1 << 64) - 1)
+    yield "64 MiB and one", HANDSHAKE, b"\x02" + struct.pack(">Q", (64 << 20) + 1)
+    yield "unknown command", HANDSHAKE, b"\x04\x05\x04NOPE"
+    yield "half a message", HANDSHAKE, b"\x01\x04half"
+    yield "READY and a message at once", GREETING_3 + ready(kind) + b"\x00\x04rash"
     yield "READY twice", GREETING_3 + ready(kind) + ready(kind)
     yield "wrong socket type", GREETING_3 + ready(b"PAIR")
     yield "READY that lies about its length", GREETING_3 + b"\x04\x20\x05READY\xff\xff\xff"
@@ -43,7 +49,7 @@ def garbage(kind):
 
 def connect(endpoint):
     host, port = endpoint.removeprefix("tcp://").rsplit(":", 1)
-    raw = socket.create_connection((host, int(port)), TIMEOUT)
+    raw = socket.create_connection((host.strip("[]"), int(port)), TIMEOUT)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return raw
 
@@ -54,6 +60,17 @@ def throw(raw, data):
         raw.sendall(data)
     except OSError:
         pass
+
+
+def shake_hands(raw, kind):
+    """As a stock peer does: what follows is sent only when the other side is READY."""
+    raw.sendall(GREETING_3 + ready(kind))
+    answer = b""
+    while b"READY" not in answer:
+        part = raw.recv(4096)
+        if not part:
+            raise AssertionError(f"cut off in the handshake, after {answer!r}")
+        answer += part
 
 
 def was_cut_off(raw):
@@ -75,13 +92,15 @@ class Garbage(Case):
     def good_pair(self, kind, device):
         """A function that passes one message, whole, from one good peer to the other."""
         front, back = (name.decode() for name in self.SHAPES[kind])
-        options = {"subscribe": b""} if kind == "forwarder" else {}
-        sender = self.socket(front, device.frontend)
-        receiver = self.socket(back, device.backend, **options)
+        self.passed = 0
         if kind == "forwarder":
-            self.passed = self.join(sender, receiver)
+            # An XPUB hears when the subscription is there, so that every message counts.
+            sender = self.socket("XPUB", device.frontend)
+            receiver = self.socket(back, device.backend, subscribe=b"")
+            self.assertEqual(sender.recv(), b"\x01")
         else:
-            self.passed = 0
+            sender = self.socket(front, device.frontend)
+            receiver = self.socket(back, device.backend)
 
         def pass_one():
             self.passed += 1
@@ -104,11 +123,21 @@ class Garbage(Case):
                      "control": (device.control, b"REQ"), "tap": (device.tap, b"SUB")}
             thrown = []
             for port, (endpoint, wanted) in ports.items():
-                for name, data in garbage(wanted):
+                for name, *parts in garbage(wanted):
+                    # Whoever has shaken hands behind a device is a worker, and is dealt messages.
+                    worker = port == "backend" and (HANDSHAKE in parts or name == "READY twice")
+                    if port == "backend" and "message" in name:
+                        continue  # libzmq may not cut it off
                     with self.subTest(f"{kind} {port}: {name}", seed=SEED):
                         raw = connect(endpoint)
                         self.addCleanup(raw.close)
-                        throw(raw, data)
+                        for part in parts:
+                            if part is HANDSHAKE:
+                                shake_hands(raw, wanted)
+                            else:
+                                throw(raw, part)
+                        if worker:
+                            self.assertTrue(was_cut_off(raw))
                         thrown.append(raw)
                         pass_one()
             for raw in thrown:
@@ -125,7 +154,8 @@ class Garbage(Case):
         device = self.device("streamer")
         raw = connect(device.frontend)
         self.addCleanup(raw.close)
-        throw(raw, GREETING_3 + ready(b"PUSH") + b"\x02" + struct.pack(">Q", 1 << 63))
+        shake_hands(raw, b"PUSH")
+        throw(raw, b"\x02" + struct.pack(">Q", 1 << 63))
         self.assertTrue(was_cut_off(raw))
 
     def test_a_peer_that_sends_a_byte_at_a_time_is_served(self):
@@ -133,7 +163,11 @@ class Garbage(Case):
         puller = self.socket("PULL", device.backend)
         raw = connect(device.frontend)
         self.addCleanup(raw.close)
-        for byte in GREETING_3 + ready(b"PUSH") + b"\x01\x04slow" + b"\x00\x04peer":
+        for byte in GREETING_3 + ready(b"PUSH"):
+            raw.sendall(bytes([byte]))
+        while b"READY" not in raw.recv(4096):
+            pass
+        for byte in b"\x01\x04slow" + b"\x00\x04peer":
             raw.sendall(bytes([byte]))
         self.assertEqual(puller.recv_multipart(), [b"slow", b"peer"])
 
@@ -155,18 +189,13 @@ class Garbage(Case):
                 device = self.device(kind)
                 pass_one = self.good_pair(kind, device)
                 pass_one()
-                bad = self.socket(self.SHAPES[kind][0].decode(), device.frontend)
-                parts = [b""] * 100000
+                bad = self.socket("XPUB" if kind == "forwarder" else
+                                  self.SHAPES[kind][0].decode(), device.frontend)
                 if kind == "forwarder":
-                    # A PUB sends nothing before it knows of the subscription.
-                    parts[0] = b"many"
-                    ledger = device.ledger()
-                    while not device.ledger()["frontend"]["by_cause"].get("too_many_frames"):
-                        bad.send_multipart(parts)
-                else:
-                    bad.send_multipart(parts)
+                    self.assertEqual(bad.recv(), b"\x01")
+                bad.send_multipart([b""] * 100000)
                 ledger = device.wait_ledger(
-                    lambda l: l["frontend"]["by_cause"].get("too_many_frames", 0) >= 1)
+                    lambda l: l["frontend"]["by_cause"].get("too_many_frames") == 1)
                 pass_one()
                 ledger = device.ledger()
                 self.assertEqual(ledger["backend"]["sent"], self.passed)

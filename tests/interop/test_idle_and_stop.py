@@ -1,6 +1,7 @@
 """Idle, paused or blocked, a device uses no CPU to speak of, and stops at once."""
 
 import glob
+import json
 import signal
 import time
 import unittest
@@ -33,16 +34,19 @@ class IdleAndStop(Case):
         self.fail("it never blocked")
 
     def block(self, kind, device):
+        """Behind the device is a peer that is connected and never reads."""
         body = bytes(10000)
-        if kind == "streamer":
-            self.flood(self.socket("PUSH", device.frontend), [body])
-        elif kind == "queue":
-            self.flood(self.socket("DEALER", device.frontend), [b"", body])
-        else:
+        behind = {"forwarder": "SUB", "streamer": "PULL", "queue": "DEALER"}[kind]
+        options = {"subscribe": b""} if kind == "forwarder" else {}
+        self.slow = self.socket(behind, device.backend, rcvhwm=1, **options)
+        if kind == "forwarder":
             publisher = self.socket("XPUB", device.frontend, xpub_nodrop=1)
-            self.slow = self.socket("SUB", device.backend, subscribe=b"", rcvhwm=1)
             self.assertEqual(publisher.recv(), b"\x01")
             self.flood(publisher, [b"t", body])
+        elif kind == "streamer":
+            self.flood(self.socket("PUSH", device.frontend), [body])
+        else:
+            self.flood(self.socket("DEALER", device.frontend), [b"", body])
         held = device.wait_ledger(lambda l: l["backend"]["held"] > 0)
         self.assertEqual(held["backend"]["held"], 1)
         self.assertTrue(held["reconciles"])
@@ -56,11 +60,14 @@ class IdleAndStop(Case):
             device.wait_ledger(lambda l: l["state"] == "paused")
         elif state == "blocked":
             self.block(kind, device)
+        elif state == "no peer" and kind != "forwarder":
+            front = self.socket("PUSH" if kind == "streamer" else "DEALER", device.frontend)
+            self.flood(front, [b"", bytes(10000)])
         return device
 
     def test_under_one_percent_of_a_core_and_stopped_within_100_ms(self):
         for kind in ("forwarder", "streamer", "queue"):
-            for state in ("idle", "paused", "blocked"):
+            for state in ("idle", "paused", "no peer", "blocked"):
                 with self.subTest(f"{kind} {state}"):
                     device = self.prepare(kind, state)
                     asker = self.socket("REQ", device.control)
@@ -102,7 +109,7 @@ class IdleAndStop(Case):
             got.append(puller.recv())
         self.assertEqual(device.wait(), 0, device.text())
         device.wait_log("received")
-        ledger = __import__("json").loads(
+        ledger = json.loads(
             device.wait_line("out", lambda line: '"stopped"' in line))["ledger"]
         self.assertEqual(ledger["frontend"]["received"], ledger["backend"]["sent"])
         self.assertEqual(got, [b"%d" % i for i in range(ledger["backend"]["sent"])])

@@ -191,15 +191,27 @@ class Queue(Case):
         server.send(b"answer")
         self.assertEqual(client.recv_multipart(), [b"proxy", b"", b"answer"])
 
-    def test_a_request_without_an_envelope_is_counted_and_goes_nowhere(self):
+    def test_two_dealers_may_do_without_an_empty_delimiter(self):
         device = self.device("queue")
         client = self.socket("DEALER", device.frontend)
-        server = self.socket("DEALER", device.backend)
+        worker = self.socket("DEALER", device.backend)
         client.send_multipart([b"no", b"delimiter"])
-        client.send_multipart([b"", b"good"])
-        self.assertEqual(server.recv_multipart()[1:], [b"", b"good"])
-        ledger = device.ledger()
-        self.assertEqual(ledger["frontend"]["by_cause"], {"malformed": 1})
+        request = worker.recv_multipart()
+        self.assertEqual(request[1:], [b"no", b"delimiter"])
+        worker.send_multipart([request[0], b"answer"])
+        self.assertEqual(client.recv(), b"answer")
+
+    def test_a_reply_that_is_nothing_but_an_address_is_counted_and_goes_nowhere(self):
+        device = self.device("queue")
+        client = self.socket("DEALER", device.frontend)
+        worker = self.socket("DEALER", device.backend)
+        client.send(b"question")
+        request = worker.recv_multipart()
+        worker.send(request[0])
+        worker.send_multipart([request[0], b"answer"])
+        self.assertEqual(client.recv(), b"answer")
+        ledger = device.wait_ledger(lambda l: l["frontend"]["sent"] == 1)
+        self.assertEqual(ledger["backend"]["by_cause"], {"malformed": 1})
         self.assertTrue(ledger["reconciles"])
 
     def test_a_reply_to_a_client_that_left_is_counted(self):

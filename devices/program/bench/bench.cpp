@@ -1,0 +1,187 @@
+#include "program/bench/bench.hpp"
+
+#include "program/bench/report.hpp"
+#include "program/bench/trial.hpp"
+#include "program/command.hpp"
+#include "program/progress.hpp"
+#include "program/show.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace busbar::program::bench {
+namespace {
+
+constexpr std::array kinds{DeviceKind::forwarder, DeviceKind::streamer, DeviceKind::queue};
+
+bool has(const std::vector<std::string>& words, const std::string& word) {
+  return words.empty() || std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::vector<Subject> subjects(const Options& options) {
+  std::vector<Subject> all;
+  if (has(options.against, "direct")) all.push_back(Subject::direct);
+  if (has(options.against, "zmq_proxy")) all.push_back(Subject::zmq_proxy);
+  all.push_back(Subject::device);
+  return all;
+}
+
+std::vector<DeviceKind> devices(const Options& options) {
+  std::vector<DeviceKind> all;
+  for (const DeviceKind kind : kinds)
+    if (has(options.devices, std::string{name_of(kind)})) all.push_back(kind);
+  return all;
+}
+
+/// Figures of one subject, one for each pair.
+using Series = std::vector<double>;
+
+/// `measure` is called for each subject in turn, again and again: A B C A B C ….
+template <class Measure>
+std::array<std::vector<decltype(std::declval<Measure>()(Subject::direct))>, 3> alternate(
+    const Options& options, Measure measure) {
+  std::array<std::vector<decltype(measure(Subject::direct))>, 3> all;
+  for (std::size_t pair = 0; pair < options.pairs; ++pair)
+    for (const Subject subject : subjects(options))
+      all[static_cast<std::size_t>(subject)].push_back(measure(subject));
+  return all;
+}
+
+template <class Figures, class Member>
+std::array<Series, 3> pick(const std::array<std::vector<Figures>, 3>& all, Member member) {
+  std::array<Series, 3> series;
+  for (std::size_t i = 0; i < series.size(); ++i)
+    for (const Figures& figures : all[i]) series[i].push_back(figures.*member);
+  return series;
+}
+
+/// Ratios of the device to what it stands against.
+struct Against {
+  Spread proxy, direct;
+  explicit Against(const std::array<Series, 3>& series)
+      : proxy(ratios(series[2], series[1])), direct(ratios(series[2], series[0])) {}
+  nlohmann::json json() const { return {{"zmq_proxy", proxy.json()}, {"direct", direct.json()}}; }
+};
+
+class Bench {
+ public:
+  explicit Bench(const Options& options)
+      : options_(options), progress_("bench", trials(), options.progress) {}
+
+  int run() {
+    if (has(options_.what, "throughput")) throughput();
+    if (has(options_.what, "latency")) latency();
+    if (has(options_.what, "idle")) idle();
+    if (options_.json) std::cout << line(report_);
+    std::cout << std::flush;
+    return exit_ok;
+  }
+
+ private:
+  std::size_t trials() const {
+    const std::size_t each = options_.pairs * subjects(options_).size();
+    std::size_t all = 0;
+    if (has(options_.what, "throughput"))
+      all += each * devices(options_).size() * options_.sizes.size();
+    if (has(options_.what, "latency")) all += each * options_.sizes.size();
+    if (has(options_.what, "idle")) all += 6 * devices(options_).size();
+    return all;
+  }
+
+  void show(const char* title, const Table& table) {
+    if (!options_.json) std::cout << title << '\n' << table.str() << '\n' << std::flush;
+  }
+
+  void throughput();
+  void latency();
+  void idle();
+
+  const Options& options_;
+  Progress progress_;
+  std::size_t done_ = 0;
+  nlohmann::json report_ = nlohmann::json::object();
+};
+
+void Bench::throughput() {
+  Table table{{"device", "bytes", "messages/s", "of zmq_proxy", "of direct", "CPU s/million",
+               "zmq_proxy's", "ratio"}};
+  for (const DeviceKind kind : devices(options_))
+    for (const std::size_t size : options_.sizes) {
+      const auto all = alternate(options_, [&](Subject subject) {
+        const auto figures = measure_throughput(kind, subject, size, options_.window);
+        progress_.at(++done_);
+        return figures;
+      });
+      const auto rates = pick(all, &Throughput::messages_per_second);
+      const auto cpu = pick(all, &Throughput::cpu_seconds_per_million);
+      const Against rate{rates};
+      const Spread cpu_ratio{ratios(cpu[2], cpu[1])};
+      table.add({std::string{name_of(kind)}, std::to_string(size), Spread{rates[2]}.str("%.0f"),
+                 rate.proxy.str(), rate.direct.str(), Spread{cpu[2]}.str("%.3f"),
+                 Spread{cpu[1]}.str("%.3f"), cpu_ratio.str()});
+      report_["throughput"].push_back({{"device", name_of(kind)},
+                                       {"bytes", size},
+                                       {"messages_per_second", Spread{rates[2]}.json()},
+                                       {"ratio", rate.json()},
+                                       {"cpu_seconds_per_million", Spread{cpu[2]}.json()},
+                                       {"zmq_proxy_cpu_seconds_per_million", Spread{cpu[1]}.json()},
+                                       {"cpu_ratio", cpu_ratio.json()}});
+    }
+  show("Throughput: median of the pairs' ratios (lowest to highest)", table);
+}
+
+void Bench::latency() {
+  Table table{{"device", "bytes", "p50 us", "of zmq_proxy", "of direct", "p99 us", "of zmq_proxy"}};
+  for (const std::size_t size : options_.sizes) {
+    const auto all = alternate(options_, [&](Subject subject) {
+      const auto figures = measure_latency(subject, size, options_.rounds);
+      progress_.at(++done_);
+      return figures;
+    });
+    const auto p50 = pick(all, &Latency::p50_us);
+    const auto p99 = pick(all, &Latency::p99_us);
+    const Against middle{p50};
+    const Against tail{p99};
+    table.add({"queue", std::to_string(size), Spread{p50[2]}.str("%.0f"), middle.proxy.str(),
+               middle.direct.str(), Spread{p99[2]}.str("%.0f"), tail.proxy.str()});
+    report_["latency"].push_back({{"device", "queue"},
+                                  {"bytes", size},
+                                  {"p50_us", Spread{p50[2]}.json()},
+                                  {"p50_ratio", middle.json()},
+                                  {"p99_us", Spread{p99[2]}.json()},
+                                  {"p99_ratio", tail.json()}});
+  }
+  show("Round trips: REQ and REP through a queue proxy", table);
+}
+
+void Bench::idle() {
+  Table table{{"device", "state", "% of a core", "zmq_proxy's"}};
+  for (const DeviceKind kind : devices(options_))
+    for (const auto& [state, name] : {std::pair{Idling::idle, "idle"},
+                                      {Idling::paused, "paused"},
+                                      {Idling::blocked, "blocked"}}) {
+      // A forwarder drops for a subscriber that does not read, so it is never blocked.
+      if (state == Idling::blocked && kind == DeviceKind::forwarder) continue;
+      const auto window = std::max(options_.window, std::chrono::milliseconds{1});
+      const double ours = measure_idle(kind, Subject::device, state, window);
+      const bool comparable = state != Idling::paused;  // zmq_proxy has no such thing
+      const double theirs = comparable ? measure_idle(kind, Subject::zmq_proxy, state, window) : 0;
+      progress_.at(done_ += 2);
+      table.add({std::string{name_of(kind)}, name, Spread{{ours}}.str("%.2f"),
+                 comparable ? Spread{{theirs}}.str("%.2f") : "-"});
+      nlohmann::json row{{"device", name_of(kind)}, {"state", name}, {"percent", ours}};
+      if (comparable) row["zmq_proxy_percent"] = theirs;
+      report_["idle"].push_back(row);
+    }
+  show("CPU with nothing to move", table);
+}
+
+}  // namespace
+
+int run(const Options& options) { return Bench{options}.run(); }
+
+}  // namespace busbar::program::bench

@@ -313,3 +313,14 @@ TEST_CASE("a subscription of 100 KB never reaches libzmq's tree, and the other p
   CHECK(publisher.receive() == Frames{"\1good"});
   CHECK(bench.device.ledger().subscriptions.received == 1);
 }
+
+TEST_CASE("a device ends when its context is stopped, paused or not") {
+  Context context;
+  Streamer device(context, on_any_port());
+  SUBCASE("running") {}
+  SUBCASE("paused") { device.pause(); }
+  Runner running(device);
+  CHECK(context.stop(soon).clean);
+  CHECK(running.wait(soon));
+  CHECK(device.ledger().state == "stopped");
+}

@@ -1,7 +1,6 @@
 #include "busbar/devices/internal/relay.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -127,21 +126,11 @@ bool Relay::poll(milliseconds wait) {
   const bool holds = forward_.holds();
   const bool holds_back = backward_ && backward_->holds();
   const bool output_says_so = !subscriptions_;  // XPUB always says that it is writable
+  const bool reads_back = (backward_ || subscriptions_) && !holds_back;
 
-  short front = 0;
-  short back = 0;
-  if (moves && !holds) front = ZMQ_POLLIN;
-  if (moves && holds && output_says_so) back = ZMQ_POLLOUT;
-  if (moves && (backward_ || subscriptions_) && !holds_back) back |= ZMQ_POLLIN;
-
-  items_.assign({{frontend_->raw().handle(), 0, front, 0},
-                 {backend_->raw().handle(), 0, back, 0},
-                 {nullptr, wake_, ZMQ_POLLIN, 0}});
-  for (const auto& hop : hops_) {
-    if (hop->control) items_.push_back({hop->control->handle(), 0, ZMQ_POLLIN, 0});
-  }
-
-  wait = std::min(wait, tick);
+  const int front = moves && !holds ? ZMQ_POLLIN : 0;
+  const int back =
+      !moves ? 0 : (holds && output_says_so ? ZMQ_POLLOUT : 0) | (reads_back ? ZMQ_POLLIN : 0);
   if (moves && ((holds && !output_says_so) || holds_back)) {
     wait = std::min(wait, milliseconds{retry_ms_});
     retry_ms_ = std::min(retry_ms_ * 2, longest_retry_ms);
@@ -152,8 +141,16 @@ bool Relay::poll(milliseconds wait) {
     const auto left = state_.next_deadline() - std::chrono::steady_clock::now();
     wait = std::clamp(std::chrono::ceil<milliseconds>(left), milliseconds{0}, wait);
   }
-  const int ready = zmq_poll(items_.data(), static_cast<int>(items_.size()), wait.count());
-  return ready >= 0 || errno == EINTR;
+
+  poll_.start();
+  poll_.add(wake_);
+  for (const auto& hop : hops_) {
+    if (hop->control) poll_.add(hop->control->handle(), ZMQ_POLLIN);
+  }
+  // Even with no events to wait for: a stopped context shows at them.
+  poll_.add(frontend_->raw().handle(), front);
+  poll_.add(backend_->raw().handle(), back);
+  return poll_.wait(std::min(wait, tick));
 }
 
 void Relay::move_messages() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <busbar/core/control_protocol.hpp>
+#include <busbar/core/internal/socket_poll.hpp>
 #include <busbar/core/runner.hpp>
 #include <busbar/core/socket.hpp>
 #include <busbar/devices/device.hpp>
@@ -76,7 +77,7 @@ class Relay : public Active {
   RelayState state_;
   int retry_ms_ = 1;
   TimePoint maintain_at_ = TimePoint::min();
-  std::vector<zmq_pollitem_t> items_;
+  SocketPoll poll_;
   std::vector<Pending> pending_;
   int wake_ = -1;
 

@@ -1,0 +1,24 @@
+#include "busbar/core/internal/socket_poll.hpp"
+
+#include <zmq.h>
+
+namespace busbar {
+
+void SocketPoll::add(void* socket, int events) {
+  int now = 0;
+  std::size_t size = sizeof now;
+  // Asked before the wait, because any call on the socket may have taken the descriptor's edge.
+  if (!ready_ && zmq_getsockopt(socket, ZMQ_EVENTS, &now, &size) != 0) closed_ = true;
+  if ((now & events) != 0) ready_ = true;
+  int descriptor = -1;
+  size = sizeof descriptor;
+  if (!ready_ && zmq_getsockopt(socket, ZMQ_FD, &descriptor, &size) == 0) add(descriptor);
+}
+
+bool SocketPoll::wait(std::chrono::milliseconds longest) {
+  if (ready_ || closed_) return !closed_;
+  poll(descriptors_.data(), descriptors_.size(), static_cast<int>(longest.count()));
+  return true;
+}
+
+}  // namespace busbar

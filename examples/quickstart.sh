@@ -48,16 +48,23 @@ busbar check "$topology"
 start busbar run "$topology"
 device=$!
 # The progress bar is a subscriber; its lines, the names of the files, are not shown.
-start busbar sub ipc://progress.out --topic progress --count "$total" --timeout 2m --progress >done
+start busbar sub ipc://progress.out --topic progress --count "$total" --timeout 2min --progress >done
 watcher=$!
 start collector ipc://counts.out "$total" counts.tsv
 collector=$!
 for ((i = 0; i < workers; ++i)); do
   start worker ipc://files.out ipc://counts.in ipc://progress.in
 done
-busbar push ipc://files.in <files
+# Its input stays open until all is counted: over ipc, libzmq 4.3.4 loses what a sender that has ended
+# left in the system's buffer while the other end was busy.
+exec {names}> >(exec busbar push ipc://files.in)
+pusher=$!
+pids+=("$pusher")
+cat files >&"$names"
 wait "$collector" || fail "not all counts arrived"
 wait "$watcher" || fail "not all progress arrived"
+exec {names}>&-
+wait "$pusher" || fail "not all names were sent"
 
 say "Ask two replicas, through the queue proxy, how often the ten most frequent words occur"
 start replica ipc://lookup.out counts.tsv "replica 1"

@@ -126,8 +126,8 @@ class Garbage(Case):
                 for name, *parts in garbage(wanted):
                     # Whoever has shaken hands behind a device is a worker, and is dealt messages.
                     worker = port == "backend" and (HANDSHAKE in parts or name == "READY twice")
-                    if port == "backend" and "message" in name:
-                        continue  # libzmq may not cut it off
+                    if port == "backend" and ("message" in name or name == "unknown command"):
+                        continue  # libzmq does not cut it off
                     with self.subTest(f"{kind} {port}: {name}", seed=SEED):
                         raw = connect(endpoint)
                         self.addCleanup(raw.close)

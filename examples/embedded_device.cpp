@@ -1,5 +1,5 @@
-// A forwarder inside a service: it lets `prices.>` through, renames it to `fx.>`, and counts. Prints
-// the quote that arrived and what became of each message.
+// A forwarder inside a service: it lets `prices.>` through, renames it to `fx.>`, and counts.
+// Prints the quote that arrived and what became of each message.
 #include <chrono>
 #include <iostream>
 
@@ -10,10 +10,10 @@ using busbar::SocketType;
 
 int main() {
   busbar::Context context;
-  busbar::Forwarder hub{context, {.frontend = {.bind = {"tcp://127.0.0.1:*"}},
-                                  .backend = {.bind = {"tcp://127.0.0.1:*"}},
-                                  .stages = {busbar::only("prices.>"),
-                                             busbar::rename("prices", "fx")}}};
+  busbar::Forwarder hub{context,
+                        {.frontend = {.bind = {"tcp://127.0.0.1:*"}},
+                         .backend = {.bind = {"tcp://127.0.0.1:*"}},
+                         .stages = {busbar::only("prices.>"), busbar::rename("prices", "fx")}}};
   busbar::Runner running{hub};  // its own thread
 
   busbar::Socket quotes{context, SocketType::sub, {.connect = hub.backend()}};

@@ -19,7 +19,8 @@ int main(int, char** argv) {
   while (auto question = desk.receive(1h)) {
     const std::string word{question->text(0)};
     const auto found = counts.find(word);
-    busbar::Multipart answer{word + '\t' + (found == counts.end() ? "0" : found->second) + '\t' + argv[3]};
+    busbar::Multipart answer{word + '\t' + (found == counts.end() ? "0" : found->second) + '\t' +
+                             argv[3]};
     if (desk.send(answer, 1min) != busbar::SendResult::sent) return 4;
   }
 }

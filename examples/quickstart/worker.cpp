@@ -30,8 +30,10 @@ static std::map<std::string, std::uint64_t> count_words(const std::string& file)
 
 int main(int, char** argv) {
   busbar::Context context;
-  busbar::Socket progress{context, SocketType::xpub, {.connect = {argv[3]}, .refuse_when_full = true}};
-  if (!progress.receive(1min)) return 4;  // An XPUB hears of its first subscriber: now none is missed.
+  busbar::Socket progress{
+      context, SocketType::xpub, {.connect = {argv[3]}, .refuse_when_full = true}};
+  if (!progress.receive(1min))
+    return 4;  // An XPUB hears of its first subscriber: now none is missed.
   busbar::Socket files{context, SocketType::pull, {.connect = {argv[1]}}};
   busbar::Socket counts{context, SocketType::push, {.connect = {argv[2]}}};
 

@@ -15,8 +15,10 @@ int main() {
     backend  = { bind = "tcp://127.0.0.1:*" }
   )");
   busbar::RunningTopology running = site.run(context);
-  busbar::Socket in{context, busbar::SocketType::push, {.connect = running.bound("tasks.frontend")}};
-  busbar::Socket out{context, busbar::SocketType::pull, {.connect = running.bound("tasks.backend")}};
+  busbar::Socket in{
+      context, busbar::SocketType::push, {.connect = running.bound("tasks.frontend")}};
+  busbar::Socket out{
+      context, busbar::SocketType::pull, {.connect = running.bound("tasks.backend")}};
 
   busbar::Multipart message{"hello", busbar::pack(42)};
   if (in.send(message, 5s) != busbar::SendResult::sent) return 1;

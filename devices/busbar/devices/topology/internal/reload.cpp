@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 namespace {
 
 // How long ZeroMQ may take to free the address of a socket that is closed.
-constexpr milliseconds patience{2000};
+constexpr milliseconds patience{1000};
 
 bool contains(const RunningChains& chains, const std::shared_ptr<RunningChain>& chain) {
   return std::find(chains.begin(), chains.end(), chain) != chains.end();

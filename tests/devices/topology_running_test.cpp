@@ -1,0 +1,478 @@
+#include "support/folder.hpp"
+#include "support/stock.hpp"
+
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <busbar/core/error.hpp>
+#include <busbar/devices/control_client.hpp>
+#include <busbar/devices/topology/topology.hpp>
+
+using namespace busbar;
+using namespace busbar::testing;
+using namespace std::chrono_literals;
+using Frames = std::vector<std::string>;
+
+namespace {
+
+const char* const any_port = "tcp://127.0.0.1:*";
+
+DeviceOptions sides(std::vector<Endpoint> frontend, std::vector<Endpoint> backend) {
+  return {.frontend = {.bind = std::move(frontend)}, .backend = {.bind = std::move(backend)}};
+}
+DeviceOptions both() { return sides({any_port}, {any_port}); }
+DeviceOptions first() { return sides({any_port}, {}); }
+DeviceOptions last() { return sides({}, {any_port}); }
+DeviceOptions inner() { return {}; }
+
+/// Stock sockets, and what they are connected to.
+struct Site {
+  RunningTopology run(const Topology& topology) { return topology.run(context); }
+  Stock at(const RunningTopology& running, std::string_view side, zmq::socket_type type) {
+    return at(running.bound(side).front(), type);
+  }
+  Stock at(const Endpoint& endpoint, zmq::socket_type type) {
+    Stock socket{stock, type};
+    socket.connect(endpoint.str());
+    return socket;
+  }
+
+  zmq::context_t stock;
+  Context context;
+};
+
+/// Publishes until the subscription, which is under way, has arrived.
+Frames publish_until_received(Stock& publisher, Stock& subscriber, const Frames& message) {
+  subscriber.raw().set(zmq::sockopt::rcvtimeo, 20);
+  Frames got;
+  CHECK(eventually([&] {
+    publisher.send(message);
+    got = subscriber.receive();
+    return !got.empty();
+  }));
+  return got;
+}
+
+const Ledger& ledger_of(const std::vector<Ledger>& ledgers, const std::string& name) {
+  for (const Ledger& ledger : ledgers) {
+    if (ledger.name == name) return ledger;
+  }
+  FAIL("no ledger of " << name);
+  return ledgers.front();
+}
+
+std::uint64_t received(const RunningTopology& running, const std::string& name) {
+  return ledger_of(running.ledgers(), name).frontend.received;
+}
+
+template <class Call>
+Error error_of(Call call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error;
+  }
+  FAIL("nothing was refused");
+  return {ErrorKind::usage, {}, {}};
+}
+
+}  // namespace
+
+TEST_CASE("devices that are linked in a row are one chain, and each keeps its books") {
+  Site site;
+  Topology row{"row"};
+  row.add("b", DeviceKind::streamer, inner());
+  row.add("a", DeviceKind::streamer, first());
+  row.add("c", DeviceKind::streamer, last());
+  row.link("a.backend", "b.frontend").link("b.backend", "c.frontend");
+  RunningTopology running = site.run(row);
+
+  Stock source = site.at(running, "a.frontend", zmq::socket_type::push);
+  Stock worker = site.at(running, "c.backend", zmq::socket_type::pull);
+  source.send({"one"});
+  CHECK(worker.receive() == Frames{"one"});
+
+  const std::vector<Ledger> ledgers = running.ledgers();
+  REQUIRE(ledgers.size() == 3);
+  CHECK(ledgers[0].name == "b");
+  CHECK(ledgers[1].name == "a");
+  CHECK(ledgers[2].name == "c");
+  for (const Ledger& ledger : ledgers) CHECK(ledger.frontend.received == 1);
+  CHECK(running.bound("a.backend").empty());
+  CHECK(running.bound("b.frontend").empty());
+  CHECK(running.bound("c.backend").size() == 1);
+}
+
+TEST_CASE("one device feeds several, and several feed one") {
+  Site site;
+  Topology net{"net"};
+  net.add("in", DeviceKind::forwarder, first());
+  net.add("left", DeviceKind::forwarder, both());
+  net.add("right", DeviceKind::forwarder, inner());
+  net.add("out", DeviceKind::forwarder, last());
+  net.link("in.backend", "left.frontend").link("in.backend", "right.frontend");
+  net.link("right.backend", "out.frontend").link("left.backend", "out.frontend");
+  RunningTopology running = site.run(net);
+  Stock publisher = site.at(running, "in.frontend", zmq::socket_type::pub);
+  Stock left = site.at(running, "left.backend", zmq::socket_type::sub);
+  left.subscribe("eur");
+  CHECK(publish_until_received(publisher, left, {"eur", "1"}) == Frames{"eur", "1"});
+  Stock out = site.at(running, "out.backend", zmq::socket_type::sub);
+  out.subscribe("usd");
+  CHECK(publish_until_received(publisher, out, {"usd", "2"}) == Frames{"usd", "2"});
+  CHECK(running.bound("left.backend").size() == 1);
+  CHECK(running.bound("in.backend").empty());
+}
+
+TEST_CASE("requests and replies pass linked queue proxies") {
+  Site site;
+  Topology net{"net"};
+  net.add("a", DeviceKind::queue, first()).add("b", DeviceKind::queue, first());
+  net.add("work", DeviceKind::queue, last());
+  net.link("a.backend", "work.frontend").link("b.backend", "work.frontend");
+  RunningTopology running = site.run(net);
+  Stock client = site.at(running, "b.frontend", zmq::socket_type::req);
+  Stock worker = site.at(running, "work.backend", zmq::socket_type::rep);
+  client.send({"question"});
+  CHECK(worker.receive() == Frames{"question"});
+  worker.send({"answer"});
+  CHECK(client.receive() == Frames{"answer"});
+}
+
+TEST_CASE("a link that is cut joins two processes, whichever starts first") {
+  const Folder folder;
+  const Endpoint over{"ipc://" + folder.path("link")};
+  Topology net{"net"};
+  net.add("edge", DeviceKind::streamer, first()).add("core", DeviceKind::streamer, last());
+  net.link("edge.backend", "core.frontend", over);
+  for (const auto& [one, other] : {std::pair{"edge", "core"}, std::pair{"core", "edge"}}) {
+    Site site;
+    Context elsewhere;
+    RunningTopology here = site.run(net.only({one}));
+    RunningTopology there = net.only({other}).run(elsewhere);
+    const bool edge_here = std::string{one} == "edge";
+    Stock source = site.at(edge_here ? here : there, "edge.frontend", zmq::socket_type::push);
+    Stock worker = site.at(edge_here ? there : here, "core.backend", zmq::socket_type::pull);
+    source.send({"across"});
+    CHECK(worker.receive() == Frames{"across"});
+  }
+}
+
+TEST_CASE("two topologies of the same names run side by side in one process") {
+  Site site;
+  Topology net{"net"};
+  net.add("a", DeviceKind::streamer, both()).add("b", DeviceKind::streamer, both());
+  net.link("a.backend", "b.frontend");
+  RunningTopology one = site.run(net);
+  RunningTopology other = site.run(net);
+  CHECK(one.bound("a.frontend") != other.bound("a.frontend"));
+}
+
+TEST_CASE("a topology that does not pass its check is not run") {
+  Site site;
+  const Error error =
+      error_of([&] { (void)site.run(Topology{}.add("x", DeviceKind::queue, inner())); });
+  CHECK(error.kind() == ErrorKind::usage);
+}
+
+TEST_CASE("where one device cannot start, none is left running") {
+  Site site;
+  RunningTopology taken = site.run(Topology{}.add("x", DeviceKind::queue, both()));
+  const Folder folder;
+  const Endpoint ours{"ipc://" + folder.path("ours")};
+  Topology net{"net"};
+  net.add("good", DeviceKind::queue, sides({ours}, {any_port}));
+  net.add("bad", DeviceKind::queue, sides(taken.bound("x.frontend"), {any_port}));
+  const Error error = error_of([&] { (void)site.run(net); });
+  CHECK(error.kind() == ErrorKind::unreachable);
+  CHECK(error.operation().starts_with("start 'bad': bind tcp://127.0.0.1:"));
+  CHECK(eventually([&] {
+    try {
+      (void)site.run(Topology{}.add("again", DeviceKind::queue, sides({ours}, {any_port})));
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  }));
+}
+
+TEST_CASE("bound answers for every side, control and tap, and refuses what is none") {
+  Site site;
+  DeviceOptions options = both();
+  options.control = any_port;
+  options.tap = any_port;
+  RunningTopology running = site.run(Topology{}.add("x", DeviceKind::streamer, options));
+  for (const char* side : {"x.frontend", "x.backend", "x.control", "x.tap"}) {
+    REQUIRE(running.bound(side).size() == 1);
+    CHECK(running.bound(side)[0].port() != 0);
+  }
+  for (const char* side : {"x", "y.frontend", "x.side", "", "x.frontend.bind"}) {
+    CHECK_THROWS_AS((void)running.bound(side), Error);
+  }
+}
+
+TEST_CASE("a reload leaves a device alone that did not change") {
+  Site site;
+  DeviceOptions filtered = both();
+  filtered.stages = {sample(2)};
+  Topology before{"site"};
+  before.add("kept", DeviceKind::streamer, both()).add("changed", DeviceKind::streamer, both());
+  before.add("gone", DeviceKind::streamer, both());
+  RunningTopology running = site.run(before);
+  const auto kept_at = running.bound("kept.frontend");
+  Stock source = site.at(running, "kept.frontend", zmq::socket_type::push);
+  Stock worker = site.at(running, "kept.backend", zmq::socket_type::pull);
+  source.send({"1"});
+  CHECK(worker.receive() == Frames{"1"});
+
+  Topology after{"site"};
+  after.add("fresh", DeviceKind::queue, both()).add("changed", DeviceKind::streamer, filtered);
+  after.add("kept", DeviceKind::streamer, both());
+  running.reload(after);
+  source.send({"2"});
+  CHECK(worker.receive() == Frames{"2"});
+  CHECK(running.bound("kept.frontend") == kept_at);
+  CHECK(received(running, "kept") == 2);
+  CHECK_THROWS_AS((void)running.bound("gone.frontend"), Error);
+  const std::vector<Ledger> ledgers = running.ledgers();
+  REQUIRE(ledgers.size() == 3);
+  CHECK(ledgers[0].name == "fresh");
+  CHECK(ledgers[1].name == "changed");
+  CHECK(ledgers[2].name == "kept");
+
+  Stock filtered_source = site.at(running, "changed.frontend", zmq::socket_type::push);
+  Stock filtered_worker = site.at(running, "changed.backend", zmq::socket_type::pull);
+  for (const char* number : {"1", "2", "3"}) filtered_source.send({number});
+  CHECK(filtered_worker.receive() == Frames{"1"});
+  CHECK(filtered_worker.receive() == Frames{"3"});
+}
+
+TEST_CASE("a changed device takes over the addresses of the old one") {
+  Site site;
+  RunningTopology running = site.run(Topology{}.add("x", DeviceKind::streamer, both()));
+  const auto front = running.bound("x.frontend");
+  const auto back = running.bound("x.backend");
+  DeviceOptions changed = sides(front, back);
+  changed.stages = {sample(2)};
+  Stock source = site.at(running, "x.frontend", zmq::socket_type::push);
+  running.reload(Topology{}.add("x", DeviceKind::streamer, changed));
+  CHECK(running.bound("x.frontend") == front);
+  Stock worker = site.at(running, "x.backend", zmq::socket_type::pull);
+  source.send({"1"});
+  CHECK(worker.receive() == Frames{"1"});
+}
+
+TEST_CASE("devices behind a changed one are joined to the new one") {
+  Site site;
+  const auto net = [](DeviceOptions in) {
+    Topology topology{"net"};
+    topology.add("in", DeviceKind::streamer, std::move(in));
+    topology.add("one", DeviceKind::streamer, last()).add("two", DeviceKind::streamer, last());
+    topology.link("in.backend", "one.frontend").link("in.backend", "two.frontend");
+    return topology;
+  };
+  RunningTopology running = site.run(net(first()));
+  DeviceOptions changed = first();
+  changed.stages = {sample(1)};
+  running.reload(net(changed));
+  Stock source = site.at(running, "in.frontend", zmq::socket_type::push);
+  Stock one = site.at(running, "one.backend", zmq::socket_type::pull);
+  Stock two = site.at(running, "two.backend", zmq::socket_type::pull);
+  source.send({"1"});
+  source.send({"2"});
+  CHECK_FALSE(one.receive().empty());
+  CHECK_FALSE(two.receive().empty());
+}
+
+TEST_CASE("a reload that does not pass its check changes nothing") {
+  Site site;
+  RunningTopology running = site.run(Topology{}.add("x", DeviceKind::streamer, both()));
+  const auto front = running.bound("x.frontend");
+  CHECK_THROWS_AS(running.reload(Topology{}), Error);
+  CHECK(running.bound("x.frontend") == front);
+  Stock source = site.at(running, "x.frontend", zmq::socket_type::push);
+  Stock worker = site.at(running, "x.backend", zmq::socket_type::pull);
+  source.send({"1"});
+  CHECK(worker.receive() == Frames{"1"});
+}
+
+TEST_CASE("a reload that cannot start a new device leaves the old ones undisturbed") {
+  Site site;
+  RunningTopology other = site.run(Topology{}.add("other", DeviceKind::streamer, both()));
+  RunningTopology running = site.run(Topology{}.add("x", DeviceKind::streamer, both()));
+  Stock source = site.at(running, "x.frontend", zmq::socket_type::push);
+  Stock worker = site.at(running, "x.backend", zmq::socket_type::pull);
+  source.send({"1"});
+  CHECK(worker.receive() == Frames{"1"});
+
+  Topology next;
+  next.add("bad", DeviceKind::streamer, sides(other.bound("other.frontend"), {any_port}));
+  const Error error = error_of([&] { running.reload(next); });
+  CHECK(error.kind() == ErrorKind::unreachable);
+  source.send({"2"});
+  CHECK(worker.receive() == Frames{"2"});
+  CHECK(received(running, "x") == 2);
+}
+
+TEST_CASE("a reload that fails half way starts the old devices again, where they were") {
+  Site site;
+  RunningTopology other = site.run(Topology{}.add("other", DeviceKind::streamer, both()));
+  RunningTopology running = site.run(Topology{}.add("x", DeviceKind::streamer, both()));
+  const auto front = running.bound("x.frontend");
+  const auto back = running.bound("x.backend");
+  Topology next;
+  next.add("x", DeviceKind::streamer, sides(front, other.bound("other.frontend")));
+  CHECK_THROWS_AS(running.reload(next), Error);
+  CHECK(running.bound("x.frontend") == front);
+  CHECK(running.bound("x.backend") == back);
+  Stock source = site.at(front.front(), zmq::socket_type::push);
+  Stock worker = site.at(back.front(), zmq::socket_type::pull);
+  source.send({"1"});
+  CHECK(worker.receive() == Frames{"1"});
+  // And what ran before the failure is still known as unchanged.
+  running.reload(Topology{}.add("x", DeviceKind::streamer, both()));
+  CHECK(running.bound("x.frontend") == front);
+  CHECK(received(running, "x") == 1);
+}
+
+TEST_CASE("a reload reads the allow-lists again, and the device goes on") {
+  Site site;
+  const Folder folder;
+  const CurveKeys server = CurveKeys::create();
+  const CurveKeys client = CurveKeys::create();
+  server.save(folder.path("server.key"));
+  std::ofstream{folder.path("allow")} << CurveKeys::create().public_key << "\n";
+  std::ofstream{folder.path("site.toml")}
+      << "[devices.x]\nkind = 'streamer'\nfrontend.bind = 'tcp://127.0.0.1:*'\n"
+         "[devices.x.backend]\nbind = 'tcp://127.0.0.1:*'\nkey = 'server.key'\nallow = 'allow'\n";
+  RunningTopology running = site.run(Topology::load(folder.path("site.toml")));
+  const Endpoint back = running.bound("x.backend").front();
+  Stock source = site.at(running, "x.frontend", zmq::socket_type::push);
+
+  std::ofstream{folder.path("allow"), std::ios::app} << client.public_key << " a new worker\n";
+  running.reload(Topology::load(folder.path("site.toml")));
+  CHECK(running.bound("x.backend").front() == back);
+  Stock worker{site.stock, zmq::socket_type::pull};
+  worker.raw().set(zmq::sockopt::curve_publickey, client.public_key);
+  worker.raw().set(zmq::sockopt::curve_secretkey, client.secret_key);
+  worker.raw().set(zmq::sockopt::curve_serverkey, server.public_key);
+  worker.connect(back.str());
+  source.send({"1"});
+  CHECK(worker.receive() == Frames{"1"});
+}
+
+TEST_CASE("a drain hands on all that is inside, and then no device is left") {
+  constexpr int count = 500;
+  Site site;
+  Topology net{"net"};
+  net.add("a", DeviceKind::streamer, first()).add("b", DeviceKind::streamer, first());
+  net.add("out", DeviceKind::streamer, last());
+  net.link("a.backend", "out.frontend").link("b.backend", "out.frontend");
+  RunningTopology running = site.run(net);
+  Stock worker = site.at(running, "out.backend", zmq::socket_type::pull);
+  Stock source = site.at(running, "a.frontend", zmq::socket_type::push);
+  Stock other = site.at(running, "b.frontend", zmq::socket_type::push);
+  for (int i = 0; i < count; ++i) {
+    source.send({"a"});
+    other.send({"b"});
+  }
+  CHECK(eventually([&] { return received(running, "a") + received(running, "b") > 0; }));
+  const StopReport report = running.drain(soon);
+  CHECK(report.clean);
+  CHECK(report.abandoned == 0);
+  const std::vector<Ledger> ledgers = running.ledgers();
+  CHECK(ledger_of(ledgers, "out").frontend.received ==
+        ledgers[0].backend.sent + ledgers[1].backend.sent);
+  const std::uint64_t sent = ledger_of(ledgers, "out").backend.sent;
+  CHECK(sent == ledger_of(ledgers, "out").frontend.received);
+  for (std::uint64_t i = 0; i < sent; ++i) REQUIRE_FALSE(worker.receive().empty());
+  for (const Ledger& ledger : ledgers) {
+    CHECK(ledger.state == "stopped");
+    CHECK(ledger.reconciles());
+  }
+  CHECK(running.wait(0ms));
+}
+
+TEST_CASE("a stop ends a drain that waits for somebody to take the rest") {
+  Site site;
+  RunningTopology running = site.run(Topology{}.add("x", DeviceKind::streamer, both()));
+  Stock source = site.at(running, "x.frontend", zmq::socket_type::push);
+  source.send({"nobody takes it"});
+  CHECK(eventually([&] { return received(running, "x") == 1; }));
+  StopReport drained;
+  std::jthread draining{[&] { drained = running.drain(1h); }};
+  CHECK(eventually([&] { return running.ledgers()[0].state == "draining"; }));
+  CHECK_FALSE(running.wait(0ms));
+  const StopReport report = running.stop(0ms);
+  draining.join();
+  CHECK_FALSE(report.clean);
+  CHECK(report.abandoned == 1);
+  CHECK(running.wait(soon));
+}
+
+TEST_CASE("a stop ends all devices, which then answer for what they did") {
+  Site site;
+  Topology net{"net"};
+  net.add("a", DeviceKind::streamer, first()).add("b", DeviceKind::streamer, last());
+  net.add("c", DeviceKind::forwarder, both());
+  net.link("a.backend", "b.frontend");
+  RunningTopology running = site.run(net);
+  CHECK_FALSE(running.wait(0ms));
+  CHECK(running.stop(soon).clean);
+  CHECK(running.wait(soon));
+  for (const Ledger& ledger : running.ledgers()) CHECK(ledger.state == "stopped");
+  CHECK(running.stop(0ms).clean);
+  CHECK(error_of([&] { running.reload(net); }).cause() == "the topology was ended");
+}
+
+TEST_CASE("a topology has ended when control endpoints have ended all of its devices") {
+  Site site;
+  DeviceOptions options = both();
+  options.control = any_port;
+  Topology net{"net"};
+  net.add("x", DeviceKind::streamer, options).add("y", DeviceKind::queue, options);
+  RunningTopology running = site.run(net);
+  const auto ask = [&](std::string_view control, control::Command command) {
+    return ask_control(site.context, running.bound(control).front(), {.command = command}, soon);
+  };
+  CHECK(ask("x.control", control::Command::status).at(0).name == "x");
+  CHECK(ask("x.control", control::Command::pause).at(0).state == "paused");
+  CHECK(ask("x.control", control::Command::stop).at(0).state == "stopped");
+  CHECK_FALSE(running.wait(0ms));
+  CHECK(ask("y.control", control::Command::drain).at(0).state == "stopped");
+  CHECK(running.wait(soon));
+}
+
+TEST_CASE("a reload starts a device again that was ended by its control endpoint") {
+  Site site;
+  DeviceOptions options = both();
+  options.control = any_port;
+  const Topology net = Topology{}.add("x", DeviceKind::streamer, options);
+  RunningTopology running = site.run(net);
+  (void)ask_control(site.context, running.bound("x.control").front(),
+                    {.command = control::Command::stop}, soon);
+  CHECK(running.wait(soon));
+  running.reload(net);
+  CHECK(running.ledgers()[0].state == "running");
+}
+
+TEST_CASE("who asks what is no control endpoint is told so in time") {
+  Site site;
+  RunningTopology running = site.run(Topology{}.add("x", DeviceKind::queue, both()));
+  const auto ask = [&](const Endpoint& endpoint, const control::Request& request) {
+    return error_of([&] { (void)ask_control(site.context, endpoint, request, 100ms); });
+  };
+  CHECK(ask(running.bound("x.frontend").front(), {}).kind() == ErrorKind::timeout);
+  CHECK(ask("inproc://nobody", {}).kind() == ErrorKind::timeout);
+  CHECK(ask("tcp://127.0.0.1:*", {}).kind() == ErrorKind::usage);
+  DeviceOptions options = both();
+  options.control = any_port;
+  RunningTopology controlled = site.run(Topology{}.add("y", DeviceKind::queue, options));
+  const Error unknown = ask(controlled.bound("y.control").front(), {.target = "z"});
+  CHECK(unknown.kind() == ErrorKind::refused);
+  CHECK(unknown.cause().find("no device 'z'") != std::string::npos);
+}

@@ -17,6 +17,13 @@ class Bench(Case):
         self.assertGreater(report["latency"][0]["p50_us"]["median"], 0)
         self.assertEqual({row["state"] for row in report["idle"]}, {"idle", "paused", "blocked"})
 
+    def test_what_is_not_compared_with_is_not_a_figure(self):
+        out, _ = self.busbar("bench", "throughput", "--device", "streamer", "--pairs", 1, "--size",
+                             "16", "--window", "20ms", "--against", "zmq_proxy", "--json")
+        (row,) = json.loads(out)["throughput"]
+        self.assertIsNone(row["ratio"]["direct"])
+        self.assertGreater(row["ratio"]["zmq_proxy"]["median"], 0)
+
     def test_it_shows_a_table_of_what_is_asked_for(self):
         out, _ = self.busbar("bench", "latency", "--pairs", 1, "--size", "16,32", "--rounds", 100,
                              "--against", "zmq_proxy")

@@ -8,6 +8,7 @@ namespace busbar::program::bench {
 
 Spread::Spread(std::vector<double> values) {
   if (values.empty()) return;
+  measured = true;
   std::sort(values.begin(), values.end());
   low = values.front();
   high = values.back();
@@ -16,12 +17,16 @@ Spread::Spread(std::vector<double> values) {
 }
 
 std::string Spread::str(const char* format) const {
+  if (!measured) return "-";
   std::array<char, 96> text{};
   std::snprintf(text.data(), text.size(), format, median, low, high);
   return text.data();
 }
 
-nlohmann::json Spread::json() const { return {{"median", median}, {"low", low}, {"high", high}}; }
+nlohmann::json Spread::json() const {
+  if (!measured) return nullptr;
+  return {{"median", median}, {"low", low}, {"high", high}};
+}
 
 std::vector<double> ratios(const std::vector<double>& a, const std::vector<double>& b) {
   std::vector<double> all;

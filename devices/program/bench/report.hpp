@@ -8,8 +8,10 @@
 
 namespace busbar::program::bench {
 
-/// The median and the spread of some ratios (or figures).
+/// The median and the spread of some ratios (or figures); `-`, and null in JSON, where there are
+/// none because that was not measured.
 struct Spread {
+  bool measured = false;
   double median = 0;
   double low = 0;
   double high = 0;

@@ -1,6 +1,7 @@
 #include "fuzz/targets.hpp"
 
 #include "fuzz/core_targets.hpp"
+#include "fuzz/device_targets.hpp"
 
 namespace busbar::fuzz {
 
@@ -18,6 +19,9 @@ const std::vector<Target>& targets() {
       {"control_request", control_request, control_request_seeds()},
       {"control_reply", control_reply, control_reply_seeds()},
       {"msgpack", msgpack_value, msgpack_seeds()},
+      {"topology", topology, topology_seeds()},
+      {"stage", stage, stage_seeds()},
+      {"translation", translation, translation_seeds()},
       {"canary", canary, {"bard", "bind"}},
   };
   return table;

@@ -149,3 +149,11 @@ TEST_CASE("a tap's watcher that does not read never slows the device") {
   CHECK(bench.device.ledger().backend.sent == 20'000);
   CHECK(bench.device.ledger().reconciles());
 }
+
+TEST_CASE("a ledger with very many peers is answered as well") {
+  Watched bench;
+  std::vector<Stock> sources;
+  for (int i = 0; i < 100; ++i) sources.push_back(bench.front(zmq::socket_type::push));
+  CHECK(bench.ledger_shows([](const Ledger& l) { return l.peers.size() == 100; }));
+  CHECK(bench.ask(control::Command::status).at(0).peers.size() == 100);
+}

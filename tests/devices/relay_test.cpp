@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <busbar/core/socket.hpp>
 #include <busbar/devices/internal/relay.hpp>
 #include <busbar/devices/internal/topic_table.hpp>
 
@@ -122,4 +123,84 @@ TEST_CASE("the busiest topics are exact among few, and stay among very many") {
   CHECK(table.busiest(1).at(0).topic == "busy");
   CHECK(table.busiest(1).at(0).messages == 1000);
   CHECK(table.busiest(1'000'000).size() <= TopicTable::capacity);
+}
+
+TEST_CASE(
+    "a drain that waits for something else than messages does not ask for another look at once") {
+  RelayState state;
+  const TimePoint start{1h};
+  state.drain(start, 5s, 1000);
+  state.after_round({.holds = true}, start + 1s);
+  CHECK(state.next_deadline() == start + 5s);
+}
+
+TEST_CASE("where the backlog cannot be known, only quiet or the deadline end a drain") {
+  RelayState state;
+  const TimePoint start{1h};
+  state.drain(start, 5s, std::nullopt);
+  for (int i = 1; i < 100; ++i) state.after_round({.read = 1000}, start + i * 10ms);
+  CHECK(state.phase() == Phase::draining);
+  state.after_round({}, start + 2s);
+  CHECK(state.phase() == Phase::stopped);
+}
+
+TEST_CASE("a message that a stopped chain still held is charged to the device that held it") {
+  Context context;
+  auto relay = Relay::create(context, DeviceKind::streamer,
+                             {{.name = "first", .frontend = {.bind = {any_port}}},
+                              {.name = "last", .backend = {.bind = {any_port}}}});
+  Runner runner(relay);
+  zmq::context_t stock;
+  Stock source(stock, zmq::socket_type::push);
+  source.connect(relay->frontend().front().str());
+  source.send({"nobody takes this"});
+  CHECK(eventually([&] { return relay->ledgers()[1].backend.held == 1; }));
+  CHECK(runner.stop(0ms).abandoned == 1);
+  for (const Ledger& ledger : relay->ledgers()) CHECK(ledger.reconciles());
+  CHECK(relay->ledgers()[1].frontend[Cause::abandoned] == 1);
+}
+
+TEST_CASE("a drain hands on all that inproc senders had queued, beyond the device's own bound") {
+  Context context;
+  auto relay = Relay::create(context, DeviceKind::streamer,
+                             {{.frontend = {.bind = {"inproc://in"}, .queue = 10},
+                               .backend = {.bind = {any_port}, .queue = 0}}});
+  std::vector<Socket> senders;
+  for (int i = 0; i < 4; ++i) {
+    senders.emplace_back(context, SocketType::push,
+                         SocketOptions{.connect = {"inproc://in"}, .send_queue = 100});
+    for (int j = 0; j < 100; ++j) CHECK(senders.back().send(Multipart{"x"}) == SendResult::sent);
+  }
+  zmq::context_t stock;
+  Stock sink(stock, zmq::socket_type::pull);
+  sink.raw().set(zmq::sockopt::rcvhwm, 0);
+  sink.connect(relay->backend().front().str());
+  Runner runner(relay);
+  const StopReport report = runner.stop(10s);
+  CHECK(report.abandoned == 0);
+  for (int i = 0; i < 400; ++i) CHECK(sink.receive().size() == 1);
+}
+
+TEST_CASE("a stage that takes its time does not keep a stop waiting") {
+  struct Slow : StageStep {
+    std::optional<Cause> apply(Multipart&, std::size_t) override {
+      const auto end = std::chrono::steady_clock::now() + 5ms;
+      while (std::chrono::steady_clock::now() < end) {
+      }
+      return Cause::topic_filter;
+    }
+  };
+  Context context;
+  auto relay = Relay::create(
+      context, DeviceKind::streamer,
+      {{.frontend = {.bind = {any_port}},
+        .backend = {.bind = {any_port}},
+        .stages = {{"slow", [](const Clock&) { return std::make_unique<Slow>(); }}}}});
+  Runner runner(relay);
+  zmq::context_t stock;
+  Stock source(stock, zmq::socket_type::push);
+  source.connect(relay->frontend().front().str());
+  for (int i = 0; i < 500; ++i) source.send({"x"});
+  CHECK(eventually([&] { return relay->ledgers()[0].frontend.received > 0; }));
+  CHECK(runner.stop(0ms).took < 100ms);
 }

@@ -1,5 +1,6 @@
 #include "support/stock.hpp"
 
+#include <stdexcept>
 #include <thread>
 #include <unistd.h>
 
@@ -103,4 +104,15 @@ TEST_CASE("a writable handler is called as soon as there is somebody to send to"
     loop.run_once(100ms);
     return writable;
   }));
+}
+
+TEST_CASE("calls behind one that throws are made when the loop is run again") {
+  Context context;
+  EventLoop loop(context);
+  bool called = false;
+  loop.post([] { throw std::runtime_error("broken"); });
+  loop.post([&] { called = true; });
+  CHECK_THROWS_WITH(loop.run_once(0ms), "broken");
+  loop.run_once(100ms);
+  CHECK(called);
 }

@@ -72,3 +72,11 @@ TEST_CASE("what a step throws comes out of wait") {
   Runner runner(worker([](Worker&) -> bool { throw std::runtime_error("broken"); }));
   CHECK_THROWS_WITH(while (!runner.wait(1s)){}, "broken");
 }
+
+TEST_CASE("the report of an object whose step threw says what it was") {
+  Runner runner(worker([](Worker&) -> bool { throw std::runtime_error("broken"); }));
+  const StopReport report = runner.stop(1min);
+  CHECK_FALSE(report.clean);
+  REQUIRE(report.remains.size() == 1);
+  CHECK(report.remains[0] == "'worker' failed: broken");
+}

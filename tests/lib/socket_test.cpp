@@ -86,8 +86,8 @@ TEST_CASE("a router answers no_peer for an address it does not know") {
 
 TEST_CASE("a frame above the limit is refused before it is sent") {
   Context context;
-  Socket pair(context, SocketType::pair, {.bind = {"inproc://limit"}, .message_max = 1000});
-  CHECK(pair.send(Multipart{std::string(1001, 'x')}) == SendResult::too_large);
+  Socket pair(context, SocketType::pair, {.bind = {"inproc://limit"}});
+  CHECK(pair.send(Multipart{std::string(limits::message_bytes + 1, 'x')}) == SendResult::too_large);
   Multipart many;
   for (std::size_t i = 0; i <= limits::frames; ++i) many.push_back("f");
   CHECK(pair.send(many) == SendResult::too_large);
@@ -194,7 +194,7 @@ TEST_CASE("a subscriber hears again after a publisher sent it an oversize frame"
   Stock publisher(stock, zmq::socket_type::xpub);
   publisher.raw().bind("tcp://127.0.0.1:*");
   Socket sub(context, SocketType::sub,
-             {.connect = {publisher.raw().get(zmq::sockopt::last_endpoint)}, .message_max = 1000});
+             {.connect = {publisher.raw().get(zmq::sockopt::last_endpoint)}, .receive_max = 1000});
   sub.subscribe(TopicPattern::raw_prefix(""));
   CHECK(publisher.receive().size() == 1);
   publisher.send({std::string(2000, 'x')});
@@ -330,4 +330,86 @@ TEST_CASE("without a descriptor left, the log says why nobody gets in, and good 
   setrlimit(RLIMIT_NOFILE, &usual);
   for (const int fd : filled) close(fd);
   close(late);
+}
+
+TEST_CASE("what was sent while the peer was away arrives when it is back on the same address") {
+  Talk talk;
+  Context context({.log = talk.callback()});
+  auto pull = std::make_unique<Socket>(context, SocketType::pull,
+                                       SocketOptions{.bind = {"tcp://127.0.0.1:*"}});
+  const Endpoint endpoint = pull->bound().front();
+  Socket push(context, SocketType::push, {.connect = {endpoint}});
+  CHECK(push.send(Multipart{"first"}) == SendResult::sent);
+  CHECK(pull->receive(soon)->text(0) == "first");
+  pull.reset();
+  const auto connected = [&] {
+    push.maintain();
+    return push.peers().size() == 1 && push.peers()[0].connected;
+  };
+  CHECK(eventually([&] { return !connected(); }));
+  for (int i = 0; i < 100; ++i) CHECK(push.send(Multipart{"away"}) == SendResult::sent);
+  // Away for longer than the connector waits for libzmq to say that it retries.
+  const auto until = std::chrono::steady_clock::now() + 1s;
+  while (std::chrono::steady_clock::now() < until) push.maintain();
+
+  CHECK(eventually([&] {
+    try {
+      pull = std::make_unique<Socket>(context, SocketType::pull, SocketOptions{.bind = {endpoint}});
+      return true;
+    } catch (const Error&) {
+      return false;  // libzmq closes the first listener in the background
+    }
+  }));
+  for (int i = 0; i < 100; ++i) {
+    std::optional<Multipart> message;
+    CHECK(eventually([&] {
+      push.maintain();
+      message = pull->receive(10ms);
+      return message.has_value();
+    }));
+  }
+  CHECK_FALSE(talk.has("protocol error"));
+  CHECK(push.peers().size() == 1);
+}
+
+TEST_CASE("one ipc peer that leaves does not take the others with it") {
+  Context context;
+  const Folder folder;
+  Socket pull(context, SocketType::pull, {.bind = {"ipc://" + folder.path("p")}});
+  zmq::context_t stock;
+  Stock stays(stock, zmq::socket_type::push);
+  stays.connect(pull.bound().front().str());
+  auto leaves = std::make_unique<Stock>(stock, zmq::socket_type::push);
+  leaves->connect(pull.bound().front().str());
+  int gone = 0;
+  pull.on_event([&](const SocketEvent& event) {
+    if (event.kind == SocketEvent::Kind::disconnected) ++gone;
+  });
+  CHECK(eventually([&] {
+    pull.maintain();
+    return pull.peers().size() == 1 && pull.peers()[0].connections == 2;
+  }));
+  leaves.reset();
+  CHECK(eventually([&] {
+    pull.maintain();
+    return gone == 1;
+  }));
+  CHECK(pull.peers()[0].connected);
+}
+
+TEST_CASE("the longest timeout is long, and a closed socket says so") {
+  Context context;
+  Socket pull(context, SocketType::pull, {.bind = {"inproc://long"}});
+  Socket push(context, SocketType::push, {.connect = {"inproc://long"}});
+  CHECK(push.send(Multipart{"x"}) == SendResult::sent);
+  CHECK(pull.receive(std::chrono::milliseconds::max()));
+  pull.close();
+  Multipart message;
+  CHECK_THROWS_WITH_AS((void)pull.receive(message), doctest::Contains("closed"), Error);
+}
+
+TEST_CASE("an address without a message behind it is refused by a router") {
+  Context context;
+  Socket router(context, SocketType::router, {.bind = {any_port}});
+  CHECK_THROWS_AS((void)router.send(Multipart{"address"}), Error);
 }

@@ -36,7 +36,7 @@ std::vector<Ledger> ask_control(Context& context, const Endpoint& endpoint,
                                 const Security& security) {
   const std::string what = operation(request, endpoint);
   const milliseconds patience = timeout + request.deadline.value_or(milliseconds{0});
-  const TimePoint deadline = std::chrono::steady_clock::now() + patience;
+  const TimePoint deadline = after(std::chrono::steady_clock::now(), patience);
   Socket socket{context,
                 SocketType::dealer,
                 {.name = "control client",
@@ -51,7 +51,7 @@ std::vector<Ledger> ask_control(Context& context, const Endpoint& endpoint,
   message.push_front(std::string_view{});
   if (socket.send(message, patience) != SendResult::sent) throw_silent(what, patience);
   while (true) {
-    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left = left_until(deadline, std::chrono::steady_clock::now());
     if (left.count() <= 0) throw_silent(what, patience);
     if (auto answer = socket.receive(std::min(left, slice))) {
       control::Reply reply = decode(std::move(*answer));

@@ -59,8 +59,9 @@ struct DeviceOptions {
 
 class Relay;
 
-/// What the three have in common. All calls but those on active() are thread-safe and do not block;
-/// they take effect at the device's next step, at most one tick (50 ms) later.
+/// What the three have in common. All calls but those on active() are thread-safe; they wait at the
+/// most for the burst that is under way (1000 messages; with stages 5 ms, and the message that is
+/// in a stage). Commands take effect when it is over.
 class Device {
  public:
   /// Binds and connects. Throws Error: see Socket, and options that do not fit the kind.
@@ -77,7 +78,8 @@ class Device {
   /// the drain began; at the latest after the deadline. libzmq cannot stop listening without
   /// cutting the connections that exist, so peers may send until the end.
   void drain(std::chrono::milliseconds deadline);
-  /// Stops at once; what is queued inside is counted as abandoned.
+  /// Stops at once; what is queued inside is counted as abandoned, as far as it can be read in 20
+  /// ms.
   void stop();
 
   Ledger ledger() const;

@@ -9,6 +9,20 @@ namespace busbar {
 using TimePoint = std::chrono::steady_clock::time_point;
 using Duration = std::chrono::steady_clock::duration;
 
+/// `now + wait`, and TimePoint::max() where that is too far away to be told.
+constexpr TimePoint after(TimePoint now, std::chrono::milliseconds wait) noexcept {
+  const bool far = wait > std::chrono::ceil<std::chrono::milliseconds>(TimePoint::max() - now) / 2;
+  return far ? TimePoint::max() : now + wait;
+}
+
+/// How long to wait until `deadline`: rounded up, never negative, at most a day.
+constexpr std::chrono::milliseconds left_until(TimePoint deadline, TimePoint now) noexcept {
+  if (deadline <= now) return std::chrono::milliseconds{0};
+  const TimePoint latest = now + std::chrono::hours{24};
+  return std::chrono::ceil<std::chrono::milliseconds>((deadline < latest ? deadline : latest) -
+                                                      now);
+}
+
 /// A monotonic clock. `now` may be called from any thread.
 class Clock {
  public:

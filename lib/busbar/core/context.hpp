@@ -24,8 +24,9 @@ struct ContextOptions {
 struct StopReport {
   bool clean = true;  ///< Nothing was abandoned and nothing is still open.
   std::chrono::milliseconds took{0};
-  std::uint64_t abandoned = 0;       ///< Messages received but not sent on.
-  std::vector<std::string> remains = {};  ///< `tasks (PUSH)`: sockets still open, threads still busy.
+  std::uint64_t abandoned = 0;  ///< Messages received but not sent on.
+  std::vector<std::string> remains =
+      {};  ///< `tasks (PUSH)`: sockets still open, threads still busy.
   /// One line: `stopped in 12 ms` or `2 sockets still open: tasks (PUSH), audit (PUB)`.
   std::string str() const;
 };

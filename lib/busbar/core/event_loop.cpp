@@ -33,6 +33,13 @@ struct TimerEntry {
   std::function<void()> call;
 };
 
+/// Calls a copy, since the handler may replace itself.
+void call(const Watch& watch, const std::function<void()>& handler) {
+  if (watch.removed || !handler) return;
+  const std::function<void()> copy = handler;
+  copy();
+}
+
 }  // namespace
 
 struct EventLoop::State {
@@ -75,13 +82,12 @@ Watch* EventLoop::State::find(const Socket& socket) {
 
 long EventLoop::State::time_to_wait(milliseconds wait) {
   const TimePoint now = context.clock().now();
-  TimePoint until = now + wait;
+  TimePoint until = busbar::after(now, wait);
   for (const auto& [id, timer] : timers) until = std::min(until, timer.due);
   for (const Watch& watch : watches) {
     if (watch.socket != nullptr) until = std::min(until, watch.maintain_at);
   }
-  if (until <= now) return 0;
-  return std::chrono::ceil<milliseconds>(until - now).count();
+  return left_until(until, now).count();
 }
 
 void EventLoop::State::poll(milliseconds wait) {
@@ -116,8 +122,8 @@ void EventLoop::State::serve_watches() {
       watch.maintain_at = watch.socket->maintain();
     }
     // ZMQ_POLLERR covers the hang-up of a descriptor, which its reader must see as an end.
-    if ((events & (ZMQ_POLLIN | ZMQ_POLLERR)) != 0 && watch.readable) watch.readable();
-    if ((events & ZMQ_POLLOUT) != 0 && !watch.removed && watch.writable) watch.writable();
+    if ((events & (ZMQ_POLLIN | ZMQ_POLLERR)) != 0) call(watch, watch.readable);
+    if ((events & ZMQ_POLLOUT) != 0) call(watch, watch.writable);
   }
   watches.remove_if([](const Watch& watch) { return watch.removed; });
 }
@@ -135,7 +141,7 @@ void EventLoop::State::serve_timers() {
     if (found->second.period.count() == 0) {
       timers.erase(found);
     } else {
-      found->second.due = now + found->second.period;
+      found->second.due = busbar::after(now, found->second.period);
     }
     call();
   }
@@ -149,7 +155,18 @@ void EventLoop::State::serve_posts() {
     const std::scoped_lock lock(mutex);
     calls.swap(posts);
   }
-  for (const auto& call : calls) call();
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    try {
+      calls[i]();
+    } catch (...) {
+      const std::scoped_lock lock(mutex);
+      const auto rest = calls.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+      posts.insert(posts.begin(), std::make_move_iterator(rest),
+                   std::make_move_iterator(calls.end()));
+      signal();
+      throw;
+    }
+  }
 }
 
 EventLoop::EventLoop(Context& context) : state_(std::make_unique<State>(context)) {}
@@ -157,6 +174,7 @@ EventLoop::EventLoop(EventLoop&&) noexcept = default;
 EventLoop::~EventLoop() = default;
 
 void EventLoop::add(Socket& socket, std::function<void()> readable) {
+  remove(socket);
   state_->watches.push_back({&socket, -1, std::move(readable)});
 }
 
@@ -184,14 +202,15 @@ void EventLoop::remove(int descriptor) {
 
 EventLoop::Timer EventLoop::after(milliseconds delay, std::function<void()> due) {
   const Timer id = ++state_->next_timer;
-  state_->timers[id] = {state_->context.clock().now() + delay, milliseconds{0}, std::move(due)};
+  state_->timers[id] = {busbar::after(state_->context.clock().now(), delay), milliseconds{0},
+                        std::move(due)};
   return id;
 }
 
 EventLoop::Timer EventLoop::every(milliseconds period, std::function<void()> due) {
   const Timer id = ++state_->next_timer;
   const milliseconds safe = std::max(period, milliseconds{1});
-  state_->timers[id] = {state_->context.clock().now() + safe, safe, std::move(due)};
+  state_->timers[id] = {busbar::after(state_->context.clock().now(), safe), safe, std::move(due)};
   return id;
 }
 

@@ -10,8 +10,9 @@
 
 namespace busbar {
 
-/// Every call but `post` and `stop` belongs to the thread that runs the loop. Handlers may add and
-/// remove sockets, timers and themselves.
+/// Every call but `post` and `stop` belongs to the thread that runs the loop. Handlers may add,
+/// replace and remove sockets, timers and themselves; what they throw comes out of `run`, which may
+/// be called again. Timers go by the context's clock: a ManualClock that is advanced wakes nobody.
 class EventLoop {
  public:
   explicit EventLoop(Context& context);
@@ -19,7 +20,7 @@ class EventLoop {
   ~EventLoop();
 
   /// Calls `readable` whenever a message may be there (it must read until none is), and maintains
-  /// the socket. The socket must stay where it is until `remove`.
+  /// the socket; replaces an earlier one. The socket must stay where it is until `remove`.
   void add(Socket& socket, std::function<void()> readable);
   void remove(Socket& socket);
   /// As long as `writable` is set it is called whenever the socket takes a message; an empty

@@ -8,7 +8,8 @@ namespace busbar {
 
 enum class LogLevel { debug, info, warning, error };
 
-/// Called from any of the library's threads, so it must be thread-safe; keep it short.
+/// Called from any of the library's threads, so it must be thread-safe and must not
+/// throw; keep it short.
 using LogCallback = std::function<void(LogLevel, std::string_view)>;
 
 }  // namespace busbar

@@ -14,6 +14,16 @@ using std::chrono::milliseconds;
 namespace {
 constexpr milliseconds longest_step{1000};
 constexpr milliseconds grace{100};
+
+std::string what(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "unknown exception";
+  }
+}
 }  // namespace
 
 /// Shared with the thread, so that one which never comes back can be left behind.
@@ -61,11 +71,16 @@ StopReport Runner::stop(milliseconds deadline) {
   const TimePoint start = std::chrono::steady_clock::now();
   state_->active->request_stop(deadline);
   std::unique_lock lock(state_->mutex);
+  const TimePoint latest = after(after(start, deadline), grace);
   const bool finished =
-      state_->changed.wait_for(lock, deadline + grace, [this] { return state_->finished; });
+      state_->changed.wait_until(lock, latest, [this] { return state_->finished; });
   StopReport report;
   if (finished) {
-    if (!state_->failure) report = state_->active->report();
+    report = state_->active->report();
+    if (state_->failure) {
+      report.clean = false;
+      report.remains.push_back("'" + state_->active->name() + "' failed: " + what(state_->failure));
+    }
     if (state_->thread.joinable()) state_->thread.join();
   } else {
     report.clean = false;
@@ -78,7 +93,8 @@ StopReport Runner::stop(milliseconds deadline) {
 
 bool Runner::wait(milliseconds timeout) {
   std::unique_lock lock(state_->mutex);
-  state_->changed.wait_for(lock, timeout, [this] { return state_->finished; });
+  const TimePoint latest = after(std::chrono::steady_clock::now(), timeout);
+  state_->changed.wait_until(lock, latest, [this] { return state_->finished; });
   if (state_->failure) std::rethrow_exception(state_->failure);
   return state_->finished;
 }

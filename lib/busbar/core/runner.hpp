@@ -15,8 +15,9 @@ class Active {
   /// Does what there is to do; waits for at most `wait` where there is nothing. False: finished.
   /// One thread at a time.
   virtual bool step(std::chrono::milliseconds wait) = 0;
-  /// Asks to finish within `deadline`; what is under way is carried on for that long. Wakes a
-  /// waiting step. Any thread, more than once: the earliest deadline counts.
+  /// Asks to finish within `deadline`; what is under way is carried on for that long (a device
+  /// drains), 0: ends at once. Wakes a waiting step. Any thread, more than once: the earliest
+  /// deadline counts.
   virtual void request_stop(std::chrono::milliseconds deadline) noexcept = 0;
   /// What the stop left behind; meaningful once `step` answered false.
   virtual StopReport report() const = 0;
@@ -36,7 +37,8 @@ class Runner {
   ~Runner();
 
   /// Returns when the object has finished, at the latest 100 ms after `deadline`: an object that
-  /// is stuck in the user's own code is left to its thread and named in the report. Any thread.
+  /// is stuck in the user's own code is left to its thread and named in the report, and so is what
+  /// a step threw. Any thread.
   StopReport stop(std::chrono::milliseconds deadline);
   /// Waits until the object finishes by itself, or for `timeout`; true: it has finished. Throws
   /// what `step` threw.

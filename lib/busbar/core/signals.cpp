@@ -22,7 +22,7 @@ sigset_t ours() {
 
 Signals::Signals() {
   const sigset_t set = ours();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  pthread_sigmask(SIG_BLOCK, &set, &before_);
   descriptor_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (descriptor_ < 0) {
     throw Error(ErrorKind::unreachable, "watch signals", std::strerror(errno));
@@ -30,9 +30,11 @@ Signals::Signals() {
 }
 
 Signals::~Signals() {
+  while (next()) {
+    // One that came after the end was decided must not kill the process now.
+  }
   close(descriptor_);
-  const sigset_t set = ours();
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
 std::optional<Signal> Signals::next() {

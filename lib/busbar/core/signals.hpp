@@ -1,6 +1,7 @@
 /// SIGINT, SIGTERM and SIGHUP as a descriptor, signalfd(2).
 #pragma once
 
+#include <csignal>
 #include <optional>
 
 namespace busbar {
@@ -8,7 +9,8 @@ namespace busbar {
 enum class Signal { terminate, reload };
 
 /// Blocks SIGINT, SIGTERM and SIGHUP in the calling thread and all that it starts from then on, so
-/// create it in main before the Context. The destructor lets them through again.
+/// create it in main before the Context. The destructor takes in what is pending and restores the
+/// former mask.
 class Signals {
  public:
   Signals();
@@ -23,6 +25,7 @@ class Signals {
 
  private:
   int descriptor_ = -1;
+  sigset_t before_;
 };
 
 }  // namespace busbar

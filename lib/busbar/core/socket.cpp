@@ -151,7 +151,7 @@ void Socket::State::carry_out(const std::vector<ConnectorAction>& actions) {
   for (const ConnectorAction& action : actions) {
     switch (action.kind) {
       case ConnectorAction::Kind::resolve:
-        resolver.look_up(action.subject, context->options().clock->now());
+        resolver.look_up(Endpoint{action.subject}, context->options().clock->now());
         break;
       case ConnectorAction::Kind::connect:
         if (zmq_connect(handle, action.subject.c_str()) != 0) {
@@ -177,30 +177,37 @@ Socket::Socket(Socket&&) noexcept = default;
 Socket& Socket::operator=(Socket&&) noexcept = default;
 Socket::~Socket() = default;
 
+Socket::State& Socket::state() const {
+  if (state_) [[likely]]
+    return *state_;
+  throw Error(ErrorKind::usage, "use of a socket", "it was closed or moved from");
+}
+
 SendResult Socket::send(Multipart& message) { return send(message, std::chrono::milliseconds{0}); }
 
 SendResult Socket::send(Multipart& message, std::chrono::milliseconds timeout) {
-  state_->check_owner();
+  state().check_owner();
   if (message.empty()) {
     throw Error(ErrorKind::usage, "send on socket '" + name() + "'", "the message has no frame");
   }
-  const auto too_large = [this](const Frame& frame) {
-    return frame.size() > state_->options.message_max;
-  };
+  if (type() == SocketType::router && message.size() < 2) {
+    throw Error(ErrorKind::usage, "send on socket '" + name() + "'",
+                "the message has an address and no frame behind it");
+  }
+  const auto too_large = [](const Frame& frame) { return frame.size() > limits::message_bytes; };
   if (message.size() > limits::frames || std::any_of(message.begin(), message.end(), too_large))
       [[unlikely]] {
     return SendResult::too_large;
   }
-  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
+  const TimePoint deadline = after(std::chrono::steady_clock::now(), timeout);
   while (true) {
     const int error = send_frames(state_->handle, message, ZMQ_DONTWAIT);
     if (error == 0) return SendResult::sent;
     if (error == EHOSTUNREACH || error == EPIPE) return SendResult::no_peer;
     if (error != EAGAIN) state_->fail("send", error);
     if (timeout.count() == 0) return SendResult::full;
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return SendResult::full;
+    const auto left = left_until(deadline, std::chrono::steady_clock::now());
+    if (left.count() == 0) return SendResult::full;
     maintain();
     // ROUTER and XPUB always say that they are writable; a short sleep keeps the retry cheap.
     const bool says_so = type() == SocketType::router || type() == SocketType::xpub;
@@ -211,7 +218,7 @@ SendResult Socket::send(Multipart& message, std::chrono::milliseconds timeout) {
 }
 
 bool Socket::receive(Multipart& into) {
-  state_->check_owner();
+  state().check_owner();
   while (true) {
     switch (receive_frames(state_->handle, into, ZMQ_DONTWAIT)) {
       case Received::message:
@@ -228,14 +235,13 @@ bool Socket::receive(Multipart& into) {
 }
 
 std::optional<Multipart> Socket::receive(std::chrono::milliseconds timeout) {
-  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
+  const TimePoint deadline = after(std::chrono::steady_clock::now(), timeout);
   Multipart message;
   while (true) {
     if (receive(message)) return message;
     maintain();
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return std::nullopt;
+    const auto left = left_until(deadline, std::chrono::steady_clock::now());
+    if (left.count() == 0) return std::nullopt;
     zmq_pollitem_t items[] = {{state_->handle, 0, ZMQ_POLLIN, 0},
                               {state_->monitor->handle(), 0, ZMQ_POLLIN, 0}};
     zmq_poll(items, 2, std::min<long>(left.count(), 100));
@@ -265,7 +271,7 @@ void Socket::on_event(std::function<void(const SocketEvent&)> handler) {
 }
 
 TimePoint Socket::maintain() {
-  state_->check_owner();
+  state().check_owner();
   const TimePoint now = state_->context->options().clock->now();
   const auto carry_out = [this](const std::vector<ConnectorAction>& actions) {
     try {
@@ -283,7 +289,7 @@ TimePoint Socket::maintain() {
     if (state_->handler) state_->handler(*event);
   }
   for (const Resolver::Result& result : state_->resolver.take(now)) {
-    carry_out(state_->connector.on_resolved(result.host, result.address, now));
+    carry_out(state_->connector.on_resolved(result.endpoint, result.address, now));
   }
   carry_out(state_->connector.on_time(now));
   const TimePoint next = state_->connector.next_deadline();
@@ -294,7 +300,7 @@ void Socket::release() noexcept { state_->owner.store(nullptr); }
 void Socket::close() noexcept { state_.reset(); }
 
 zmq::socket_ref Socket::raw() {
-  state_->check_owner();
+  state().check_owner();
   return zmq::socket_ref(zmq::from_handle, state_->handle);
 }
 

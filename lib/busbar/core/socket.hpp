@@ -21,7 +21,8 @@ enum class SendResult {
   sent,
   full,       ///< No room now, or nobody to send to yet: try again. The message is untouched.
   no_peer,    ///< ROUTER: the addressed peer is not connected. The message is untouched.
-  too_large,  ///< A frame above message_max, or above limits::frames. The message is untouched.
+  too_large,  ///< A frame above limits::message_bytes, or more than limits::frames. The message is
+              ///< untouched.
 };
 
 /// What the socket monitor saw, zmq_socket_monitor(3).
@@ -47,8 +48,8 @@ std::string_view name_of(SocketEvent::Kind kind) noexcept;
 
 /// Move-only, owned by one thread: the one that uses it first, until `release` is called; any other
 /// thread's call throws Error `socket 'orders' is owned by another thread`. Calls do not block
-/// unless they take a timeout. The destructor closes and never hangs; what is not sent yet is sent
-/// in the background for the linger time.
+/// unless they take a timeout; after `close` or a move they throw. The destructor closes and never
+/// hangs; what is not sent yet is sent in the background for the linger time.
 ///
 /// Whoever owns a socket for longer than a few calls lets an EventLoop serve it, or calls
 /// `maintain`: that is what reads the monitor, repairs connections that libzmq gives up, looks
@@ -117,6 +118,7 @@ class Socket {
 
  private:
   struct State;
+  State& state() const;
   std::unique_ptr<State> state_;
 };
 

@@ -23,14 +23,14 @@ std::string_view name_of(SocketType type) noexcept;
 /// Who may read and write what passes. Without keys a socket does not bind off loopback unless
 /// `insecure` says so.
 struct Security {
-  std::optional<CurveKeys> keys = {};      ///< Our pair: everything is encrypted (CURVE).
-  std::shared_ptr<AllowList> allow = {};   ///< Binding with keys: who may connect. Required.
-  std::string server_key = {};             ///< Connecting with keys: the server's public key.
-  bool insecure = false;                   ///< Bind off loopback without keys all the same.
+  std::optional<CurveKeys> keys = {};     ///< Our pair: everything is encrypted (CURVE).
+  std::shared_ptr<AllowList> allow = {};  ///< Binding with keys: who may connect. Required.
+  std::string server_key = {};            ///< Connecting with keys: the server's public key.
+  bool insecure = false;                  ///< Bind off loopback without keys all the same.
 };
 
 struct SocketOptions {
-  std::string name = {};               ///< In errors, logs and reports; default: the type.
+  std::string name = {};  ///< In errors, logs and reports; default: the type.
   std::vector<Endpoint> bind = {};
   std::vector<Endpoint> connect = {};  ///< The same endpoint twice is connected once.
   Security security = {};
@@ -38,14 +38,15 @@ struct SocketOptions {
   /// peers x (send + receive) x message size. SUB and XSUB always send subscriptions unbounded.
   int send_queue = 1000;
   int receive_queue = 1000;
-  std::size_t message_max = limits::message_bytes;  ///< Bytes a frame; at least 276 (handshake).
-  std::chrono::milliseconds linger{1000};     ///< After close, for what is not sent yet. Finite.
-  std::chrono::milliseconds heartbeat{5000};  ///< Ping interval; a peer silent for 3 is dead. 0: off.
+  std::size_t receive_max = limits::message_bytes;  ///< Bytes a frame that comes in; at least 276.
+  std::chrono::milliseconds linger{1000};  ///< After close, for what is not sent yet. Finite.
+  std::chrono::milliseconds heartbeat{
+      5000};  ///< Ping interval; a peer silent for 3 is dead. 0: off.
   bool ipv4_only = false;
-  std::string routing_id = {};         ///< What a ROUTER at the other end sees; default: generated.
-  unsigned ipc_mode = 0;               ///< Permissions of a bound ipc path, e.g. 0660; 0: the umask.
+  std::string routing_id = {};  ///< What a ROUTER at the other end sees; default: generated.
+  unsigned ipc_mode = 0;        ///< Permissions of a bound ipc path, e.g. 0660; 0: the umask.
   bool verbose_subscriptions = false;  ///< XPUB: report repeated subscriptions too.
-  bool refuse_when_full = false;       ///< XPUB: send answers `full` where it would drop for a peer.
+  bool refuse_when_full = false;  ///< XPUB: send answers `full` where it would drop for a peer.
 };
 
 }  // namespace busbar

@@ -4,17 +4,18 @@ namespace busbar {
 
 namespace {
 constexpr int burst = 100;
-constexpr std::size_t request_max = 4096;
+constexpr std::size_t request_max = 4096;  // bytes a frame; replies have no such bound
 }  // namespace
 
 ControlServer::ControlServer(Context& context, const std::string& device, const Endpoint& endpoint,
                              const Security& security)
-    : device_(device),
+    : context_(context),
+      device_(device),
       socket_(context, SocketType::router,
               {.name = device + ".control",
                .bind = {endpoint},
                .security = security,
-               .message_max = request_max}) {}
+               .receive_max = request_max}) {}
 
 void ControlServer::serve(const Handler& handler) {
   Multipart message;
@@ -41,7 +42,9 @@ void ControlServer::answer(Envelope& envelope, const control::Reply& reply) {
     envelope.pop_back();
   }
   // Who does not read its replies loses them: the device comes first.
-  [[maybe_unused]] const SendResult result = socket_.send(message);
+  if (socket_.send(message) != SendResult::sent) {
+    context_.log(LogLevel::warning, "control endpoint of '" + device_ + "': a reply was not sent");
+  }
 }
 
 }  // namespace busbar

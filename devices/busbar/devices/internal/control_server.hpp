@@ -30,6 +30,7 @@ class ControlServer {
   Endpoint bound() const { return socket_.bound().front(); }
 
  private:
+  Context context_;
   std::string device_;
   Socket socket_;
 };

@@ -30,13 +30,8 @@ Hop::Hop(Context& context, DeviceKind device_kind, const DeviceOptions& options)
 }
 
 bool Hop::forward(Multipart& message, std::size_t& bytes) {
-  bytes = message.bytes();
   ++frontend.received;
   frontend.received_bytes += bytes;
-  if (bytes > limits::message_bytes + limits::header_bytes) [[unlikely]] {
-    ++frontend[Cause::too_large];
-    return false;
-  }
   if (kind == DeviceKind::forwarder) topics.count(message.text(0), bytes);
   if (tap && tap->watched()) tap->show(message, true);
   if (stages.empty()) return true;
@@ -48,8 +43,7 @@ bool Hop::forward(Multipart& message, std::size_t& bytes) {
   return true;
 }
 
-void Hop::backward(Multipart& message, std::size_t& bytes) {
-  bytes = message.bytes();
+void Hop::backward(Multipart& message, std::size_t bytes) {
   ++backend.received;
   backend.received_bytes += bytes;
   if (tap && tap->watched()) tap->show(message, false);

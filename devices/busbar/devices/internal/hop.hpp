@@ -17,11 +17,11 @@ namespace busbar {
 struct Hop {
   Hop(Context& context, DeviceKind kind, const DeviceOptions& options);
 
-  /// Takes a message in at the frontend and leaves it as it leaves the backend, with its size in
-  /// `bytes`. False: it does not go on.
+  /// Takes a message of `bytes` in at the frontend and leaves both as they leave the backend.
+  /// False: it does not go on.
   bool forward(Multipart& message, std::size_t& bytes);
   /// Replies: in at the backend, out at the frontend.
-  void backward(Multipart& message, std::size_t& bytes);
+  void backward(Multipart& message, std::size_t bytes);
 
   void maintain();
   Ledger ledger(std::string_view state) const;

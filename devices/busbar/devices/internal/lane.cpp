@@ -1,8 +1,23 @@
 #include "busbar/devices/internal/lane.hpp"
 
+#include <algorithm>
+
 #include <busbar/core/internal/frames.hpp>
 
 namespace busbar {
+
+namespace {
+
+/// Stages are the user's code, so a burst through them is bounded in time as well.
+constexpr std::chrono::milliseconds longest_burst{5};
+constexpr std::chrono::milliseconds longest_abandon{20};
+
+bool has_stages(const Hops& hops) {
+  return std::any_of(hops.begin(), hops.end(),
+                     [](const auto& hop) { return !hop->stages.empty(); });
+}
+
+}  // namespace
 
 Lane::Lane(Direction direction, Hops& hops, Overflow overflow, bool fan_out)
     : direction_(direction), hops_(hops), overflow_(overflow), fan_out_(fan_out) {}
@@ -17,19 +32,37 @@ SideLedger& Lane::output_book() noexcept {
 
 std::size_t Lane::burst(void* input, void* output, std::size_t most) {
   if (held_ && !deliver(output)) return 0;
+  const bool may_be_slow = direction_ == Direction::forward && has_stages(hops_);
+  const TimePoint end = std::chrono::steady_clock::now() + longest_burst;
   std::size_t read = 0;
   while (read < most) {
+    if (may_be_slow && read > 0 && std::chrono::steady_clock::now() > end) break;
     const Received received = receive_frames(input, message_, ZMQ_DONTWAIT);
     if (received == Received::none || received == Received::closed) break;
     ++read;
     if (received == Received::too_many_frames) {
       ++input_book().received;
       ++input_book()[Cause::too_many_frames];
-    } else if (pass() && !deliver(output)) {
+    } else if (admit() && pass() && !deliver(output)) {
       break;
     }
   }
   return read;
+}
+
+/// What no device carries is refused by the first one.
+bool Lane::admit() {
+  bytes_ = message_.bytes();
+  // A ROUTER takes the first frame for the address, and drops a message that is nothing else.
+  const bool no_envelope = direction_ == Direction::backward && message_.size() < 2;
+  const bool too_large = bytes_ > limits::message_bytes + limits::header_bytes;
+  if (!no_envelope && !too_large) [[likely]]
+    return true;
+  SideLedger& book = input_book();
+  ++book.received;
+  book.received_bytes += bytes_;
+  ++book[no_envelope ? Cause::malformed : Cause::too_large];
+  return false;
 }
 
 bool Lane::pass() {
@@ -45,11 +78,6 @@ bool Lane::pass() {
   }
   for (std::size_t i = last + 1; i-- > 0;) {
     hops_[i]->backward(message_, bytes_);
-    // A ROUTER takes the first frame for the address, and drops a message that is nothing else.
-    if (i == last && message_.size() < 2) {
-      ++hops_[i]->backend[Cause::malformed];
-      return false;
-    }
     if (i == 0) break;
     ++hops_[i]->frontend.sent;
     hops_[i]->frontend.sent_bytes += bytes_;
@@ -90,21 +118,27 @@ int Lane::send_to_those_with_room(void* output) {
   return EAGAIN;
 }
 
-void Lane::abandon(void* input) {
-  SideLedger& book = input_book();
+std::uint64_t Lane::abandon(void* input) {
+  std::uint64_t abandoned = 0;
   if (held_) {
     held_ = false;
     output_book().held = 0;
-    ++book[Cause::abandoned];
+    // The devices before the last one have booked it as sent on.
+    Hop& last = direction_ == Direction::forward ? *hops_.back() : *hops_.front();
+    ++(direction_ == Direction::forward ? last.frontend : last.backend)[Cause::abandoned];
+    ++abandoned;
   }
-  const TimePoint end = std::chrono::steady_clock::now() + std::chrono::milliseconds{20};
+  SideLedger& book = input_book();
+  const TimePoint end = std::chrono::steady_clock::now() + longest_abandon;
   while (std::chrono::steady_clock::now() < end) {
     const Received received = receive_frames(input, message_, ZMQ_DONTWAIT);
     if (received == Received::none || received == Received::closed) break;
     ++book.received;
     book.received_bytes += message_.bytes();
     ++book[Cause::abandoned];
+    ++abandoned;
   }
+  return abandoned;
 }
 
 std::size_t SubscriptionLane::burst(void* backend, void* frontend, std::size_t most) {

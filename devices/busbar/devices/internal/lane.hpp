@@ -23,10 +23,12 @@ class Lane {
   /// Moves at most `most` messages; answers how many were read.
   std::size_t burst(void* input, void* output, std::size_t most);
   bool holds() const noexcept { return held_; }
-  /// Counts the held message and all that is waiting in `input`, for at most 20 ms, as abandoned.
-  void abandon(void* input);
+  /// Counts the held message, and what can be read from `input` in 20 ms, as abandoned; answers how
+  /// many that are.
+  std::uint64_t abandon(void* input);
 
  private:
+  bool admit();
   bool pass();
   /// Sends, drops, or holds: false where it holds.
   bool deliver(void* output);

@@ -58,6 +58,14 @@ Hops make_hops(Context& context, DeviceKind kind, const std::vector<DeviceOption
   return hops;
 }
 
+/// Whether what a side may hold can be told: an inproc or ipc peer shows no connection of its own,
+/// and an inproc pipe has the sender's bound as well.
+bool is_bounded(const SideOptions& side) {
+  const auto tcp = [](const Endpoint& endpoint) { return endpoint.transport() == Transport::tcp; };
+  return side.queue > 0 && std::all_of(side.bind.begin(), side.bind.end(), tcp) &&
+         std::all_of(side.connect.begin(), side.connect.end(), tcp);
+}
+
 Overflow forward_overflow(DeviceKind kind, const DeviceOptions& last) {
   return last.overflow.value_or(kind == DeviceKind::forwarder ? Overflow::drop : Overflow::block);
 }
@@ -72,6 +80,8 @@ std::shared_ptr<Relay> Relay::create(Context& context, DeviceKind kind,
 Relay::Relay(Context& context, DeviceKind kind, std::vector<DeviceOptions> chain)
     : context_(context),
       drain_timeout_(chain.front().drain_timeout),
+      frontend_queue_(chain.front().frontend.queue),
+      frontend_bounded_(is_bounded(chain.front().frontend)),
       hops_(make_hops(context, kind, chain)),
       forward_(Direction::forward, hops_, forward_overflow(kind, chain.back()),
                kind == DeviceKind::forwarder) {
@@ -110,12 +120,17 @@ std::string Relay::name() const {
 
 bool Relay::step(milliseconds wait) {
   if (!frontend_) return false;
-  take_commands();
-  if (state_.phase() != Phase::stopped && !poll(wait)) state_.stop();
-  if (state_.moves()) move_messages();
-  if (state_.phase() != Phase::stopped) {
-    serve_control();
-    maintain(std::chrono::steady_clock::now());
+  try {
+    take_commands();
+    if (state_.phase() != Phase::stopped && !poll(wait)) state_.stop();
+    if (state_.moves()) move_messages();
+    if (state_.phase() != Phase::stopped) {
+      serve_control();
+      maintain(std::chrono::steady_clock::now());
+    }
+  } catch (...) {
+    finish();
+    throw;
   }
   if (state_.phase() == Phase::stopped) finish();
   return frontend_.has_value();
@@ -158,25 +173,38 @@ void Relay::move_messages() {
   void* const back = backend_->raw().handle();
   const std::scoped_lock lock(books_);
   Round round;
+  const std::uint64_t requests_before = hops_.back()->backend.sent;
   round.read = forward_.burst(front, back, burst);
-  if (backward_) backward_->burst(back, front, burst);
+  if (backward_) {
+    replies_due_ += hops_.back()->backend.sent - requests_before;
+    // What a worker sends unasked pays no debt.
+    replies_due_ -= std::min<std::uint64_t>(replies_due_, backward_->burst(back, front, burst));
+  }
   if (subscriptions_) subscriptions_->burst(back, front, burst);
   if (state_.phase() != Phase::draining) return;
 
   round.holds = forward_.holds() || (backward_ && backward_->holds());
-  if (backward_) {
-    round.replies_due = static_cast<std::int64_t>(hops_.back()->backend.sent) -
-                        static_cast<std::int64_t>(hops_.back()->backend.received);
-  }
+  round.replies_due = replies_due_;
   state_.after_round(round, std::chrono::steady_clock::now());
 }
 
 void Relay::take_commands() {
-  const std::scoped_lock lock(posted_mutex_);
   std::uint64_t ignored = 0;
-  if (posted_.empty() || ::read(wake_, &ignored, sizeof ignored) < 0) return;
-  for (const Posted& posted : posted_) carry_out(posted.command, posted.deadline);
-  posted_.clear();
+  [[maybe_unused]] const ssize_t drained = ::read(wake_, &ignored, sizeof ignored);
+  std::vector<Posted> posted;
+  {
+    const std::scoped_lock lock(posted_mutex_);
+    posted.swap(posted_);
+  }
+  for (const Posted& one : posted) carry_out(one.command, one.deadline);
+}
+
+std::optional<std::uint64_t> Relay::backlog() const {
+  if (!frontend_bounded_) return std::nullopt;
+  const auto connected = [](const PeerInfo& peer) { return peer.connected; };
+  const auto& peers = frontend_->peers();
+  const auto sources = std::count_if(peers.begin(), peers.end(), connected) + 1;
+  return static_cast<std::uint64_t>(sources) * static_cast<std::uint64_t>(frontend_queue_);
 }
 
 void Relay::carry_out(control::Command command, milliseconds deadline) {
@@ -192,15 +220,9 @@ void Relay::carry_out(control::Command command, milliseconds deadline) {
     case control::Command::stop:
       state_.stop();
       break;
-    case control::Command::drain: {
-      const auto connected = [](const PeerInfo& peer) { return peer.connected; };
-      const auto& peers = frontend_->peers();
-      const auto sources = std::count_if(peers.begin(), peers.end(), connected) + 1;
-      const auto queue = frontend_->get(zmq::sockopt::rcvhwm);
-      state_.drain(std::chrono::steady_clock::now(), deadline,
-                   static_cast<std::uint64_t>(sources) * static_cast<std::uint64_t>(queue));
+    case control::Command::drain:
+      state_.drain(std::chrono::steady_clock::now(), deadline, backlog());
       break;
-    }
   }
   const std::scoped_lock lock(books_);
   state_name_ = name_of(state_.phase());
@@ -246,12 +268,8 @@ void Relay::maintain(TimePoint now) {
 void Relay::finish() {
   {
     const std::scoped_lock lock(books_);
-    forward_.abandon(frontend_->raw().handle());
-    abandoned_ = hops_.front()->frontend[Cause::abandoned];
-    if (backward_) {
-      backward_->abandon(backend_->raw().handle());
-      abandoned_ += hops_.back()->backend[Cause::abandoned];
-    }
+    abandoned_ = forward_.abandon(frontend_->raw().handle());
+    if (backward_) abandoned_ += backward_->abandon(backend_->raw().handle());
     state_name_ = name_of(Phase::stopped);
   }
   const std::vector<Ledger> final_ledgers = ledgers();

@@ -60,6 +60,7 @@ class Relay : public Active {
   void take_commands();
   void carry_out(control::Command command, std::chrono::milliseconds deadline);
   bool poll(std::chrono::milliseconds wait);
+  std::optional<std::uint64_t> backlog() const;
   void move_messages();
   void serve_control();
   void maintain(TimePoint now);
@@ -68,6 +69,8 @@ class Relay : public Active {
 
   Context context_;
   std::chrono::milliseconds drain_timeout_;
+  int frontend_queue_;
+  bool frontend_bounded_;
   Hops hops_;
   std::optional<Socket> frontend_;
   std::optional<Socket> backend_;
@@ -75,6 +78,7 @@ class Relay : public Active {
   std::optional<Lane> backward_;
   std::optional<SubscriptionLane> subscriptions_;
   RelayState state_;
+  std::uint64_t replies_due_ = 0;
   int retry_ms_ = 1;
   TimePoint maintain_at_ = TimePoint::min();
   SocketPoll poll_;

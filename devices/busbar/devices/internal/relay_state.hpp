@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include <busbar/core/clock.hpp>
@@ -15,7 +16,7 @@ std::string_view name_of(Phase phase) noexcept;
 struct Round {
   std::uint64_t read = 0;        ///< Messages read from the frontend.
   bool holds = false;            ///< A message waits for room.
-  std::int64_t replies_due = 0;  ///< Requests without a reply yet; queue proxies only.
+  std::uint64_t replies_due = 0;  ///< Requests without a reply yet; queue proxies only.
 };
 
 class RelayState {
@@ -25,9 +26,10 @@ class RelayState {
 
   void pause() noexcept;
   void resume() noexcept;
-  /// `backlog`: what may have been queued inside at most when the drain began; whatever is read
-  /// beyond it came later and is nobody's claim.
-  void drain(TimePoint now, Duration deadline, std::uint64_t backlog) noexcept;
+  /// `backlog`: what may have been queued inside at most when the drain began, if that can be
+  /// known; whatever is read beyond it came later and is nobody's claim.
+  void drain(TimePoint now, std::chrono::milliseconds deadline,
+             std::optional<std::uint64_t> backlog) noexcept;
   void stop() noexcept { phase_ = Phase::stopped; }
 
   /// Ends a drain: nothing came for `quiet` and nothing is held or due, the backlog has passed, or
@@ -42,7 +44,8 @@ class RelayState {
   Phase phase_ = Phase::running;
   TimePoint deadline_ = TimePoint::max();
   TimePoint quiet_since_ = TimePoint::max();
-  std::uint64_t backlog_ = 0;
+  TimePoint next_look_ = TimePoint::max();
+  std::optional<std::uint64_t> backlog_;
 };
 
 }  // namespace busbar

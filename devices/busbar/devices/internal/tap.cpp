@@ -4,6 +4,7 @@
 #include <map>
 
 #include <busbar/core/codec.hpp>
+#include <busbar/core/internal/frames.hpp>
 
 namespace busbar {
 
@@ -42,8 +43,9 @@ void Tap::show(Multipart& message, bool forward) {
   copy_ = message.copy();
   copy_.push_front(header(device_, direction));
   copy_.push_front(device_ + "." + std::string(direction));
-  // XPUB without refuse_when_full drops for a full watcher and never answers `full`.
-  [[maybe_unused]] const SendResult result = socket_.send(copy_);
+  // A copy may have two frames more than a message. XPUB drops for a full watcher and never
+  // refuses.
+  send_frames(socket_.raw().handle(), copy_, ZMQ_DONTWAIT);
 }
 
 void Tap::maintain() {

@@ -10,17 +10,21 @@ using namespace std::chrono_literals;
 using Kind = ConnectorAction::Kind;
 
 namespace {
+
 // libzmq announces its own retry in the same breath as the disconnection.
 constexpr Duration retry_event_grace = 200ms;
 constexpr Duration shortest_pause = 200ms;
 constexpr Duration longest_pause = 10s;
+
+Duration longer(Duration pause) { return std::clamp(pause * 2, shortest_pause, longest_pause); }
+
 }  // namespace
 
 Connector::Connector(std::vector<Endpoint> endpoints) {
   for (Endpoint& endpoint : endpoints) {
     const auto same = [&](const Connection& c) { return c.wanted == endpoint; };
     if (std::none_of(connections_.begin(), connections_.end(), same)) {
-      connections_.push_back({std::move(endpoint), {}, Wait::nothing, TimePoint::max(), {}});
+      connections_.push_back({std::move(endpoint)});
     }
   }
 }
@@ -28,69 +32,60 @@ Connector::Connector(std::vector<Endpoint> endpoints) {
 std::vector<ConnectorAction> Connector::start(TimePoint) {
   std::vector<ConnectorAction> actions;
   for (Connection& connection : connections_) {
-    if (connection.wanted.has_host_name()) {
-      actions.push_back({Kind::resolve, connection.wanted.host()});
-    } else {
-      connection.address = connection.wanted.str();
-      actions.push_back({Kind::connect, connection.address});
-    }
+    const bool named = connection.wanted.has_host_name();
+    if (!named) connection.address = connection.wanted.str();
+    actions.push_back({named ? Kind::resolve : Kind::connect, connection.wanted.str()});
   }
   return actions;
 }
 
-void Connector::lengthen(Connection& connection) const {
-  connection.pause = std::clamp(connection.pause * 2, shortest_pause, longest_pause);
+void Connector::plan_repair(Connection& connection, Repair repair, TimePoint due) {
+  connection.repair = repair;
+  connection.repair_due = due;
+}
+
+void Connector::plan_look_up(Connection& connection, TimePoint now) {
+  if (!connection.wanted.has_host_name()) return;
+  connection.look_up_pause = longer(connection.look_up_pause);
+  connection.look_up_due = now + connection.look_up_pause;
 }
 
 std::vector<ConnectorAction> Connector::on_event(const SocketEvent& event, TimePoint now) {
-  std::vector<ConnectorAction> actions;
   for (Connection& connection : connections_) {
-    if (connection.address != event.endpoint || connection.address.empty()) continue;
-    switch (event.kind) {
-      case SocketEvent::Kind::connected:
-        connection.pause = {};
-        connection.wait = Wait::nothing;
-        connection.due = TimePoint::max();
-        break;
-      case SocketEvent::Kind::disconnected:
-        connection.wait = Wait::retry_event;
-        connection.due = now + retry_event_grace;
-        if (connection.wanted.has_host_name()) {
-          actions.push_back({Kind::resolve, connection.wanted.host()});
-        }
-        break;
-      case SocketEvent::Kind::retrying:
-        if (connection.wait == Wait::retry_event) {
-          connection.wait = Wait::nothing;
-          connection.due = TimePoint::max();
-        }
-        break;
-      default:
-        break;
+    if (connection.address != event.endpoint) continue;
+    if (event.kind == SocketEvent::Kind::connected) {
+      connection.connected = true;
+      connection.repair_pause = connection.look_up_pause = {};
+      connection.look_up_due = TimePoint::max();
+      plan_repair(connection, Repair::none, TimePoint::max());
+    } else if (event.kind == SocketEvent::Kind::disconnected) {
+      connection.connected = false;
+      plan_repair(connection, Repair::retry_event, now + retry_event_grace);
+      plan_look_up(connection, now);
+    } else if (event.kind == SocketEvent::Kind::retrying &&
+               connection.repair == Repair::retry_event) {
+      plan_repair(connection, Repair::none, TimePoint::max());
     }
   }
-  return actions;
+  return {};
 }
 
-std::vector<ConnectorAction> Connector::on_resolved(const std::string& host,
+std::vector<ConnectorAction> Connector::on_resolved(const Endpoint& wanted,
                                                     const std::string& address, TimePoint now) {
   std::vector<ConnectorAction> actions;
   for (Connection& connection : connections_) {
-    if (connection.wanted.host() != host) continue;
+    if (connection.wanted != wanted || connection.connected) continue;
+    plan_look_up(connection, now);
     if (address.empty()) {
-      actions.push_back({Kind::log, "cannot resolve '" + printable(host) + "' (retrying)"});
-      if (!connection.address.empty()) continue;
-      lengthen(connection);
-      connection.wait = Wait::look_up;
-      connection.due = now + connection.pause;
+      const std::string host = printable(wanted.host());
+      actions.push_back({Kind::log, "cannot resolve '" + host + "' (retrying)"});
       continue;
     }
-    const std::string found = connection.wanted.with_host(address).str();
+    const std::string found = wanted.with_host(address).str();
     if (found == connection.address) continue;
     if (!connection.address.empty()) actions.push_back({Kind::disconnect, connection.address});
     connection.address = found;
-    connection.wait = Wait::nothing;
-    connection.due = TimePoint::max();
+    plan_repair(connection, Repair::none, TimePoint::max());
     actions.push_back({Kind::connect, found});
   }
   return actions;
@@ -99,29 +94,30 @@ std::vector<ConnectorAction> Connector::on_resolved(const std::string& host,
 std::vector<ConnectorAction> Connector::on_time(TimePoint now) {
   std::vector<ConnectorAction> actions;
   for (Connection& connection : connections_) {
-    if (connection.due > now) continue;
-    const Wait waited_for = connection.wait;
-    connection.wait = Wait::nothing;
-    connection.due = TimePoint::max();
-    if (waited_for == Wait::look_up) {
-      actions.push_back({Kind::resolve, connection.wanted.host()});
-    } else if (waited_for == Wait::retry_event) {
-      lengthen(connection);
-      connection.wait = Wait::reconnect;
-      connection.due = now + connection.pause;
-    } else if (waited_for == Wait::reconnect) {
-      actions.push_back({Kind::log, "reconnecting " + connection.address +
-                                        ", which was closed after a protocol error"});
-      actions.push_back({Kind::disconnect, connection.address});
-      actions.push_back({Kind::connect, connection.address});
+    if (connection.look_up_due <= now) {
+      connection.look_up_due = TimePoint::max();
+      actions.push_back({Kind::resolve, connection.wanted.str()});
     }
+    if (connection.repair_due > now) continue;
+    if (connection.repair == Repair::retry_event) {
+      connection.repair_pause = longer(connection.repair_pause);
+      plan_repair(connection, Repair::reconnect, now + connection.repair_pause);
+      continue;
+    }
+    plan_repair(connection, Repair::none, TimePoint::max());
+    actions.push_back({Kind::log, "reconnecting " + connection.address +
+                                      ", which was closed after a protocol error"});
+    actions.push_back({Kind::disconnect, connection.address});
+    actions.push_back({Kind::connect, connection.address});
   }
   return actions;
 }
 
 TimePoint Connector::next_deadline() const noexcept {
   TimePoint next = TimePoint::max();
-  for (const Connection& connection : connections_) next = std::min(next, connection.due);
+  for (const Connection& connection : connections_) {
+    next = std::min({next, connection.repair_due, connection.look_up_due});
+  }
   return next;
 }
 

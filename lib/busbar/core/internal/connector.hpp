@@ -16,15 +16,15 @@ namespace busbar {
 struct ConnectorAction {
   enum class Kind { resolve, connect, disconnect, log };
   Kind kind;
-  std::string subject;  ///< resolve: the host; connect, disconnect: the address; log: the text
+  std::string subject;  ///< resolve, connect, disconnect: the endpoint; log: the text
 };
 
 /// libzmq 4.3.4 reconnects by itself, but (a) gives a connection up for good after a protocol error
 /// such as an oversize frame, which is seen as `disconnected` without `retrying` behind it (libzmq
 /// issue 4196); (b) looks host names up in its I/O thread, where a slow look-up stalls everything,
 /// and is silent about unknown ones (issues 3243 and 2961). So host names are looked up outside and
-/// connected to by address, again after each disconnection, and what was given up is reconnected,
-/// after a pause that doubles up to ten seconds.
+/// connected to by address, again and again as long as there is no connection, and what was given
+/// up is reconnected; both after pauses that double up to ten seconds.
 class Connector {
  public:
   explicit Connector(std::vector<Endpoint> endpoints);
@@ -33,22 +33,26 @@ class Connector {
   std::vector<ConnectorAction> start(TimePoint now);
   std::vector<ConnectorAction> on_event(const SocketEvent& event, TimePoint now);
   /// `address`: numeric, without brackets; empty: the name is not known (for now).
-  std::vector<ConnectorAction> on_resolved(const std::string& host, const std::string& address,
+  std::vector<ConnectorAction> on_resolved(const Endpoint& wanted, const std::string& address,
                                            TimePoint now);
   std::vector<ConnectorAction> on_time(TimePoint now);
   /// When on_time wants to be called; TimePoint::max() for never.
   TimePoint next_deadline() const noexcept;
 
  private:
-  enum class Wait { nothing, retry_event, reconnect, look_up };
+  enum class Repair { none, retry_event, reconnect };
   struct Connection {
     Endpoint wanted;
-    std::string address;  ///< What libzmq was given; empty: nothing yet.
-    Wait wait = Wait::nothing;
-    TimePoint due = TimePoint::max();
-    Duration pause{};
+    std::string address = {};  ///< What libzmq was given; empty: nothing yet.
+    bool connected = false;
+    Repair repair = Repair::none;
+    TimePoint repair_due = TimePoint::max();
+    TimePoint look_up_due = TimePoint::max();
+    Duration repair_pause = {};
+    Duration look_up_pause = {};
   };
-  void lengthen(Connection& connection) const;
+  static void plan_repair(Connection& connection, Repair repair, TimePoint due);
+  static void plan_look_up(Connection& connection, TimePoint now);
 
   std::vector<Connection> connections_;
 };

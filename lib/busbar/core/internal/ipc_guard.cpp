@@ -1,6 +1,8 @@
 #include "busbar/core/internal/ipc_guard.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,19 +30,34 @@ std::pair<sockaddr_un, socklen_t> address(const std::string& name, bool abstract
   return {result, static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + text.size())};
 }
 
-/// The process that listens at the path, 0 for none.
-pid_t listener_of(const std::string& path) {
-  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+int new_socket(const std::string& operation) {
+  const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (descriptor >= 0) return descriptor;
+  throw Error(ErrorKind::refused, operation, std::strerror(errno),
+              "raise the limit on open files (ulimit -n)");
+}
+
+struct Listener {
+  bool there = false;
+  pid_t pid = 0;  ///< 0 where it is too busy to be asked.
+};
+
+Listener listener_at(const std::string& path, const std::string& operation) {
+  const int probe = new_socket(operation);
   const auto [target, size] = address(path, false);
   ucred credentials{};
   socklen_t length = sizeof credentials;
-  pid_t pid = 0;
-  if (connect(probe, reinterpret_cast<const sockaddr*>(&target), size) == 0 &&
-      getsockopt(probe, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0) {
-    pid = credentials.pid;
+  Listener listener;
+  if (connect(probe, reinterpret_cast<const sockaddr*>(&target), size) != 0) {
+    listener.there = errno == EAGAIN;  // its backlog is full
+  } else {
+    listener.there = true;
+    if (getsockopt(probe, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0) {
+      listener.pid = credentials.pid;
+    }
   }
   close(probe);
-  return pid;
+  return listener;
 }
 
 }  // namespace
@@ -59,14 +76,15 @@ IpcGuard::IpcGuard(const std::string& path) : path_(path) {
                 "remove it, or give another path");
   }
 
-  lock_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const Listener listener = fs::exists(status) ? listener_at(path, operation) : Listener{};
+  lock_ = new_socket(operation);
   const std::string canonical = (fs::weakly_canonical(folder, ignored) / fs::path(path).filename());
   const auto [name, size] = address(canonical, true);
   const bool locked = bind(lock_, reinterpret_cast<const sockaddr*>(&name), size) == 0;
-  const pid_t pid = fs::exists(status) ? listener_of(path) : 0;
-  if (locked && pid == 0) return;
+  if (locked && !listener.there) return;
   close(lock_);
-  const std::string who = pid == 0 ? "by another socket" : "by pid " + std::to_string(pid);
+  const std::string who =
+      listener.pid == 0 ? "by another socket" : "by pid " + std::to_string(listener.pid);
   throw Error(ErrorKind::unreachable, operation, "already served " + who,
               "stop it, or give another path");
 }

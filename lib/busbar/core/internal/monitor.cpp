@@ -72,6 +72,16 @@ std::string cause_of(std::uint16_t event, std::uint32_t value) {
   }
 }
 
+/// A dual-stack socket shows an IPv4 address as one of IPv6: `[::ffff:127.0.0.1]:5555`.
+std::string unmapped(std::string address) {
+  constexpr std::string_view mapped = "[::ffff:";
+  const std::size_t start = address.find(mapped);
+  if (start == std::string::npos || address.find('.', start) == std::string::npos) return address;
+  address.erase(address.find(']', start), 1);
+  address.erase(start, mapped.size());
+  return address;
+}
+
 /// `127.0.0.1:40312`; empty for ipc, or where the connection is gone already.
 std::string address_of(int descriptor) {
   sockaddr_storage address{};
@@ -84,13 +94,9 @@ std::string address_of(int descriptor) {
                   port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
     return {};
   }
-  std::string name = host.data();
-  // A dual-stack listener shows an IPv4 peer as a mapped address.
-  if (constexpr std::string_view mapped = "::ffff:"; name.starts_with(mapped)) {
-    name.erase(0, mapped.size());
-  }
-  if (name.find(':') != std::string::npos) name = "[" + name + "]";
-  return name + ":" + port.data();
+  const std::string name = host.data();
+  const bool v6 = name.find(':') != std::string::npos;
+  return unmapped((v6 ? "[" + name + "]" : name) + ":" + port.data());
 }
 
 }  // namespace
@@ -137,7 +143,7 @@ std::optional<SocketEvent> Monitor::decode() {
   const std::optional<Kind> kind = kind_of(number);
   if (!kind) return std::nullopt;
 
-  SocketEvent event{*kind, std::string(message_.text(1)), {}, cause_of(number, value)};
+  SocketEvent event{*kind, unmapped(std::string(message_.text(1))), {}, cause_of(number, value)};
   const int descriptor = static_cast<int>(value);
   if (event.kind == Kind::accepted) {
     event.peer = peer_of_[descriptor] = address_of(descriptor);

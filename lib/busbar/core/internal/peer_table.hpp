@@ -1,6 +1,8 @@
 /// Who is and was connected, out of the monitor's events.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include <busbar/core/ledger.hpp>
@@ -15,9 +17,12 @@ class PeerTable {
 
  private:
   PeerInfo* find(const std::string& address);
-  PeerInfo& find_or_add(const std::string& address);
+  /// Null where there is no room: every known peer is connected.
+  PeerInfo* find_or_add(const std::string& address);
 
   std::vector<PeerInfo> peers_;
+  /// Open connections by address: all ipc peers have the address of the endpoint.
+  std::map<std::string, unsigned> open_;
 };
 
 }  // namespace busbar

@@ -2,24 +2,51 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <netdb.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 
 namespace busbar {
 
 namespace {
 
 constexpr std::chrono::seconds longest{5};
+constexpr int probe_ms = 1000;
 
-std::string address_of(const std::string& host, bool ipv4_only) {
+bool somebody_listens(const addrinfo& candidate) {
+  const int probe = socket(candidate.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (probe < 0) return false;
+  bool connected = connect(probe, candidate.ai_addr, candidate.ai_addrlen) == 0;
+  if (!connected && errno == EINPROGRESS) {
+    pollfd writable{probe, POLLOUT, 0};
+    int error = 0;
+    socklen_t size = sizeof error;
+    connected = poll(&writable, 1, probe_ms) == 1 &&
+                getsockopt(probe, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+  }
+  close(probe);
+  return connected;
+}
+
+std::string address_of(const Endpoint& endpoint, bool ipv4_only) {
   addrinfo hints{};
   hints.ai_family = ipv4_only ? AF_INET : AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return {};
+  const std::string port = std::to_string(endpoint.port());
+  if (getaddrinfo(endpoint.host().c_str(), port.c_str(), &hints, &found) != 0) return {};
+  const addrinfo* chosen = found;
+  // One address needs no probe, which the server would see as a peer that hangs up.
+  for (const addrinfo* next = found; found->ai_next != nullptr && next; next = next->ai_next) {
+    if (!somebody_listens(*next)) continue;
+    chosen = next;
+    break;
+  }
   std::array<char, NI_MAXHOST> text{};
-  const int failed = getnameinfo(found->ai_addr, found->ai_addrlen, text.data(), text.size(),
+  const int failed = getnameinfo(chosen->ai_addr, chosen->ai_addrlen, text.data(), text.size(),
                                  nullptr, 0, NI_NUMERICHOST);
   freeaddrinfo(found);
   return failed == 0 ? text.data() : std::string{};
@@ -28,21 +55,21 @@ std::string address_of(const std::string& host, bool ipv4_only) {
 }  // namespace
 
 struct Resolver::LookUp {
-  std::string host;
+  explicit LookUp(const Endpoint& wanted, TimePoint latest) : endpoint(wanted), deadline(latest) {}
+
+  Endpoint endpoint;
   TimePoint deadline;
   std::string address = {};
   std::atomic<bool> done = false;
 };
 
-void Resolver::look_up(const std::string& host, TimePoint now) {
+void Resolver::look_up(const Endpoint& endpoint, TimePoint now) {
   for (const auto& pending : pending_) {
-    if (pending->host == host) return;
+    if (pending->endpoint == endpoint) return;
   }
-  auto look_up = std::make_shared<LookUp>();
-  look_up->host = host;
-  look_up->deadline = now + longest;
+  auto look_up = std::make_shared<LookUp>(endpoint, now + longest);
   std::thread([look_up, ipv4_only = ipv4_only_] {
-    look_up->address = address_of(look_up->host, ipv4_only);
+    look_up->address = address_of(look_up->endpoint, ipv4_only);
     look_up->done.store(true, std::memory_order_release);
   }).detach();
   pending_.push_back(std::move(look_up));
@@ -53,7 +80,7 @@ std::vector<Resolver::Result> Resolver::take(TimePoint now) {
   std::erase_if(pending_, [&](const std::shared_ptr<LookUp>& pending) {
     const bool done = pending->done.load(std::memory_order_acquire);
     if (!done && now < pending->deadline) return false;
-    results.push_back({pending->host, done ? pending->address : std::string{}});
+    results.push_back({pending->endpoint, done ? pending->address : std::string{}});
     return true;
   });
   return results;

@@ -6,19 +6,22 @@
 #include <vector>
 
 #include <busbar/core/clock.hpp>
+#include <busbar/core/endpoint.hpp>
 
 namespace busbar {
 
-/// Each look-up runs in a thread of its own (getaddrinfo(3) cannot be interrupted), which is left
-/// behind where it takes longer than five seconds.
+/// A name with several addresses stands for the first one where somebody listens: `localhost` is
+/// ::1 first on many machines, whatever the server bound. Each look-up runs in a thread of its own
+/// (getaddrinfo(3) cannot be interrupted), which is left behind where it takes longer than five
+/// seconds.
 class Resolver {
  public:
   explicit Resolver(bool ipv4_only) : ipv4_only_(ipv4_only) {}
 
-  void look_up(const std::string& host, TimePoint now);
+  void look_up(const Endpoint& endpoint, TimePoint now);
 
   struct Result {
-    std::string host;
+    Endpoint endpoint;
     std::string address;  ///< Numeric; empty: not found, or not in time.
   };
   /// What has come in or timed out since the last call.

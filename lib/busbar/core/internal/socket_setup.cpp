@@ -117,8 +117,8 @@ void check_options(SocketType type, const SocketOptions& options) {
   if (options.send_queue < 0 || options.receive_queue < 0) {
     refuse(who, "a queue is negative", "give the messages for each peer, or 0 for no bound");
   }
-  if (options.message_max < 276) {
-    refuse(who, "message_max is below 276 bytes, which the handshake needs", "raise it");
+  if (options.receive_max < 276) {
+    refuse(who, "receive_max is below 276 bytes, which the handshake needs", "raise it");
   }
   if (security.keys && binds && connects) {
     refuse(who, "one socket cannot be CURVE server and client", "bind or connect, not both");
@@ -152,9 +152,9 @@ void apply_options(void* socket, SocketType type, const SocketOptions& options,
   // Re-sent subscriptions are dropped at the high-water mark after a reconnect (libzmq issue 2942).
   set(socket, ZMQ_SNDHWM, subscribes ? 0 : options.send_queue);
   set(socket, ZMQ_RCVHWM, options.receive_queue);
-  const auto message_max = static_cast<std::int64_t>(
-      publishes(type) ? std::min(options.message_max, subscription_max) : options.message_max);
-  set(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max);
+  const auto receive_max = static_cast<std::int64_t>(
+      publishes(type) ? std::min(options.receive_max, subscription_max) : options.receive_max);
+  set(socket, ZMQ_MAXMSGSIZE, &receive_max, sizeof receive_max);
   if (!options.routing_id.empty()) set(socket, ZMQ_ROUTING_ID, options.routing_id);
   // With a domain, and a handler that is always there, libzmq turns ZMTP 1 and 2 peers away.
   if (!zap_domain.empty()) set(socket, ZMQ_ZAP_DOMAIN, zap_domain);

@@ -413,3 +413,12 @@ TEST_CASE("an address without a message behind it is refused by a router") {
   Socket router(context, SocketType::router, {.bind = {any_port}});
   CHECK_THROWS_AS((void)router.send(Multipart{"address"}), Error);
 }
+
+TEST_CASE("localhost can be bound, as 127.0.0.1") {
+  Context context;
+  Socket pull(context, SocketType::pull, {.bind = {"tcp://localhost:*"}});
+  const std::string port = std::to_string(pull.bound().front().port());
+  Socket push(context, SocketType::push, {.connect = {"tcp://127.0.0.1:" + port}});
+  CHECK(push.send(Multipart{"x"}, soon) == SendResult::sent);
+  CHECK(pull.receive(soon)->text(0) == "x");
+}

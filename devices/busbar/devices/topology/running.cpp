@@ -6,6 +6,7 @@
 #include <busbar/devices/topology/internal/findings.hpp>
 #include <busbar/devices/topology/internal/reload.hpp>
 #include <busbar/devices/topology/internal/running_chain.hpp>
+#include <busbar/devices/topology/internal/turn.hpp>
 #include <busbar/devices/topology/topology.hpp>
 
 namespace busbar {
@@ -57,7 +58,7 @@ struct RunningTopology::State {
 
   Context context;
   const std::string unique = next_number();
-  std::timed_mutex changing;        ///< Held while chains are replaced, or ended in order.
+  detail::Turn changing;            ///< Held while chains are replaced, or ended in order.
   std::atomic<bool> ending{false};  ///< From the first drain or stop on.
   std::mutex guard;                 ///< Of what follows, for a moment.
   detail::RunningChains chains = {};
@@ -116,7 +117,7 @@ std::vector<Endpoint> RunningTopology::bound(std::string_view side) const {
 
 void RunningTopology::reload(const Topology& next) {
   next.check();
-  const std::scoped_lock lock(state_->changing);
+  const detail::Turn::Held turn = state_->changing.take();
   const std::string operation = "reload '" + printable(next.name()) + "'";
   if (state_->ending) {
     throw Error(ErrorKind::usage, operation, "the topology was ended", "run it anew");
@@ -141,7 +142,7 @@ StopReport RunningTopology::drain(milliseconds deadline) {
   const TimePoint end = std::chrono::steady_clock::now() + deadline;
   state_->ending = true;
   // A reload that is under way is waited for; it drains as well.
-  const std::unique_lock lock(state_->changing, end);
+  const detail::Turn::Held turn = state_->changing.take_until(end);
   const auto left = std::chrono::ceil<milliseconds>(end - std::chrono::steady_clock::now());
   return drain_all(state_->current(), std::max(left, milliseconds{0}));
 }
@@ -161,8 +162,8 @@ bool RunningTopology::wait(milliseconds timeout) {
       if (!chain->wait(std::max(left, milliseconds{0}))) return false;
     }
     // A reload ends chains too, and puts others in their place.
-    const std::unique_lock lock(state_->changing, end);
-    if (!lock) return false;
+    const detail::Turn::Held turn = state_->changing.take_until(end);
+    if (!turn) return false;
     if (chains == state_->current()) return true;
   }
 }

@@ -79,6 +79,8 @@ void be_zmq_proxy(DeviceKind kind, const Announce& announce) {
   zmq::context_t context;
   zmq::socket_t frontend{context, types_of(kind).frontend};
   zmq::socket_t backend{context, types_of(kind).backend};
+  // Without loss on either side: what is thrown away would count as speed, or as slowness.
+  if (kind == DeviceKind::forwarder) backend.set(zmq::sockopt::xpub_nodrop, true);
   announce({bind_anywhere(frontend), bind_anywhere(backend)});
   zmq::proxy(frontend, backend);
   ::_exit(1);
@@ -86,7 +88,11 @@ void be_zmq_proxy(DeviceKind kind, const Announce& announce) {
 
 void be_device(DeviceKind kind, bool paused, const Announce& announce) {
   Context context;
-  Device device{context, kind, {.frontend = {.bind = {anywhere}}, .backend = {.bind = {anywhere}}}};
+  Device device{context,
+                kind,
+                {.frontend = {.bind = {anywhere}},
+                 .backend = {.bind = {anywhere}},
+                 .overflow = Overflow::block}};
   announce({device.frontend().front().str(), device.backend().front().str()});
   if (paused) device.pause();
   const auto active = device.active();

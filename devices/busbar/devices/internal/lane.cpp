@@ -12,6 +12,13 @@ namespace {
 constexpr std::chrono::milliseconds longest_burst{5};
 constexpr std::chrono::milliseconds longest_abandon{20};
 
+/// Sending looks for news of room at most once a millisecond, asking for events always.
+void hear_of_room(void* output) {
+  int events = 0;
+  std::size_t size = sizeof events;
+  zmq_getsockopt(output, ZMQ_EVENTS, &events, &size);
+}
+
 bool has_stages(const Hops& hops) {
   return std::any_of(hops.begin(), hops.end(),
                      [](const auto& hop) { return !hop->stages.empty(); });
@@ -90,6 +97,10 @@ bool Lane::deliver(void* output) {
   held_ = false;
   book.held = 0;
   int error = send_frames(output, message_, ZMQ_DONTWAIT);
+  if (error == EAGAIN) [[unlikely]] {
+    hear_of_room(output);
+    error = send_frames(output, message_, ZMQ_DONTWAIT);
+  }
   if (error == 0) [[likely]] {
     ++book.sent;
     book.sent_bytes += bytes_;

@@ -12,9 +12,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr std::size_t burst = 1000;   // messages before the other direction has its turn
-constexpr milliseconds tick{50};      // the longest time until connections are looked after
-constexpr int longest_retry_ms = 10;  // where a full output cannot be polled
+constexpr std::size_t burst = 1000;        // messages before the other direction has its turn
+constexpr milliseconds tick{50};           // the longest time until connections are looked after
+constexpr milliseconds longest_retry{10};  // where a full output cannot be polled
 
 Socket open_side(Context& context, SocketType type, const std::string& name,
                  const SideOptions& side) {
@@ -143,15 +143,12 @@ bool Relay::poll(milliseconds wait) {
   const bool output_says_so = !subscriptions_;  // XPUB always says that it is writable
   const bool reads_back = (backward_ || subscriptions_) && !holds_back;
 
+  const bool retry_back = moves && holds && !output_says_so;
+  const bool retry_front = moves && holds_back;  // a ROUTER never says so
   const int front = moves && !holds ? ZMQ_POLLIN : 0;
   const int back =
       !moves ? 0 : (holds && output_says_so ? ZMQ_POLLOUT : 0) | (reads_back ? ZMQ_POLLIN : 0);
-  if (moves && ((holds && !output_says_so) || holds_back)) {
-    wait = std::min(wait, milliseconds{retry_ms_});
-    retry_ms_ = std::min(retry_ms_ * 2, longest_retry_ms);
-  } else {
-    retry_ms_ = 1;
-  }
+  if (retry_back || retry_front) wait = std::min(wait, longest_retry);
   if (state_.phase() == Phase::draining) {
     const auto left = state_.next_deadline() - std::chrono::steady_clock::now();
     wait = std::clamp(std::chrono::ceil<milliseconds>(left), milliseconds{0}, wait);
@@ -163,8 +160,16 @@ bool Relay::poll(milliseconds wait) {
     if (hop->control) poll_.add(hop->control->handle(), ZMQ_POLLIN);
   }
   // Even with no events to wait for: a stopped context shows at them.
-  poll_.add(frontend_->raw().handle(), front);
-  poll_.add(backend_->raw().handle(), back);
+  const auto watch = [this](Socket& socket, int events, bool retry) {
+    void* const handle = socket.raw().handle();
+    if (retry) {
+      poll_.add_unasked(handle);
+    } else {
+      poll_.add(handle, events);
+    }
+  };
+  watch(*frontend_, front, retry_front);
+  watch(*backend_, back, retry_back);
   return poll_.wait(std::min(wait, tick));
 }
 

@@ -79,7 +79,6 @@ class Relay : public Active {
   std::optional<SubscriptionLane> subscriptions_;
   RelayState state_;
   std::uint64_t replies_due_ = 0;
-  int retry_ms_ = 1;
   TimePoint maintain_at_ = TimePoint::min();
   SocketPoll poll_;
   std::vector<Pending> pending_;

@@ -10,9 +10,13 @@ void SocketPoll::add(void* socket, int events) {
   // Asked before the wait, because any call on the socket may have taken the descriptor's edge.
   if (!ready_ && zmq_getsockopt(socket, ZMQ_EVENTS, &now, &size) != 0) closed_ = true;
   if ((now & events) != 0) ready_ = true;
+  if (!ready_) add_unasked(socket);
+}
+
+void SocketPoll::add_unasked(void* socket) {
   int descriptor = -1;
-  size = sizeof descriptor;
-  if (!ready_ && zmq_getsockopt(socket, ZMQ_FD, &descriptor, &size) == 0) add(descriptor);
+  std::size_t size = sizeof descriptor;
+  if (zmq_getsockopt(socket, ZMQ_FD, &descriptor, &size) == 0) add(descriptor);
 }
 
 bool SocketPoll::wait(std::chrono::milliseconds longest) {

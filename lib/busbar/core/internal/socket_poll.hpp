@@ -19,6 +19,9 @@ class SocketPoll {
   }
   /// `events`: ZMQ_POLLIN, ZMQ_POLLOUT or both.
   void add(void* socket, int events);
+  /// Without asking: for one that was asked since, and does not say when there is room (XPUB,
+  /// ROUTER). Any news ends the wait.
+  void add_unasked(void* socket);
   void add(int descriptor) { descriptors_.push_back({descriptor, POLLIN, 0}); }
   /// Returns at once where a socket is ready. False: the context was stopped.
   bool wait(std::chrono::milliseconds longest);

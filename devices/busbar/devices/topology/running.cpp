@@ -126,7 +126,7 @@ void RunningTopology::reload(const Topology& next) {
                         detail::chains_of(next, state_->unique)};
   try {
     reload.run();
-  } catch (const Error&) {
+  } catch (...) {
     state_->replace(reload.chains());
     if (state_->ending) stop_all(state_->current(), milliseconds{0});
     throw;

@@ -35,10 +35,12 @@ struct TopologyDevice {
 };
 
 /// What leaves one device's backend enters another's frontend. Within one process without a socket
-/// hop where nobody else needs either end; else over `over`, or inproc where that is not given.
+/// hop where nobody else needs either end and both have the same policies; such devices share a
+/// thread, and pausing, draining or stopping one does so to all. Else over `over`, or inproc where
+/// that is not given.
 struct TopologyLink {
-  std::string from;  ///< `edge.backend`
-  std::string to;    ///< `core.frontend`
+  std::string from;                   ///< `edge.backend`
+  std::string to;                     ///< `core.frontend`
   std::optional<Endpoint> over = {};  ///< Needed where the two run in different processes.
   Place place = {};
 };
@@ -93,8 +95,8 @@ class Topology {
 };
 
 enum class GraphFormat { dot, mermaid, svg };
-/// The picture of a topology as text; svg runs graphviz' `dot`, and throws Error (usage) where it is
-/// not installed.
+/// The picture of a topology as text; svg runs graphviz' `dot`, and throws Error (usage) where it
+/// is not installed.
 std::string graph(const Topology& topology, GraphFormat format);
 
 /// Devices at work. Calls are thread-safe. The destructor stops at once.

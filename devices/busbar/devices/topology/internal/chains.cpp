@@ -101,8 +101,8 @@ class Joiner {
     const std::size_t from = *find_device(topology_, split_end(link.from).first);
     const std::size_t to = *find_device(topology_, split_end(link.to).first);
     const bool alone = links_at_[link.from] == 1 && links_at_[link.to] == 1;
-    if (alone && !has_endpoint(topology_.devices()[from].options.backend) &&
-        !has_endpoint(topology_.devices()[to].options.frontend)) {
+    if (alone &&
+        fit_in_memory(topology_.devices()[from].options, topology_.devices()[to].options)) {
       next_[from] = to;
       return;
     }
@@ -121,6 +121,14 @@ class Joiner {
     add_once(from_binds ? frontend.connect : backend.connect, meeting);
     forget_keys(backend, topology_.devices()[from].options.backend);
     forget_keys(frontend, topology_.devices()[to].options.frontend);
+  }
+
+  /// In memory there is no queue between the two, and one policy for both.
+  static bool fit_in_memory(const DeviceOptions& from, const DeviceOptions& to) {
+    const SideOptions usual;
+    return !has_endpoint(from.backend) && !has_endpoint(to.frontend) &&
+           from.backend.queue == usual.queue && to.frontend.queue == usual.queue &&
+           from.overflow == to.overflow && from.drain_timeout == to.drain_timeout;
   }
 
   /// The side with several links binds, so that all meet at one endpoint; but a socket with keys

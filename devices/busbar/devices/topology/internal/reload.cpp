@@ -42,7 +42,7 @@ void Reload::run() {
   end_old();
   try {
     start_dependent();
-  } catch (const Error&) {
+  } catch (...) {
     fresh_.clear();
     start_old_again();
     throw;

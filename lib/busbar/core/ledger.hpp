@@ -21,8 +21,8 @@ enum class Cause : std::uint8_t {
   too_many_frames,   ///< Above limits::frames.
   malformed,         ///< Not what this kind of device carries: no envelope, a bad subscription.
   abandoned,         ///< Still waiting when the device was stopped.
-  overflow,          ///< The peer's queue was full and the policy is drop.
-  no_peer,           ///< The peer it was addressed to is gone.
+  overflow,  ///< A peer's queue was full and the policy is drop; other subscribers may have it.
+  no_peer,   ///< The peer it was addressed to is gone.
 };
 inline constexpr std::size_t cause_count = 10;
 

@@ -14,8 +14,8 @@ std::string_view name_of(Phase phase) noexcept;
 
 /// What a relay tells about one round.
 struct Round {
-  std::uint64_t read = 0;        ///< Messages read from the frontend.
-  bool holds = false;            ///< A message waits for room.
+  std::uint64_t read = 0;         ///< Messages read from the frontend.
+  bool holds = false;             ///< A message waits for room.
   std::uint64_t replies_due = 0;  ///< Requests without a reply yet; queue proxies only.
 };
 

@@ -12,12 +12,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <busbar/core/clock.hpp>
 #include <busbar/core/error.hpp>
 
 namespace busbar::program {
 namespace {
 
-constexpr int patience_ms = 1000;
+constexpr std::chrono::milliseconds patience{1000};
 
 std::array<int, 2> pipe_or_throw(const std::string& name) {
   std::array<int, 2> ends{};
@@ -73,7 +74,11 @@ Filter::~Filter() {
   std::array<char, 4096> rest{};
   pollfd waiting{out_, POLLIN, 0};
   // Its stdout ends when it does.
-  while (::poll(&waiting, 1, patience_ms) > 0 && ::read(out_, rest.data(), rest.size()) > 0) {
+  const Clock& clock = Clock::steady();
+  const TimePoint end = after(clock.now(), patience);
+  for (auto left = patience; left.count() > 0; left = left_until(end, clock.now())) {
+    if (::poll(&waiting, 1, static_cast<int>(left.count())) <= 0) break;
+    if (::read(out_, rest.data(), rest.size()) <= 0) break;
   }
   if (::waitpid(child_, nullptr, WNOHANG) == 0) {
     ::kill(child_, SIGKILL);

@@ -5,6 +5,9 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <string>
+#include <sys/resource.h>
+#include <utility>
 
 #include <busbar/core/error.hpp>
 
@@ -69,6 +72,17 @@ int parse_and_run(int argc, char** argv) {
   return exit_usage;
 }
 
+/// libzmq's I/O thread spins once descriptors are exhausted.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+  if (limit.rlim_cur < 1024)
+    warn("only " + std::to_string(limit.rlim_cur) +
+         " files and connections may be open at once; raise `ulimit -Hn` to 1024 or more");
+}
+
 }  // namespace
 }  // namespace busbar::program
 
@@ -76,6 +90,7 @@ int main(int argc, char** argv) {
   using namespace busbar::program;
   std::signal(SIGPIPE, SIG_IGN);
   start_talking();
+  raise_descriptor_limit();
   try {
     return parse_and_run(argc, argv);
   } catch (const busbar::Error& error) {

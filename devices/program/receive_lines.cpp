@@ -29,7 +29,7 @@ class Receiving {
                                                             std::chrono::steady_clock::now());
         if (left->count() <= 0) give_up();
       }
-      (void)session_.wait(ZMQ_POLLIN, output_.descriptor(), ZMQ_POLLERR, left);
+      session_.wait(ZMQ_POLLIN, output_.descriptor(), ZMQ_POLLERR, left);
       if (session_.descriptor_broken()) break;
     }
     (void)output_.flush();

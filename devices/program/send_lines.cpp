@@ -18,8 +18,8 @@ void send_lines(Session& session, Input& input, const MessageOptions& options,
     const Input::State state = input.next(line);
     if (state == Input::State::end) return;
     if (state == Input::State::wait) {
-      (void)session.wait(session.socket().type() == SocketType::xpub ? ZMQ_POLLIN : short{0},
-                         input.descriptor(), ZMQ_POLLIN, std::nullopt);
+      session.wait(session.socket().type() == SocketType::xpub ? ZMQ_POLLIN : short{0},
+                   input.descriptor(), ZMQ_POLLIN, std::nullopt);
       continue;
     }
     if (options.json && is_blank(line)) continue;

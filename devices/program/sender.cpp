@@ -43,7 +43,7 @@ bool Sender::await_peer() {
     if (steady_clock::now() >= give_up_at)
       session_.give_up("no peer within " + format_duration(patience_),
                        "start the other end, or give a longer --timeout");
-    (void)session_.wait(0, tick);
+    session_.wait(0, tick);
   }
   return true;
 }
@@ -59,9 +59,9 @@ void Sender::wait_for_room(steady_clock::time_point& give_up_at) {
   // These two always say that there is room.
   const bool polls = type != SocketType::xpub && type != SocketType::router;
   if (polls)
-    (void)session_.wait(ZMQ_POLLOUT, tick);
+    session_.wait(ZMQ_POLLOUT, tick);
   else
-    (void)session_.wait(0, std::chrono::milliseconds{1});
+    session_.wait(0, std::chrono::milliseconds{1});
 }
 
 Sender::Outcome Sender::send(Multipart& message, const std::string& place) {
@@ -89,7 +89,7 @@ void Sender::finish() {
   std::uint64_t left = frames_out.load();
   auto give_up_at = steady_clock::now() + patience_;
   while (left > 0 && !session_.asked_to_stop_at_once() && steady_clock::now() < give_up_at) {
-    (void)session_.wait(0, std::chrono::milliseconds{1});
+    session_.wait(0, std::chrono::milliseconds{1});
     const std::uint64_t now_left = frames_out.load();
     if (now_left < left) give_up_at = steady_clock::now() + patience_;
     left = now_left;

@@ -39,7 +39,7 @@ Session::Session(SocketType type, const MessageOptions& options, bool refuse_whe
     say(options.command + " bound to " + endpoint.str());
 }
 
-bool Session::wait(short events, int descriptor, short descriptor_events,
+void Session::wait(short events, int descriptor, short descriptor_events,
                    std::optional<std::chrono::milliseconds> timeout) {
   const Clock& clock = context_.clock();
   if (maintain_at_ <= clock.now()) maintain_at_ = socket_.maintain();
@@ -51,12 +51,11 @@ bool Session::wait(short events, int descriptor, short descriptor_events,
   most = std::clamp(most, std::chrono::milliseconds{0}, std::chrono::milliseconds{1000});
   if (timeout) most = std::min(most, std::max(*timeout, std::chrono::milliseconds{0}));
   const int ready = zmq_poll(items.data(), descriptor < 0 ? 3 : 4, most.count());
-  if (ready <= 0) return false;
+  if (ready <= 0) return;
   if (items[1].revents != 0) maintain_at_ = socket_.maintain();
   if (items[2].revents != 0)
     while (signals_.next()) ++signals_seen_;
   broken_ = descriptor >= 0 && (items[3].revents & ZMQ_POLLERR) != 0;
-  return true;
 }
 
 bool Session::has_peer() {

@@ -22,12 +22,12 @@ class Session {
   const std::string& name() const noexcept { return name_; }  ///< `push tcp://…`, for errors
 
   /// Waits until the socket has one of `events` (ZMQ_POLLIN, ZMQ_POLLOUT, or 0), `descriptor` is
-  /// readable or broken, or a signal has come; at most for `timeout`. Maintains the socket.
-  /// False: nothing happened.
-  bool wait(short events, int descriptor, short descriptor_events,
+  /// readable or broken, or a signal has come; at most for `timeout`, and often shorter: a
+  /// deadline is the caller's to keep. Maintains the socket.
+  void wait(short events, int descriptor, short descriptor_events,
             std::optional<std::chrono::milliseconds> timeout);
-  bool wait(short events, std::optional<std::chrono::milliseconds> timeout) {
-    return wait(events, -1, 0, timeout);
+  void wait(short events, std::optional<std::chrono::milliseconds> timeout) {
+    wait(events, -1, 0, timeout);
   }
   /// The descriptor broke in the last wait: whoever read from us is gone.
   bool descriptor_broken() const noexcept { return broken_; }

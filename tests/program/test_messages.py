@@ -1,7 +1,9 @@
 """pub, sub, push, pull, req and rep: lines in, lines out, and nothing lost silently."""
 import json
+import resource
 import signal
 import subprocess
+import time
 
 import zmq
 
@@ -195,6 +197,39 @@ class RequestReply(StockCase):
         req.send(b"x" * (8 << 20))
         self.assertEqual(req.recv(), b"x" * (8 << 20))
 
+    def test_its_timeout_is_kept_to_the_end(self):
+        start = time.monotonic()
+        _, err = self.busbar("rep", self.ipc("r"), "--echo", "--timeout", "1500ms", code=4)
+        self.assertGreaterEqual(time.monotonic() - start, 1.5)
+        self.assertIn("no request in time", err)
+
+    def test_a_command_that_keeps_writing_does_not_hold_up_the_end(self):
+        rep = self.start("rep", "--bind", "tcp://127.0.0.1:*", "--command", "yes")
+        rep.bound()
+        start = time.monotonic()
+        rep.signal()
+        self.assertEqual(rep.exit_code(), 0)
+        self.assertLess(time.monotonic() - start, 5)
+
     def test_how_to_answer_must_be_said_once(self):
         self.busbar("rep", self.ipc("r"), code=2)
         self.busbar("rep", self.ipc("r"), "--echo", "--reply", "x", code=2)
+
+
+class Descriptors(StockCase):
+    def limited(self, soft, hard):
+        """What a child sets for itself before it becomes busbar."""
+        return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    def test_the_soft_limit_is_raised_to_the_hard_one(self):
+        rep = subprocess.Popen([BUSBAR, "rep", "--bind", "tcp://127.0.0.1:*", "--echo"],
+                               stderr=subprocess.PIPE, preexec_fn=self.limited(100, 2000))
+        self.addCleanup(rep.communicate)
+        self.addCleanup(rep.kill)
+        self.assertIn(b"bound to", rep.stderr.readline())
+        self.assertEqual(resource.prlimit(rep.pid, resource.RLIMIT_NOFILE), (2000, 2000))
+
+    def test_a_low_hard_limit_is_warned_of(self):
+        done = subprocess.run([BUSBAR, "--version"], capture_output=True, text=True,
+                              preexec_fn=self.limited(100, 512), timeout=20, check=True)
+        self.assertIn("warning: only 512 files", done.stderr)

@@ -78,7 +78,7 @@ class Publishing {
       if (left.count() <= 0)
         return warn("no subscriber for '" + topic + "' within " + format_duration(options_.wait) +
                     "; publishing all the same");
-      (void)session_.wait(ZMQ_POLLIN, left);
+      session_.wait(ZMQ_POLLIN, left);
     }
   }
 

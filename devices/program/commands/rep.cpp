@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include <busbar/core/clock.hpp>
 #include <busbar/core/error.hpp>
 
 namespace busbar::program {
@@ -31,13 +32,14 @@ class Replying {
   }
 
   int run() {
+    TimePoint give_up_at = deadline();
     while (!session_.asked_to_end() && !done()) {
       if (!session_.socket().receive(message_)) {
-        if (session_.wait(ZMQ_POLLIN, options_.messages.timeout) || !options_.messages.timeout)
-          continue;
-        session_.give_up("no request in time", "is anybody asking? Or give a longer --timeout");
+        await_request(give_up_at);
+        continue;
       }
       answer();
+      give_up_at = deadline();
       progress_.at(answered_);
     }
     sender_.finish();
@@ -46,6 +48,18 @@ class Replying {
 
  private:
   bool done() const { return options_.messages.count > 0 && answered_ >= options_.messages.count; }
+
+  TimePoint deadline() const {
+    const auto& timeout = options_.messages.timeout;
+    return timeout ? after(Clock::steady().now(), *timeout) : TimePoint::max();
+  }
+
+  void await_request(TimePoint give_up_at) {
+    const auto left = left_until(give_up_at, Clock::steady().now());
+    if (left.count() <= 0)
+      session_.give_up("no request in time", "is anybody asking? Or give a longer --timeout");
+    session_.wait(ZMQ_POLLIN, left);
+  }
 
   /// The envelope ends with the first empty frame.
   std::optional<std::size_t> body() const {

@@ -47,7 +47,7 @@ class Requesting {
         throw Error{ErrorKind::timeout, session_.name(),
                     "no reply to " + place + " within " + format_duration(options_.patience()),
                     "is a worker there? Or give a longer --timeout"};
-      (void)session_.wait(ZMQ_POLLIN, left);
+      session_.wait(ZMQ_POLLIN, left);
     }
     warn("ended before the reply to " + place + " came");
     return false;

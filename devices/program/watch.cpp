@@ -2,24 +2,26 @@
 
 #include "program/talk.hpp"
 
+#include <exception>
 #include <poll.h>
-
-#include <busbar/core/error.hpp>
+#include <string>
 
 namespace busbar::program {
 namespace {
 
 constexpr std::chrono::milliseconds tick{50};
 
-void reload(const Watched& watched) {
+}  // namespace
+
+void try_reload(const std::function<void()>& reload) noexcept {
   try {
-    watched.reload();
-  } catch (const Error& error) {
+    reload();
+  } catch (const std::exception& error) {
     say(LogLevel::error, std::string{error.what()} + "; nothing was changed");
+  } catch (...) {
+    say(LogLevel::error, "the reload failed; nothing was changed");
   }
 }
-
-}  // namespace
 
 void wait_for_signal(const Signals& signals, std::chrono::milliseconds wait) {
   pollfd waiting{signals.descriptor(), POLLIN, 0};
@@ -32,7 +34,7 @@ void watch(Signals& signals, const Watched& watched) {
     wait_for_signal(signals, tick);
     while (const auto signal = signals.next()) {
       if (*signal == Signal::reload) {
-        reload(watched);
+        try_reload(watched.reload);
       } else if (draining) {
         say("stopping at once");
         watched.stop();

@@ -12,8 +12,11 @@ struct Watched {
   std::function<bool()> finished;  ///< Asked every 50 ms.
   std::function<void()> drain;     ///< First SIGINT or SIGTERM.
   std::function<void()> stop;      ///< Second one.
-  std::function<void()> reload;    ///< SIGHUP. Its errors are said, and nothing changes.
+  std::function<void()> reload;    ///< SIGHUP. Its errors are said.
 };
+
+/// Carries out a reload; whatever it throws is only said.
+void try_reload(const std::function<void()>& reload) noexcept;
 
 /// Returns when it has finished.
 void watch(Signals& signals, const Watched& watched);

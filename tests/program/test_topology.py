@@ -89,6 +89,28 @@ class Files(Case):
         run.signal()
         self.assertEqual(run.exit_code(), 0)
 
+    def test_sigterm_is_heard_while_a_reload_drains(self):
+        run = self.start("run", self.good(), "--json", "--drain-timeout", "10min")
+        frontend = run.json()["devices"][0]["frontend"][0]
+        self.busbar("push", frontend, stdin="for nobody\n")
+        head, news = GOOD.format(folder=self.folder).split("[devices.news]")
+        self.file("site.toml", head.split("[devices.tasks]")[0] + "[devices.news]" + news)
+        run.signal(signal.SIGHUP)
+        run.signal()
+        run.says("draining")
+        self.assertNotIn("reloaded", run.err_text)
+        run.signal()
+        self.assertEqual(run.exit_code(), 0)
+
+    def test_status_is_json_also_when_nothing_answers(self):
+        for subject, code in ((self.ipc("nobody"), 4), (self.path("none.toml"), 2)):
+            out, _ = self.busbar("status", subject, "--json", "--timeout", "100ms", code=code)
+            status = json.loads(out)
+            self.assertEqual(status["devices"], [])
+            self.assertTrue(status["failure"])
+        out, _ = self.busbar("status", self.good(), "--json", "--timeout", "100ms", code=4)
+        self.assertEqual([one["name"] for one in json.loads(out)["silent"]], ["news", "tasks"])
+
     def test_a_device_that_is_stopped_through_its_control_endpoint_ends(self):
         run = self.start("run", self.good(), "--json")
         run.json()

@@ -5,10 +5,13 @@
 #include "program/watch.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
 #include <memory>
+#include <mutex>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include <busbar/core/error.hpp>
 #include <busbar/devices/topology/topology.hpp>
@@ -67,13 +70,55 @@ void say_ledgers(const RunningTopology& running, bool json) {
   if (json) std::cout << line({{"event", "stopped"}, {"ledgers", all}}) << std::flush;
 }
 
+/// Reloads in a thread of its own: one blocks while devices drain, and a signal has to be heard
+/// meanwhile. Those asked for during one become a single one after it.
+class Reloading {
+ public:
+  explicit Reloading(std::function<void()> reload) : reload_(std::move(reload)) {}
+
+  void ask() {
+    const std::scoped_lock lock(guard_);
+    wanted_ = true;
+    if (busy_) return;
+    busy_ = true;
+    if (thread_.joinable()) thread_.join();
+    thread_ = std::jthread{[this] {
+      while (next()) try_reload(reload_);
+    }};
+  }
+
+  void join() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  bool next() {
+    const std::scoped_lock lock(guard_);
+    busy_ = std::exchange(wanted_, false);
+    return busy_;
+  }
+
+  std::function<void()> reload_;
+  std::mutex guard_;
+  bool wanted_ = false;
+  bool busy_ = false;
+  std::jthread thread_;  ///< Last, so that it is joined before the others go.
+};
+
 int run_topology(const Options& options) {
   Signals signals;
-  Topology topology = load(options);
+  const Topology topology = load(options);
   Context context{{.log = library_log()}};
   RunningTopology running = topology.run(context);
   announce(topology, running, options);
-  // A drain blocks its thread, and a second signal has to be heard meanwhile.
+  Reloading reloading{[&] {
+    const Topology next = load(options);
+    running.reload(next);
+    say("reloaded " + options.file);
+    announce(next, running, {});
+  }};
+  // Apart from a reload too: its deadline counts while one is under way. A drain blocks its thread,
+  // and a second signal has to be heard meanwhile.
   std::jthread draining;
   watch(signals, {.finished = [&] { return running.wait(std::chrono::milliseconds{0}); },
                   .drain =
@@ -84,15 +129,9 @@ int run_topology(const Options& options) {
                         }};
                       },
                   .stop = [&] { (void)running.stop(std::chrono::milliseconds{0}); },
-                  .reload =
-                      [&] {
-                        const Topology next = load(options);
-                        running.reload(next);
-                        topology = next;
-                        say("reloaded " + options.file);
-                        announce(topology, running, {});
-                      }});
+                  .reload = [&] { reloading.ask(); }});
   if (draining.joinable()) draining.join();
+  reloading.join();
   say_ledgers(running, options.json);
   return exit_ok;
 }

@@ -132,6 +132,19 @@ int status_of_file(const Options& options) {
   return code;
 }
 
+int status(const Options& options) {
+  try {
+    return options.subject.find("://") != std::string::npos ? status_of_endpoint(options)
+                                                            : status_of_file(options);
+  } catch (const Error& error) {
+    // Who reads JSON gets JSON, whatever came of it; stderr and the exit code tell as well.
+    if (options.json)
+      std::cout << line({{"devices", nlohmann::json::array()}, {"failure", error.what()}})
+                << std::flush;
+    throw;
+  }
+}
+
 }  // namespace
 
 Command status_command() {
@@ -151,11 +164,7 @@ Command status_command() {
             add_duration(app, "--timeout", options->timeout, "How long to wait for each answer");
             options->security.declare_client(app);
             app.add_flag("--json", options->json, "The ledgers as JSON");
-            return [options] {
-              return options->subject.find("://") != std::string::npos
-                         ? status_of_endpoint(*options)
-                         : status_of_file(*options);
-            };
+            return [options] { return status(*options); };
           }};
 }
 

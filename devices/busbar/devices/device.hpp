@@ -39,7 +39,8 @@ struct SideOptions {
   std::vector<Endpoint> bind = {};
   std::vector<Endpoint> connect = {};
   Security security = {};
-  int queue = 1000;  ///< Messages for each peer and direction. Memory: peers x 2 x queue x size.
+  /// Messages for each peer and direction, 0 without bound. Memory: peers x 2 x queue x size.
+  int queue = 1000;
 };
 
 struct DeviceOptions {

@@ -13,6 +13,7 @@
 #include <busbar/core/internal/ipc_guard.hpp>
 #include <busbar/core/internal/monitor.hpp>
 #include <busbar/core/internal/peer_table.hpp>
+#include <busbar/core/internal/repeat_filter.hpp>
 #include <busbar/core/internal/resolver.hpp>
 #include <busbar/core/internal/socket_setup.hpp>
 
@@ -29,7 +30,6 @@ const void* this_thread() noexcept {
 constexpr std::chrono::milliseconds look_up_poll{20};
 // With no descriptor left libzmq fails to accept, and says so, some 100,000 times a second.
 constexpr int events_at_a_time = 100'000;
-constexpr std::chrono::seconds accept_failed_pause{1};
 
 }  // namespace
 
@@ -60,7 +60,7 @@ struct Socket::State {
   Resolver resolver;
   PeerTable peers;
   std::function<void(const SocketEvent&)> handler;
-  TimePoint accept_failed_until = TimePoint::min();  ///< Logged already, so quiet for a while.
+  RepeatFilter warnings;
 };
 
 Socket::State::State(std::shared_ptr<ContextState> home, SocketType socket_type,
@@ -130,18 +130,16 @@ void Socket::State::log(LogLevel level, const std::string& text) const {
 }
 
 void Socket::State::log_event(const SocketEvent& event, TimePoint now) {
-  if (event.kind == SocketEvent::Kind::accept_failed) {
-    if (now < accept_failed_until) return;
-    accept_failed_until = now + accept_failed_pause;
-  }
   const std::string where =
       event.peer.empty() ? event.endpoint : event.peer + " at " + event.endpoint;
   switch (event.kind) {
     case SocketEvent::Kind::handshake_failed:
     case SocketEvent::Kind::bind_failed:
-    case SocketEvent::Kind::accept_failed:
-      return log(LogLevel::warning,
-                 std::string(name_of(event.kind)) + " " + where + ": " + event.cause);
+    case SocketEvent::Kind::accept_failed: {
+      const std::string text = std::string(name_of(event.kind)) + " " + where + ": " + event.cause;
+      if (warnings.is_new(text, now)) log(LogLevel::warning, text);
+      return;
+    }
     default:
       return log(LogLevel::debug, std::string(name_of(event.kind)) + " " + where);
   }

@@ -49,7 +49,7 @@ std::string cause_of(std::uint16_t event, std::uint32_t value) {
   const int number = static_cast<int>(value);
   switch (event) {
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-      return "access refused by the other side (ZAP status " + std::to_string(value) + ")";
+      return "access refused (ZAP status " + std::to_string(value) + ")";
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
       if (number == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
         return "one side has keys and the other has none";

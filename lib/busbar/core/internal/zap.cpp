@@ -4,6 +4,7 @@
 
 #include <busbar/core/error.hpp>
 #include <busbar/core/internal/frames.hpp>
+#include <busbar/core/internal/repeat_filter.hpp>
 
 namespace busbar {
 
@@ -21,7 +22,9 @@ void ZapPolicy::close_domain(const std::string& domain) {
 
 ZapPolicy::Answer ZapPolicy::decide(const Multipart& request) const {
   if (request.size() < 6 || request.text(0) != "1.0") return {"500", "not a ZAP 1.0 request"};
-  const std::string address = printable(request.text(3));
+  std::string address = printable(request.text(3));
+  // A dual-stack listener shows an IPv4 peer as a mapped address.
+  if (address.starts_with("::ffff:")) address.erase(0, 7);
   const std::string_view mechanism = request.text(5);
 
   const std::scoped_lock lock(mutex_);
@@ -49,12 +52,16 @@ namespace {
 
 void serve(void* socket, const ZapPolicy& policy, const LogCallback& log) {
   Multipart request;
+  RepeatFilter refusals;
   while (true) {
     const Received received = receive_frames(socket, request, 0);
     if (received == Received::closed) return;
     if (received != Received::message) continue;
     const ZapPolicy::Answer answer = policy.decide(request);
-    if (log && !answer.log.empty()) log(LogLevel::warning, answer.log);
+    if (log && !answer.log.empty() &&
+        refusals.is_new(answer.log, std::chrono::steady_clock::now())) {
+      log(LogLevel::warning, answer.log);
+    }
     const std::string_view id = request.size() > 1 ? request.text(1) : std::string_view{};
     Multipart reply{"1.0", id, answer.code, answer.text, answer.user, ""};
     if (send_frames(socket, reply, 0) == ETERM) return;

@@ -59,8 +59,8 @@ class RunningTopology;
 class Topology {
  public:
   explicit Topology(std::string name = "topology");
-  /// Reads a TOML file (its keys: devices/README.md). Throws Error (usage) with every finding, a line
-  /// each, where the file is bad in itself; `check` finds what does not fit together.
+  /// Reads a TOML file (its keys: devices/README.md). Throws Error (usage) with every finding, a
+  /// line each, where the file is bad in itself; `check` finds what does not fit together.
   static Topology load(const std::filesystem::path& file);
   static Topology parse(std::string_view toml, const std::string& file_name = "topology");
 

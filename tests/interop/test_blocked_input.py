@@ -53,6 +53,7 @@ class BlockedInput(Case):
     def test_what_a_sender_left_behind_over_tcp_arrives(self):
         self.what_a_sender_left_behind("tcp://127.0.0.1:*")
 
+    @unittest.expectedFailure  # libzmq 4.3.4; ARCHITECTURE.md, "What libzmq does not let us promise"
     def test_what_a_sender_left_behind_over_ipc_arrives(self):
         self.what_a_sender_left_behind(self.ipc("in"))
 

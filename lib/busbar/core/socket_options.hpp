@@ -40,8 +40,10 @@ struct SocketOptions {
   int receive_queue = 1000;
   std::size_t receive_max = limits::message_bytes;  ///< Bytes a frame that comes in; at least 276.
   std::chrono::milliseconds linger{1000};  ///< After close, for what is not sent yet. Finite.
-  std::chrono::milliseconds heartbeat{
-      5000};  ///< Ping interval; a peer silent for 3 is dead. 0: off.
+  /// ZMTP ping interval; a peer that is silent for three is dead. 0: off, and the kernel finds dead
+  /// tcp peers (keepalive, 25 s). Only for sockets that never stop reading: libzmq 4.3.4 answers no
+  /// ping while its queue is full, and aborts the process where the peer leaves meanwhile.
+  std::chrono::milliseconds heartbeat{0};
   bool ipv4_only = false;
   std::string routing_id = {};  ///< What a ROUTER at the other end sees; default: generated.
   unsigned ipc_mode = 0;        ///< Permissions of a bound ipc path, e.g. 0660; 0: the umask.

@@ -12,8 +12,11 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr std::size_t burst = 1000;        // messages before the other direction has its turn
-constexpr milliseconds tick{50};           // the longest time until connections are looked after
+constexpr std::size_t burst = 1000;  // messages before the other direction has its turn
+constexpr milliseconds tick{50};     // the longest time until connections are looked after
+// After a stop, for peers that read what was sent to them; one that does not must not be waited
+// for.
+constexpr milliseconds at_once{50};
 constexpr milliseconds longest_retry{10};  // where a full output cannot be polled
 
 Socket open_side(Context& context, SocketType type, const std::string& name,
@@ -224,6 +227,7 @@ void Relay::carry_out(control::Command command, milliseconds deadline) {
       break;
     case control::Command::stop:
       state_.stop();
+      linger_ = at_once;
       break;
     case control::Command::drain:
       state_.drain(std::chrono::steady_clock::now(), deadline, backlog());
@@ -286,8 +290,10 @@ void Relay::finish() {
     hop->control.reset();
     hop->tap.reset();
   }
-  frontend_.reset();
-  backend_.reset();
+  for (std::optional<Socket>* side : {&frontend_, &backend_}) {
+    (*side)->set(zmq::sockopt::linger, static_cast<int>(linger_.count()));
+    side->reset();
+  }
 }
 
 void Relay::command(control::Command command, milliseconds deadline) {

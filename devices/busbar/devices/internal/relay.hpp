@@ -78,6 +78,7 @@ class Relay : public Active {
   std::optional<Lane> backward_;
   std::optional<SubscriptionLane> subscriptions_;
   RelayState state_;
+  std::chrono::milliseconds linger_{1000};  ///< When the sockets are closed.
   std::uint64_t replies_due_ = 0;
   TimePoint maintain_at_ = TimePoint::min();
   SocketPoll poll_;

@@ -57,8 +57,8 @@ void apply_network(void* socket, const SocketOptions& options) {
   set(socket, ZMQ_HANDSHAKE_IVL, off_machine ? 5'000 : 10'000);
   set(socket, ZMQ_CONNECT_TIMEOUT, 5'000);
   set(socket, ZMQ_TCP_KEEPALIVE, 1);
-  set(socket, ZMQ_TCP_KEEPALIVE_IDLE, 60);
-  set(socket, ZMQ_TCP_KEEPALIVE_INTVL, 10);
+  set(socket, ZMQ_TCP_KEEPALIVE_IDLE, 10);
+  set(socket, ZMQ_TCP_KEEPALIVE_INTVL, 5);
   set(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
   set(socket, ZMQ_IPV6, options.ipv4_only ? 0 : 1);
   set(socket, ZMQ_BACKLOG, 1024);

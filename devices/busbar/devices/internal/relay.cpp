@@ -291,7 +291,9 @@ void Relay::finish() {
     hop->tap.reset();
   }
   for (std::optional<Socket>* side : {&frontend_, &backend_}) {
-    (*side)->set(zmq::sockopt::linger, static_cast<int>(linger_.count()));
+    const int linger = static_cast<int>(linger_.count());
+    // Fails where the context was stopped, and then there is nothing to linger for.
+    zmq_setsockopt((*side)->raw().handle(), ZMQ_LINGER, &linger, sizeof linger);
     side->reset();
   }
 }

@@ -119,6 +119,8 @@ TEST_CASE("the busiest topics are exact among few, and stay among very many") {
   CHECK(table.busiest(1).at(0).messages == 1000);
   CHECK(table.busiest(1).at(0).bytes == 10'000);
   CHECK(table.busiest(20).size() == 2);
+  table.count(std::string(limits::topic_bytes + 1, 'x'), 1);  // a payload without a topic
+  CHECK(table.busiest(20).size() == 2);
   for (int i = 0; i < 100'000; ++i) table.count("rare." + std::to_string(i), 1);
   CHECK(table.busiest(1).at(0).topic == "busy");
   CHECK(table.busiest(1).at(0).messages == 1000);

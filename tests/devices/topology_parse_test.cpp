@@ -244,6 +244,20 @@ TEST_CASE("a value that means nothing is refused with what would") {
   });
 }
 
+TEST_CASE("a character outside ASCII is taken where TOML allows it, and refused elsewhere") {
+  const std::string device =
+      "[devices.a]\nkind = 'forwarder'\nfrontend = { bind = 'inproc://a' }\n"
+      "backend = { bind = 'inproc://b' }\n";
+  CHECK(refusal("# caf\u00e9\nname = 'caf\u00e9'\n" + device) ==
+        refusal("name = 'x y'\n" + device));
+  CHECK(refusal("\xEF\xBB\xBF" + device) == "");
+  const char* const remedy = "put quotes round the text";
+  CHECK(contains(refusal("\n\u3001" + device), "site.toml:2: "));
+  CHECK(contains(refusal("\u00e9name = 'x'\n" + device), remedy));
+  CHECK(contains(refusal("name = \u00a0'x'\n" + device), remedy));
+  CHECK(contains(refusal("name = \"\"\"\\\n \u00e9\"\"\"\n" + device), "write it in one line"));
+}
+
 TEST_CASE("what is no TOML is refused with the line and the nearest key") {
   check_refused({
       {"control = ", "5: devices.edge.control", "", "TOML 1.0"},

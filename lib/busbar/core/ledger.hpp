@@ -80,7 +80,8 @@ struct Ledger {
   SideLedger frontend;
   SideLedger backend;
   SubscriptionLedger subscriptions;
-  std::vector<TopicCount> topics;  ///< the busiest first, at most 20; forwarders only
+  /// The busiest first, at most 20. Forwarders only; a first frame above 240 bytes is no topic.
+  std::vector<TopicCount> topics;
   std::vector<PeerInfo> peers;
 
   /// In each direction: received = sent + filtered + refused + dropped + held.

@@ -17,17 +17,6 @@ Multipart& Multipart::operator=(Multipart&& other) noexcept {
   return *this;
 }
 
-std::size_t Multipart::bytes() const noexcept {
-  std::size_t sum = 0;
-  for (const Frame& frame : *this) sum += frame.size();
-  return sum;
-}
-
-Frame& Multipart::grow() {
-  if (size_ == slots_.size()) slots_.emplace_back();
-  return slots_[size_++];
-}
-
 void Multipart::push_back(Frame frame) { grow() = std::move(frame); }
 
 void Multipart::push_front(Frame frame) {
@@ -46,11 +35,6 @@ Frame Multipart::pop_front() {
 void Multipart::pop_back() {
   assert(!empty());
   slots_[--size_].rebuild();
-}
-
-void Multipart::clear() noexcept {
-  for (Frame& frame : *this) frame.rebuild();
-  size_ = 0;
 }
 
 Multipart Multipart::copy() {

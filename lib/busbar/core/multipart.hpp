@@ -42,7 +42,11 @@ class Multipart {
   /// The bytes of frame `i`; see text(Frame).
   std::string_view text(std::size_t i) const noexcept { return busbar::text(slots_[i]); }
   /// All frames' bytes together.
-  std::size_t bytes() const noexcept;
+  std::size_t bytes() const noexcept {
+    std::size_t sum = 0;
+    for (const Frame& frame : *this) sum += frame.size();
+    return sum;
+  }
 
   void push_back(Frame frame);
   void push_back(std::string_view bytes) { push_back(Frame{bytes.data(), bytes.size()}); }
@@ -55,11 +59,17 @@ class Multipart {
   /// Takes the first frame off. Requires !empty().
   Frame pop_front();
   /// The slot behind the last frame, made part of the message: for receiving into.
-  Frame& grow();
+  Frame& grow() {
+    if (size_ == slots_.size()) slots_.emplace_back();
+    return slots_[size_++];
+  }
   /// Takes the last frame off, releasing its bytes.
   void pop_back();
   /// Releases the bytes and keeps the slots.
-  void clear() noexcept;
+  void clear() noexcept {
+    for (Frame& frame : *this) frame.rebuild();
+    size_ = 0;
+  }
   /// All frames are gone to ZeroMQ, which left their slots empty.
   void mark_sent() noexcept { size_ = 0; }
   /// A second message with the same frames; large ones share their bytes (zmq_msg_copy(3)).

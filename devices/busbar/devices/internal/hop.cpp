@@ -21,7 +21,8 @@ constexpr std::size_t topics_shown = 20;
 Hop::Hop(Context& context, DeviceKind device_kind, const DeviceOptions& options)
     : name(options.name.empty() ? std::string(name_of(device_kind)) : options.name),
       kind(device_kind),
-      stages(options.stages, context.clock()) {
+      stages(options.stages, context.clock()),
+      looks_inside_(options.tap.has_value() || !options.stages.empty()) {
   if (options.control) {
     control =
         std::make_unique<ControlServer>(context, name, *options.control, options.control_security);
@@ -29,10 +30,7 @@ Hop::Hop(Context& context, DeviceKind device_kind, const DeviceOptions& options)
   if (options.tap) tap = std::make_unique<Tap>(context, name, *options.tap, options.tap_security);
 }
 
-bool Hop::forward(Multipart& message, std::size_t& bytes) {
-  ++frontend.received;
-  frontend.received_bytes += bytes;
-  if (kind == DeviceKind::forwarder) topics.count(message.text(0), bytes);
+bool Hop::show_and_apply(Multipart& message, std::size_t& bytes) {
   if (tap && tap->watched()) tap->show(message, true);
   if (stages.empty()) return true;
   if (const std::optional<Cause> cause = stages.apply(message, body_of(kind, message))) {
@@ -41,12 +39,6 @@ bool Hop::forward(Multipart& message, std::size_t& bytes) {
   }
   bytes = message.bytes();
   return true;
-}
-
-void Hop::backward(Multipart& message, std::size_t bytes) {
-  ++backend.received;
-  backend.received_bytes += bytes;
-  if (tap && tap->watched()) tap->show(message, false);
 }
 
 void Hop::maintain() {

@@ -19,9 +19,18 @@ struct Hop {
 
   /// Takes a message of `bytes` in at the frontend and leaves both as they leave the backend.
   /// False: it does not go on.
-  bool forward(Multipart& message, std::size_t& bytes);
+  bool forward(Multipart& message, std::size_t& bytes) {
+    ++frontend.received;
+    frontend.received_bytes += bytes;
+    if (kind == DeviceKind::forwarder) topics.count(message.text(0), bytes);
+    return !looks_inside_ || show_and_apply(message, bytes);
+  }
   /// Replies: in at the backend, out at the frontend.
-  void backward(Multipart& message, std::size_t bytes);
+  void backward(Multipart& message, std::size_t bytes) {
+    ++backend.received;
+    backend.received_bytes += bytes;
+    if (tap && tap->watched()) tap->show(message, false);
+  }
 
   void maintain();
   Ledger ledger(std::string_view state) const;
@@ -35,6 +44,11 @@ struct Hop {
   TopicTable topics;
   std::unique_ptr<Tap> tap;
   std::unique_ptr<ControlServer> control;
+
+ private:
+  bool show_and_apply(Multipart& message, std::size_t& bytes);
+
+  bool looks_inside_;  ///< Has a tap or a stage: most devices have neither.
 };
 
 }  // namespace busbar

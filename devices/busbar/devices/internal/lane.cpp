@@ -29,36 +29,17 @@ bool has_stages(const Hops& hops) {
 Lane::Lane(Direction direction, Hops& hops, Overflow overflow, bool fan_out)
     : direction_(direction), hops_(hops), overflow_(overflow), fan_out_(fan_out) {}
 
-SideLedger& Lane::input_book() noexcept {
+// Inline: every message passes them, and they would else be five calls for it.
+inline SideLedger& Lane::input_book() noexcept {
   return direction_ == Direction::forward ? hops_.front()->frontend : hops_.back()->backend;
 }
 
-SideLedger& Lane::output_book() noexcept {
+inline SideLedger& Lane::output_book() noexcept {
   return direction_ == Direction::forward ? hops_.back()->backend : hops_.front()->frontend;
 }
 
-std::size_t Lane::burst(void* input, void* output, std::size_t most) {
-  if (held_ && !deliver(output)) return 0;
-  const bool may_be_slow = direction_ == Direction::forward && has_stages(hops_);
-  const TimePoint end = std::chrono::steady_clock::now() + longest_burst;
-  std::size_t read = 0;
-  while (read < most) {
-    if (may_be_slow && read > 0 && std::chrono::steady_clock::now() > end) break;
-    const Received received = receive_frames(input, message_, ZMQ_DONTWAIT);
-    if (received == Received::none || received == Received::closed) break;
-    ++read;
-    if (received == Received::too_many_frames) {
-      ++input_book().received;
-      ++input_book()[Cause::too_many_frames];
-    } else if (admit() && pass() && !deliver(output)) {
-      break;
-    }
-  }
-  return read;
-}
-
 /// What no device carries is refused by the first one.
-bool Lane::admit() {
+inline bool Lane::admit() {
   bytes_ = message_.bytes();
   // A ROUTER takes the first frame for the address, and drops a message that is nothing else.
   const bool no_envelope = direction_ == Direction::backward && message_.size() < 2;
@@ -72,7 +53,7 @@ bool Lane::admit() {
   return false;
 }
 
-bool Lane::pass() {
+inline bool Lane::pass() {
   const std::size_t last = hops_.size() - 1;
   if (direction_ == Direction::forward) {
     for (std::size_t i = 0; i <= last; ++i) {
@@ -92,16 +73,46 @@ bool Lane::pass() {
   return true;
 }
 
-bool Lane::deliver(void* output) {
+inline bool Lane::deliver(void* output) {
+  if (const int error = send_frames(output, message_, ZMQ_DONTWAIT)) [[unlikely]]
+    return deliver_late(output, error);
   SideLedger& book = output_book();
-  held_ = false;
-  book.held = 0;
-  int error = send_frames(output, message_, ZMQ_DONTWAIT);
-  if (error == EAGAIN) [[unlikely]] {
+  ++book.sent;
+  book.sent_bytes += bytes_;
+  return true;
+}
+
+std::size_t Lane::burst(void* input, void* output, std::size_t most) {
+  if (held_) {
+    held_ = false;
+    output_book().held = 0;
+    if (!deliver(output)) return 0;
+  }
+  const bool may_be_slow = direction_ == Direction::forward && has_stages(hops_);
+  const TimePoint end = std::chrono::steady_clock::now() + longest_burst;
+  std::size_t read = 0;
+  while (read < most) {
+    if (may_be_slow && read > 0 && std::chrono::steady_clock::now() > end) break;
+    const Received received = receive_frames(input, message_, ZMQ_DONTWAIT);
+    if (received == Received::none || received == Received::closed) break;
+    ++read;
+    if (received == Received::too_many_frames) {
+      ++input_book().received;
+      ++input_book()[Cause::too_many_frames];
+    } else if (admit() && pass() && !deliver(output)) {
+      break;
+    }
+  }
+  return read;
+}
+
+bool Lane::deliver_late(void* output, int error) {
+  SideLedger& book = output_book();
+  if (error == EAGAIN) {
     hear_of_room(output);
     error = send_frames(output, message_, ZMQ_DONTWAIT);
   }
-  if (error == 0) [[likely]] {
+  if (error == 0) {
     ++book.sent;
     book.sent_bytes += bytes_;
     return true;

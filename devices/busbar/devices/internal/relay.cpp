@@ -197,6 +197,7 @@ void Relay::move_messages() {
 }
 
 void Relay::take_commands() {
+  if (!has_posted_.exchange(false)) return;
   std::uint64_t ignored = 0;
   [[maybe_unused]] const ssize_t drained = ::read(wake_, &ignored, sizeof ignored);
   std::vector<Posted> posted;
@@ -303,16 +304,14 @@ void Relay::command(control::Command command, milliseconds deadline) {
     const std::scoped_lock lock(posted_mutex_);
     posted_.push_back({command, deadline});
   }
-  wake();
+  // In this order: whoever sees the flag can take the wake-up, so none is left to poll for.
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof one);
+  has_posted_ = true;
 }
 
 void Relay::request_stop(milliseconds deadline) noexcept {
   command(deadline.count() > 0 ? control::Command::drain : control::Command::stop, deadline);
-}
-
-void Relay::wake() const noexcept {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof one);
 }
 
 std::vector<Ledger> Relay::ledgers() const {

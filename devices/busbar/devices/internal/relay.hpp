@@ -65,7 +65,6 @@ class Relay : public Active {
   void serve_control();
   void maintain(TimePoint now);
   void finish();
-  void wake() const noexcept;
 
   Context context_;
   std::chrono::milliseconds drain_timeout_;
@@ -95,6 +94,7 @@ class Relay : public Active {
   std::string state_name_ = "running";
   std::uint64_t abandoned_ = 0;
 
+  std::atomic<bool> has_posted_ = false;  ///< Asked before each burst: reading wake_ would cost.
   std::mutex posted_mutex_;
   std::vector<Posted> posted_;
 };

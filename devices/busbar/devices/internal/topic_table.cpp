@@ -3,13 +3,10 @@
 #include <algorithm>
 
 #include <busbar/core/error.hpp>
-#include <busbar/core/limits.hpp>
 
 namespace busbar {
 
 TopicTable::Map::value_type& TopicTable::find_or_add(std::string_view topic) {
-  // A stock publisher's first frame may be its whole message: never keep more than a topic's worth.
-  topic = topic.substr(0, limits::topic_bytes);
   if (const auto found = counts_.find(topic); found != counts_.end()) return *found;
   if (counts_.size() >= capacity) forget_lesser_half();
   return *counts_.emplace(topic, Counts{}).first;

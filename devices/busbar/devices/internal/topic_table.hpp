@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <busbar/core/ledger.hpp>
+#include <busbar/core/limits.hpp>
 
 namespace busbar {
 
@@ -19,6 +20,8 @@ class TopicTable {
   static constexpr std::size_t capacity = 4096;
 
   void count(std::string_view topic, std::size_t bytes) {
+    // A stock publisher's first frame may be its whole message, which is no topic when it is long.
+    if (topic.size() > limits::topic_bytes) return;
     if (last_ == nullptr || last_->first != topic) [[unlikely]]
       last_ = &find_or_add(topic);
     ++last_->second.messages;

@@ -9,6 +9,12 @@ namespace {
 
 constexpr std::size_t dots_max = 16;
 constexpr std::string_view blank = " \t\r";
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
+bool is_beyond_ascii(char c) { return static_cast<unsigned char>(c) > 0x7F; }
+bool has_beyond_ascii(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), is_beyond_ascii);
+}
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t start = text.find_first_not_of(blank);
@@ -51,16 +57,19 @@ std::string key_near(std::string_view text, unsigned line) {
   return printable(table, 60) + dot + printable(trimmed(key), 60);
 }
 
-unsigned line_of_deep_key(std::string_view text) {
+std::optional<TextFlaw> flaw_in(std::string_view text) {
   unsigned line = 1;
   std::size_t dots = 0;
-  for (std::size_t at = 0; at < text.size();) {
+  for (std::size_t at = text.starts_with(byte_order_mark) ? 3 : 0; at < text.size();) {
     const char c = text[at];
     if (c == '"' || c == '\'') {
       const std::size_t end = skip_string(text, at);
-      line +=
-          static_cast<unsigned>(std::count(text.begin() + static_cast<std::ptrdiff_t>(at),
-                                           text.begin() + static_cast<std::ptrdiff_t>(end), '\n'));
+      const std::string_view quoted = text.substr(at, end - at);
+      if (quoted.starts_with(R"(""")") && has_beyond_ascii(quoted)) {
+        return TextFlaw{line, "a text of several lines with a character outside ASCII",
+                        "write it in one line"};
+      }
+      line += static_cast<unsigned>(std::count(quoted.begin(), quoted.end(), '\n'));
       at = end;
       continue;
     }
@@ -68,12 +77,18 @@ unsigned line_of_deep_key(std::string_view text) {
       at = std::min(text.find('\n', at), text.size());
       continue;
     }
+    if (is_beyond_ascii(c)) {
+      return TextFlaw{line, "a character outside ASCII that is in no string and no comment",
+                      "put quotes round the text: the file must be TOML 1.0, https://toml.io"};
+    }
     if (c == '\n') ++line;
     if (std::string_view{"\n=,[]{}"}.find(c) != std::string_view::npos) dots = 0;
-    if (c == '.' && ++dots > dots_max) return line;
+    if (c == '.' && ++dots > dots_max) {
+      return TextFlaw{line, "a key of more than 17 parts", "no key of a topology has more than 4"};
+    }
     ++at;
   }
-  return 0;
+  return std::nullopt;
 }
 
 std::string_view first_lines(std::string_view text, std::size_t count) {

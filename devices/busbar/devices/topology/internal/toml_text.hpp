@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,9 +11,17 @@ namespace busbar::detail {
 /// The key that the text is at in `line`, as far as a text that does not parse has keys.
 std::string key_near(std::string_view text, unsigned line);
 
-/// The line of a key with more parts than any topology has, 0 where there is none. The parser
-/// nests a table for each part, and walks over them by recursion.
-unsigned line_of_deep_key(std::string_view text);
+/// What the parser must not be given, and where it stands.
+struct TextFlaw {
+  unsigned line;
+  const char* problem;
+  const char* remedy;
+};
+
+/// The first flaw of the text: a key of more parts than any topology has (the parser nests a table
+/// for each part, and walks over them by recursion), or a character outside ASCII that could be
+/// taken for white space (toml++ 3.3 then runs into what it calls unreachable).
+std::optional<TextFlaw> flaw_in(std::string_view text);
 
 std::string_view first_lines(std::string_view text, std::size_t count);
 

@@ -114,9 +114,7 @@ std::variant<TomlValue, Finding> read_toml(std::string_view text, const std::str
   if (text.size() > toml_bytes_max) {
     return finding(0, "larger than 1 MiB", "give a topology file, or split it");
   }
-  if (const unsigned line = line_of_deep_key(text)) {
-    return finding(line, "a key of more than 17 parts", "no key of a topology has more than 4");
-  }
+  if (const auto flaw = flaw_in(text)) return finding(flaw->line, flaw->problem, flaw->remedy);
   constexpr const char* remedy = "correct it: the file must be TOML 1.0 in UTF-8, https://toml.io";
   try {
     return table_from(toml::parse(text, file));

@@ -1,0 +1,66 @@
+/// The header frame of a pattern's message, and the records of a batch. lib/WIRE.md specifies both.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <busbar/protocol/msgpack_reader.hpp>
+
+namespace busbar {
+
+/// What a user gives along with a payload: names and values, at most limits::header_bytes in all.
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+namespace protocol {
+
+/// The first byte of every header frame; no UTF-8 text and no common format begins with it.
+inline constexpr char header_signature = '\xBB';
+inline constexpr std::uint64_t header_version = 1;
+
+/// Says which message this is. Without user headers it has at most 33 bytes nearly always, which
+/// libzmq keeps within the message itself.
+struct Header {
+  std::uint64_t publisher = 0;  ///< Drawn at random when a publisher starts.
+  std::uint32_t stream = 0;     ///< Which of the publisher's numbered sequences.
+  std::uint64_t sequence = 0;   ///< Of the (first) message in its stream; the first of all is 1.
+  std::uint64_t time = 0;       ///< When it was sent: microseconds since 1970, UTC.
+  std::uint32_t batch = 0;      ///< 0: one message. Else the payload is a batch of so many.
+  Headers headers = {};         ///< Of one message; those of a batch are in its records.
+
+  std::uint32_t messages() const noexcept { return batch == 0 ? 1 : batch; }
+};
+
+inline constexpr std::size_t short_header_max = 48;
+/// Writes a header without user headers; answers its size.
+std::size_t encode_short(const Header& header, char (&into)[short_header_max]) noexcept;
+std::string encode(const Header& header);
+/// Empty: no header, or one that is broken or of another version.
+std::optional<Header> decode_header(std::string_view frame);
+/// How many messages a frame announces: 1 for whatever is no header of a batch.
+std::uint32_t messages_announced(std::string_view frame) noexcept;
+
+/// Whether headers fit in a message: limits::header_bytes with some bytes for each.
+bool fits(const Headers& headers) noexcept;
+
+/// Writes one record of a batch: a msgpack binary, or an array of a map and a binary.
+void append_record(std::string& batch, std::string_view payload, const Headers& headers = {});
+
+/// Reads a batch record by record; views refer to the batch.
+class BatchReader {
+ public:
+  explicit BatchReader(std::string_view batch) noexcept : reader_(batch) {}
+  bool at_end() const noexcept { return reader_.at_end(); }
+  /// The payload of the next record, and its headers in `headers`. Empty: the rest is broken.
+  std::optional<std::string_view> next(Headers& headers);
+
+ private:
+  MsgpackReader reader_;
+};
+
+}  // namespace protocol
+}  // namespace busbar

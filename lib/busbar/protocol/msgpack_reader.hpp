@@ -1,0 +1,37 @@
+/// Reading a few msgpack values in place, without building objects: for what comes with every
+/// message. Anything else goes through codec.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace busbar::protocol {
+
+/// Every call answers empty where the next value is truncated or of another type, and the reader
+/// then stays at its place. Views refer to the bytes given.
+class MsgpackReader {
+ public:
+  explicit MsgpackReader(std::string_view bytes) : left_(bytes) {}
+
+  bool at_end() const noexcept { return left_.empty(); }
+  /// A non-negative integer in any of msgpack's encodings.
+  std::optional<std::uint64_t> unsigned_integer() noexcept;
+  /// The number of elements that follow.
+  std::optional<std::uint32_t> array() noexcept;
+  /// The number of pairs of values that follow.
+  std::optional<std::uint32_t> map() noexcept;
+  /// A string or a binary.
+  std::optional<std::string_view> bytes() noexcept;
+
+ private:
+  std::uint8_t first() const noexcept { return static_cast<std::uint8_t>(left_.front()); }
+  std::optional<std::uint64_t> big_endian(std::size_t size) noexcept;
+  std::optional<std::uint32_t> length(std::uint8_t fixed, std::uint8_t fixed_max,
+                                      std::uint8_t wide) noexcept;
+
+  std::string_view left_;
+};
+
+}  // namespace busbar::protocol

@@ -1,0 +1,60 @@
+/// What a subscriber, a puller or a replier is given.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <busbar/core/codec.hpp>
+#include <busbar/core/multipart.hpp>
+#include <busbar/protocol/header.hpp>
+
+namespace busbar {
+
+/// One received message. Messages of one batch share its bytes, so copying and moving one is cheap
+/// and none keeps more than its batch alive. Views live as long as the message, or a copy of it.
+/// A const message may be read by several threads.
+class Message {
+ public:
+  /// `payload` must lie in `frames`, or in what `frames` keeps alive.
+  Message(std::shared_ptr<const Multipart> frames, std::string_view topic, std::string_view payload)
+      : frames_(std::move(frames)), topic_(topic), payload_(payload) {}
+
+  std::string_view topic() const noexcept { return topic_; }
+  std::string_view payload() const noexcept { return payload_; }
+  /// The payload as T, unpacked from msgpack. Throws Error (refused) as `unpack` does.
+  template <class T>
+  T as() const {
+    return unpack<T>(payload_);
+  }
+
+  const Headers& headers() const noexcept;
+  /// The value of the first header of that name; empty where there is none.
+  std::string_view header(std::string_view name) const noexcept;
+  void set_headers(Headers headers);
+
+  /// The publisher's id; 0 where the message came without a Busbar header (wire = plain).
+  std::uint64_t publisher() const noexcept { return publisher_; }
+  std::uint32_t stream() const noexcept { return stream_; }
+  /// The number in its publisher's stream, from 1; 0 without a Busbar header.
+  std::uint64_t sequence() const noexcept { return sequence_; }
+  /// When it was sent, by the sender's clock; the epoch without a Busbar header.
+  std::chrono::system_clock::time_point time() const noexcept;
+  /// Sets what the header says. `sequence` is that of this message, not of its batch.
+  void set_origin(const protocol::Header& header, std::uint64_t sequence) noexcept;
+
+ private:
+  std::shared_ptr<const Multipart> frames_;
+  std::string_view topic_;
+  std::string_view payload_;
+  std::shared_ptr<const Headers> headers_;
+  std::uint64_t publisher_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t time_ = 0;
+  std::uint32_t stream_ = 0;
+};
+
+}  // namespace busbar

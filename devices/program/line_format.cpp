@@ -2,9 +2,12 @@
 
 #include "program/base64.hpp"
 
+#include <optional>
+
 #include <nlohmann/json.hpp>
 
 #include <busbar/core/error.hpp>
+#include <busbar/core/tap_header.hpp>
 
 namespace busbar::program {
 namespace {
@@ -48,11 +51,33 @@ std::string json_text(std::string_view bytes) {
   }
 }
 
+/// A tap's copy is known by its header, which has the names of the topic in it.
+std::optional<TapHeader> tap_header(std::string_view topic, std::string_view frame) {
+  if (!topic.ends_with(".forward") && !topic.ends_with(".backward")) return std::nullopt;
+  try {
+    TapHeader header = unpack<TapHeader>(frame);
+    if (header.device + '.' + header.direction == topic) return header;
+  } catch (const Error&) {  // somebody else's topic, and no header
+  }
+  return std::nullopt;
+}
+
+std::string json_text(const TapHeader& header) {
+  return "{\"device\":" + json_text(header.device) +
+         ",\"direction\":" + json_text(header.direction) +
+         ",\"time\":" + std::to_string(header.time) + '}';
+}
+
 void append_json(std::string& out, const Multipart& message, std::size_t first, bool topics) {
   const std::size_t last = message.size() - 1;
   out += '{';
   if (topics) out += "\"topic\":" + json_text(message.text(first)) + ',';
-  const std::size_t middle = first + (topics ? 1 : 0);
+  std::size_t middle = first + (topics ? 1 : 0);
+  if (topics && middle < last)
+    if (const auto header = tap_header(message.text(first), message.text(middle))) {
+      out += "\"tap\":" + json_text(*header) + ',';
+      ++middle;
+    }
   if (middle < last) {
     out += "\"frames\":[";
     for (std::size_t i = middle; i < last; ++i)

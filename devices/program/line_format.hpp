@@ -2,7 +2,8 @@
 ///
 /// plain       the payload; with_topic puts `TOPIC<tab>` before it
 /// json        `{"topic":"t","payload":"text"}`; a payload that is not UTF-8 is `{"base64":"…"}`.
-///             Frames between topic and payload appear as `"frames":[…]`, on output only. On input
+///             Frames between topic and payload appear as `"frames":[…]`, and the header of a tap's
+///             copy as `"tap":{"device":…,"direction":…,"time":…}`, on output only. On input
 ///             a payload that is no string and no `{"base64":…}` is sent as its own JSON text.
 #pragma once
 

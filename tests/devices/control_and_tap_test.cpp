@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include <busbar/core/codec.hpp>
 #include <busbar/core/error.hpp>
+#include <busbar/core/tap_header.hpp>
 #include <busbar/devices/control_client.hpp>
 
 using namespace busbar;
@@ -20,13 +20,6 @@ DeviceOptions watched() {
   options.tap = any_port;
   return options;
 }
-
-struct TapHeader {
-  std::string device;
-  std::string direction;
-  std::int64_t time = 0;
-  MSGPACK_DEFINE_MAP(device, direction, time)
-};
 
 struct Watched : DeviceBench<Streamer> {
   Watched() : DeviceBench(watched()) {}

@@ -8,6 +8,7 @@
 
 #include <busbar/core/codec.hpp>
 #include <busbar/core/limits.hpp>
+#include <busbar/core/tap_header.hpp>
 
 using busbar::pack;
 using busbar::unpack;
@@ -103,4 +104,17 @@ TEST_CASE("every truncation of a value is refused") {
 TEST_CASE("empty containers and strings are values") {
   for (const char* bytes : {"\x90", "\x80", "\xa0"}) CHECK(cause_of(bytes) == "taken");
   CHECK(cause_of("\xc4\x00"s) == "taken");
+}
+
+TEST_CASE("a tap's header is the one that WIRE.md shows") {
+  const std::string shown =
+      "\x83\xa6"
+      "device\xa5tasks\xa9"
+      "direction\xa7"
+      "forward\xa4time\xcf\x17\x97\x9c\xfe\x36\x2a\x00\x00"s;
+  CHECK(pack(busbar::TapHeader{"tasks", "forward", 1'700'000'000'000'000'000}) == shown);
+  const auto header = unpack<busbar::TapHeader>(shown);
+  CHECK(header.device == "tasks");
+  CHECK(header.direction == "forward");
+  CHECK(header.time == 1'700'000'000'000'000'000);
 }

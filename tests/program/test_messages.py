@@ -1,4 +1,5 @@
 """pub, sub, push, pull, req and rep: lines in, lines out, and nothing lost silently."""
+import base64
 import json
 import resource
 import signal
@@ -71,6 +72,24 @@ class PublishSubscribe(StockCase):
         self.assertEqual(json.loads(reader.line()), {"topic": "one frame", "payload": "one frame"})
         self.assertEqual(json.loads(reader.line()),
                          {"topic": "t", "frames": [{"base64": "/w=="}, "m"], "payload": "last"})
+
+    def test_json_reads_the_header_of_a_tap_and_of_nothing_else(self):
+        pub, endpoint = self.bound(zmq.XPUB)
+        sub = self.start("sub", endpoint, "--json", "--count", 4)
+        self.assertEqual(pub.recv(), b"\1")
+        header = bytes.fromhex("83a6646576696365a57461736b73a9646972656374696f6ea7666f7277617264"
+                               "a474696d65cf17979cfe362a0000")  # the one in WIRE.md
+        pub.send_multipart([b"tasks.forward", header, b"first", b"last"])
+        pub.send_multipart([b"other.forward", header, b"x"])
+        pub.send_multipart([b"tasks.forward", b"no header", b"x"])
+        pub.send_multipart([b"tasks.forward", header])
+        tap = {"device": "tasks", "direction": "forward", "time": 1700000000000000000}
+        raw = {"base64": base64.b64encode(header).decode()}
+        self.assertEqual([json.loads(line) for line in sub.lines(4)],
+                         [{"topic": "tasks.forward", "tap": tap, "frames": ["first"], "payload": "last"},
+                          {"topic": "other.forward", "frames": [raw], "payload": "x"},
+                          {"topic": "tasks.forward", "frames": ["no header"], "payload": "x"},
+                          {"topic": "tasks.forward", "payload": raw}])
 
     def test_messages_without_a_subscriber_are_counted(self):
         _, err = self.busbar("pub", "--bind", self.ipc("p"), "--topic", "t", "--wait", "10ms",

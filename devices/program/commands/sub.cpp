@@ -39,7 +39,9 @@ Command sub_command() {
               "A topic is exact; * stands for one word and > for the rest. Without --topic and\n"
               "--prefix everything is written. With --json a line is "
               "{\"topic\":\"t\",\"payload\":\"text\"};\n"
-              "bytes that are no text are {\"base64\":\"…\"} in the payload's place.",
+              "bytes that are no text are {\"base64\":\"…\"} in the payload's place. What a tap "
+              "says of\n"
+              "a copy stands under \"tap\", with the time in nanoseconds since 1970.",
           .example = "  busbar sub tcp://127.0.0.1:5556 --topic 'app.>' --with-topic",
           .declare = [](CLI::App& app) -> Run {
             auto options = std::make_shared<MessageOptions>();

@@ -1,10 +1,9 @@
 #include "busbar/devices/internal/tap.hpp"
 
 #include <chrono>
-#include <map>
 
-#include <busbar/core/codec.hpp>
 #include <busbar/core/internal/frames.hpp>
+#include <busbar/core/tap_header.hpp>
 
 namespace busbar {
 
@@ -19,16 +18,8 @@ SocketOptions tap_options(const std::string& device, const Endpoint& endpoint,
 
 std::string header(const std::string& device, std::string_view direction) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  msgpack::sbuffer buffer;
-  msgpack::packer<msgpack::sbuffer> packer(buffer);
-  packer.pack_map(3);
-  packer.pack("device");
-  packer.pack(device);
-  packer.pack("direction");
-  packer.pack(direction);
-  packer.pack("time");
-  packer.pack(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
-  return {buffer.data(), buffer.size()};
+  return pack(TapHeader{device, std::string(direction),
+                        std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()});
 }
 
 }  // namespace

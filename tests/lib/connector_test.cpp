@@ -75,6 +75,25 @@ TEST_CASE("a disconnection that libzmq does not retry is repaired, ever more slo
   CHECK(world.now - start < 1s);
 }
 
+TEST_CASE("a reconnection after a failed handshake says why it failed, and what to check") {
+  World world({Endpoint(address)});
+  const auto reconnect_after = [&](const std::string& cause) {
+    if (!cause.empty()) {
+      world.connector.on_event({Event::handshake_failed, address, {}, cause}, world.now);
+    }
+    world.see(Event::disconnected, address);
+    world.wait(world.connector.next_deadline() - world.now);
+    world.wait(world.connector.next_deadline() - world.now);
+  };
+  reconnect_after("access refused");
+  CHECK(world.did(Kind::log, "reconnecting " + address +
+                                 ": access refused; check our keys, the server's key and its "
+                                 "allow list"));
+  world.see(Event::connected, address);
+  reconnect_after({});
+  CHECK(world.did(Kind::log, "reconnecting " + address + ": it was closed after a protocol error"));
+}
+
 TEST_CASE("a host name is looked up until there is a connection, and followed where it moves") {
   const Endpoint named("tcp://db1:7000");
   World world({named});

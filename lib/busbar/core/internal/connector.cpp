@@ -55,9 +55,12 @@ std::vector<ConnectorAction> Connector::on_event(const SocketEvent& event, TimeP
     if (connection.address != event.endpoint) continue;
     if (event.kind == SocketEvent::Kind::connected) {
       connection.connected = true;
+      connection.failure.clear();
       connection.repair_pause = connection.look_up_pause = {};
       connection.look_up_due = TimePoint::max();
       plan_repair(connection, Repair::none, TimePoint::max());
+    } else if (event.kind == SocketEvent::Kind::handshake_failed) {
+      connection.failure = event.cause;
     } else if (event.kind == SocketEvent::Kind::disconnected) {
       connection.connected = false;
       plan_repair(connection, Repair::retry_event, now + retry_event_grace);
@@ -105,8 +108,11 @@ std::vector<ConnectorAction> Connector::on_time(TimePoint now) {
       continue;
     }
     plan_repair(connection, Repair::none, TimePoint::max());
-    actions.push_back({Kind::log, "reconnecting " + connection.address +
-                                      ", which was closed after a protocol error"});
+    const std::string why =
+        connection.failure.empty()
+            ? "it was closed after a protocol error"
+            : connection.failure + "; check our keys, the server's key and its allow list";
+    actions.push_back({Kind::log, "reconnecting " + connection.address + ": " + why});
     actions.push_back({Kind::disconnect, connection.address});
     actions.push_back({Kind::connect, connection.address});
   }

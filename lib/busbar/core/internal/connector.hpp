@@ -45,6 +45,7 @@ class Connector {
     Endpoint wanted;
     std::string address = {};  ///< What libzmq was given; empty: nothing yet.
     bool connected = false;
+    std::string failure = {};  ///< Why the last handshake failed; empty: it did not.
     Repair repair = Repair::none;
     TimePoint repair_due = TimePoint::max();
     TimePoint look_up_due = TimePoint::max();

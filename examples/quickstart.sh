@@ -8,23 +8,29 @@ folder=$(cd "${1:-/usr/include}" && pwd)
 workers=${WORKERS:-3}
 
 say() { printf '\n== %s\n' "$*"; }
-fail() { echo "quickstart: FAILED: $*" >&2; exit 1; }
+work=
+fail() {
+  [[ -z $work || ! -s $work/run.log ]] || cat "$work/run.log" >&2
+  echo "quickstart: FAILED: $*" >&2
+  exit 1
+}
 
 say "Install what is needed"
 "$root/tests/install-packages.sh" build
 out="$root/build/quickstart"
+# What it prints is shown only where it fails.
 quietly() { "$@" >"$out.log" 2>&1 || { cat "$out.log" >&2; fail "$*"; }; }
 
-say "Build busbar, and install it into build/quickstart/prefix"
+say "Build busbar (some minutes; progress in build/quickstart.log), and install it"
 mkdir -p "$root/build"
 quietly cmake -S "$root" -B "$out/busbar" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUSBAR_TESTS=OFF
-cmake --build "$out/busbar"
+quietly cmake --build "$out/busbar"
 quietly cmake --install "$out/busbar" --prefix "$out/prefix"
 
 say "Build the workers as an outside project that links the installed library"
 quietly cmake -S "$root/examples/quickstart" -B "$out/workers" -G Ninja \
   -DCMAKE_PREFIX_PATH="$out/prefix"
-cmake --build "$out/workers"
+quietly cmake --build "$out/workers"
 PATH="$out/prefix/bin:$out/workers:$PATH"
 
 work=$(mktemp -d)
@@ -45,10 +51,14 @@ total=$(wc -l <files)
 
 say "Count the words of $total files below $folder with $workers workers"
 busbar check "$topology"
-start busbar run "$topology"
+# Its ledgers are shown below; the rest of what it says is shown only where something fails.
+start busbar run "$topology" 2>run.log
 device=$!
-# The progress bar is a subscriber; its lines, the names of the files, are not shown.
-start busbar sub ipc://progress.out --topic progress --count "$total" --timeout 2min --progress >done
+# The progress bar is a subscriber, and is for people; its lines, the names of the files, are not
+# shown.
+bar=()
+[[ ! -t 2 ]] || bar=(--progress)
+start busbar sub ipc://progress.out --topic progress --count "$total" --timeout 2min "${bar[@]}" >done
 watcher=$!
 start collector ipc://counts.out "$total" counts.tsv
 collector=$!
@@ -92,4 +102,4 @@ python3 "$root/examples/quickstart/check_ledgers.py" status.json "$total" ||
 
 kill "$device"
 wait "$device" || fail "busbar run ended with exit code $?"
-say "All agrees"
+say "All agrees, after $SECONDS s"

@@ -35,6 +35,9 @@ struct Parser {
   explicit Parser(const std::vector<Command>& table);
 };
 
+/// Throws Error (usage) where no command has that name, with the one that was probably meant.
+void check_command_name(const std::vector<Command>& table, const std::string& name);
+
 /// Exit codes beside those of ErrorKind.
 inline constexpr int exit_ok = 0;
 inline constexpr int exit_usage = 2;

@@ -1,5 +1,5 @@
 #include "program/command.hpp"
-#include "program/suggest.hpp"
+#include "program/output.hpp"
 #include "program/talk.hpp"
 
 #include <csignal>
@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <busbar/core/error.hpp>
+#include <busbar/devices/internal/words.hpp>
 
 namespace busbar::program {
 namespace {
@@ -21,22 +22,28 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
-[[noreturn]] void refuse(const std::string& what, const std::optional<std::string>& meant,
-                         const std::string& help) {
-  throw Error{ErrorKind::usage, "command line", what,
-              meant ? "did you mean '" + *meant + "'?" : "see `" + help + " --help`"};
+[[noreturn]] void refuse(const std::string& what, std::string_view meant, const std::string& help) {
+  throw Error{
+      ErrorKind::usage, "command line", what,
+      meant.empty() ? "see `" + help + " --help`" : "did you mean '" + std::string{meant} + "'?"};
 }
 
-/// CLI11 calls an unknown command an unexpected argument; this says what it is.
-void check_command_name(const std::vector<Command>& table, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
-  const std::string given = argv[1];
-  std::vector<std::string> names;
-  for (const Command& command : table) {
-    if (command.name == given) return;
-    if (!command.hidden) names.push_back(command.name);
+/// CLI11's words about an option, as a person would say them. Its texts begin with the name.
+std::string in_plain_words(const CLI::App& used, const CLI::ParseError& failure) {
+  const std::string text = failure.what();
+  const std::string name = text.substr(0, text.find_first_of(": "));
+  if (dynamic_cast<const CLI::RequiredError*>(&failure) != nullptr) {
+    for (const CLI::Option* option : used.get_options())
+      if (option->get_required() && option->count() == 0)
+        return option->get_type_name() + " is missing";
+    return "no command is given";
   }
-  refuse("unknown command '" + printable(given) + "'", nearest(given, names), "busbar");
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&failure) != nullptr)
+    return name + (text.find("At Most") != std::string::npos ? " may be given once only"
+                                                             : " needs a value");
+  constexpr std::string_view unread = "Could not convert: ";
+  if (text.starts_with(unread)) return text.substr(unread.size()) + ": that is no value for it";
+  return text;
 }
 
 [[noreturn]] void explain(const Parser& parser, const CLI::ParseError& failure) {
@@ -47,19 +54,21 @@ void check_command_name(const std::vector<Command>& table, int argc, char** argv
     for (const std::string& extra : used->remaining()) {
       if (extra.rfind("--", 0) == 0) {
         const std::string name = extra.substr(0, extra.find('='));
-        refuse("unknown option '" + printable(name) + "'", nearest(name, option_names(*used)),
-               help);
+        const std::vector<std::string> known = option_names(*used);
+        refuse("unknown option '" + printable(name) + "'",
+               detail::nearest(name, {known.begin(), known.end()}), help);
       }
-      refuse("unexpected argument '" + printable(extra) + "'", std::nullopt, help);
+      refuse("unexpected argument '" + printable(extra) + "'", {}, help);
     }
   }
-  refuse(failure.what(), std::nullopt, help);
+  refuse(in_plain_words(*used, failure), {}, help);
 }
 
 int parse_and_run(int argc, char** argv) {
   const std::vector<Command> table = command_table();
   Parser parser{table};
-  check_command_name(table, argc, argv);
+  // CLI11 calls an unknown command an unexpected argument.
+  if (argc > 1 && argv[1][0] != '-') check_command_name(table, argv[1]);
   try {
     parser.app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
@@ -84,15 +93,29 @@ void raise_descriptor_limit() {
 }
 
 }  // namespace
+
+void check_command_name(const std::vector<Command>& table, const std::string& name) {
+  std::vector<std::string_view> names;
+  for (const Command& command : table) {
+    if (command.name == name) return;
+    if (!command.hidden) names.push_back(command.name);
+  }
+  refuse("unknown command '" + printable(name) + "'", detail::nearest(name, names), "busbar");
+}
+
 }  // namespace busbar::program
 
 int main(int argc, char** argv) {
   using namespace busbar::program;
   std::signal(SIGPIPE, SIG_IGN);
+  occupy_standard_descriptors();
   start_talking();
   raise_descriptor_limit();
   try {
-    return parse_and_run(argc, argv);
+    StandardOutput standard_output;
+    const int code = parse_and_run(argc, argv);
+    standard_output.finish();
+    return code;
   } catch (const busbar::Error& error) {
     say(busbar::LogLevel::error, error.what());
     return static_cast<int>(error.kind());

@@ -2,6 +2,8 @@
 
 #include "program/duration.hpp"
 
+#include <limits>
+
 namespace busbar::program {
 
 void declare_common(CLI::App& app, MessageOptions& options) {
@@ -10,9 +12,8 @@ void declare_common(CLI::App& app, MessageOptions& options) {
       ->type_name("ENDPOINT")
       ->required();
   app.add_flag("--bind", options.bind, "Bind instead of connecting");
-  app.add_option("--count", options.count, "End after so many messages")
-      ->type_name("N")
-      ->check(quiet(CLI::PositiveNumber));
+  numbers(app.add_option("--count", options.count, "End after so many messages")->type_name("N"), 1,
+          std::numeric_limits<std::uint64_t>::max());
   app.add_flag("--json", options.json, "A line is {\"payload\":…} in JSON");
   app.add_flag("--progress", options.progress,
                "Show a progress bar on stderr even if that is no terminal");

@@ -2,7 +2,11 @@
 
 #include "program/duration.hpp"
 
+#include <algorithm>
+#include <charconv>
+
 #include <busbar/core/error.hpp>
+#include <busbar/devices/internal/words.hpp>
 
 namespace busbar::program {
 
@@ -22,6 +26,30 @@ CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::s
       ->type_name(type)
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+CLI::Option* numbers(CLI::Option* option, std::uint64_t least, std::uint64_t most) {
+  const auto check = [least, most](std::string& text) -> std::string {
+    std::uint64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stopped, failure] = std::from_chars(text.data(), end, number);
+    if (failure != std::errc{} || stopped != end || number < least || number > most)
+      return "'" + printable(text, 40) + "' is no whole number from " + std::to_string(least) +
+             " to " + std::to_string(most);
+    text = std::to_string(number);  // CLI11 would read 010 as eight
+    return {};
+  };
+  return option->transform(CLI::Validator{check, ""});
+}
+
+CLI::Option* words(CLI::Option* option, const std::vector<std::string_view>& all) {
+  const std::vector<std::string> known{all.begin(), all.end()};
+  const auto check = [known](std::string& text) -> std::string {
+    if (std::find(known.begin(), known.end(), text) != known.end()) return {};
+    return "'" + printable(text, 40) + "' is none of " +
+           detail::listed({known.begin(), known.end()});
+  };
+  return option->type_name(detail::listed(all, "|"))->check(CLI::Validator{check, ""});
 }
 
 std::vector<Endpoint> endpoints(const std::vector<std::string>& texts) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -19,8 +21,11 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::m
 CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::string>& values,
                       const std::string& help, const std::string& type);
 
-/// `check` without its description, which CLI11 would add to the option's type in help.
-inline CLI::Validator quiet(const CLI::Validator& check) { return check.description(""); }
+/// Lets the option take whole numbers from `least` to `most` only, and says so where one is not.
+CLI::Option* numbers(CLI::Option* option, std::uint64_t least, std::uint64_t most);
+
+/// Lets the option take these words only; help and completion show them.
+CLI::Option* words(CLI::Option* option, const std::vector<std::string_view>& all);
 
 /// Parses each text; throws Error (usage) at the first bad one.
 std::vector<Endpoint> endpoints(const std::vector<std::string>& texts);

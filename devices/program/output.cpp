@@ -3,9 +3,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <iostream>
 #include <unistd.h>
-
-#include <busbar/core/error.hpp>
 
 namespace busbar::program {
 
@@ -30,11 +29,50 @@ bool Output::flush() {
     } else if (errno == EPIPE) {
       return false;
     } else if (errno != EINTR) {
-      throw Error{ErrorKind::refused, "write " + name_, std::strerror(errno)};
+      throw Error{ErrorKind::refused, "write " + name_,
+                  errno == EBADF ? "it is closed" : std::strerror(errno)};
     }
   }
   buffer_.clear();
   return true;
+}
+
+StandardOutput::StandardOutput() : before_(std::cout.rdbuf(this)) {}
+
+StandardOutput::~StandardOutput() { std::cout.rdbuf(before_); }
+
+void StandardOutput::finish() {
+  std::cout.flush();
+  if (failure_) throw Error{*failure_};
+}
+
+StandardOutput::int_type StandardOutput::overflow(int_type character) {
+  if (!traits_type::eq_int_type(character, traits_type::eof()))
+    output_.buffer() += traits_type::to_char_type(character);
+  return traits_type::not_eof(character);
+}
+
+std::streamsize StandardOutput::xsputn(const char* text, std::streamsize size) {
+  output_.buffer().append(text, static_cast<std::size_t>(size));
+  return size;
+}
+
+int StandardOutput::sync() {
+  try {
+    if (!failure_) (void)output_.flush();
+  } catch (const Error& error) {
+    failure_ = error;
+  }
+  output_.buffer().clear();
+  return failure_ ? -1 : 0;
+}
+
+void occupy_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) != -1) continue;
+    // The lowest free number is the one that is missing.
+    (void)::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
 }
 
 }  // namespace busbar::program

@@ -1,8 +1,12 @@
-/// Where received lines go: gathered under a flood, written at once when nothing more is there.
+/// Where data goes: gathered under a flood, written at once when nothing more is there.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <streambuf>
 #include <string>
+
+#include <busbar/core/error.hpp>
 
 namespace busbar::program {
 
@@ -28,5 +32,31 @@ class Output {
   std::string name_;
   std::string buffer_;
 };
+
+/// Stands behind std::cout while it lives, and remembers what could not be written. A reader that
+/// is gone is no failure: it had enough.
+class StandardOutput : private std::streambuf {
+ public:
+  StandardOutput();
+  StandardOutput(const StandardOutput&) = delete;
+  StandardOutput& operator=(const StandardOutput&) = delete;
+  ~StandardOutput() override;
+
+  /// Writes the rest. Throws Error where anything could not be written since the beginning.
+  void finish();
+
+ private:
+  int_type overflow(int_type character) override;
+  std::streamsize xsputn(const char* text, std::streamsize size) override;
+  int sync() override;
+
+  Output output_{""};
+  std::optional<Error> failure_;
+  std::streambuf* before_;
+};
+
+/// Occupies those of stdin, stdout and stderr that we were started without: else the next file or
+/// socket that is opened would be taken for them. Using them fails as if they were closed.
+void occupy_standard_descriptors();
 
 }  // namespace busbar::program

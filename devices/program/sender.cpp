@@ -1,6 +1,7 @@
 #include "program/sender.hpp"
 
 #include "program/duration.hpp"
+#include "program/show.hpp"
 
 #include <atomic>
 #include <memory>
@@ -20,10 +21,6 @@ std::atomic<std::uint64_t> frames_out{0};
 void give_back(void*, void* hint) {
   delete static_cast<std::string*>(hint);
   frames_out.fetch_sub(1, std::memory_order_relaxed);
-}
-
-std::string messages(std::uint64_t n) {
-  return std::to_string(n) + (n == 1 ? " message" : " messages");
 }
 
 }  // namespace
@@ -52,8 +49,8 @@ void Sender::wait_for_room(steady_clock::time_point& give_up_at) {
   const auto now = steady_clock::now();
   if (session_.has_peer() && !session_.asked_to_end()) give_up_at = now + patience_;
   if (now >= give_up_at)
-    session_.give_up("no room for another message after " + messages(sent_) + ", and no peer for " +
-                         format_duration(patience_),
+    session_.give_up("no room for another message after " + counted(sent_, "message") +
+                         ", and no peer for " + format_duration(patience_),
                      "start the other end, or give a longer --timeout");
   const SocketType type = session_.socket().type();
   // These two always say that there is room.
@@ -95,7 +92,7 @@ void Sender::finish() {
     left = now_left;
   }
   if (left > 0)
-    session_.give_up(messages(left) + " of " + std::to_string(sent_) + " not delivered",
+    session_.give_up(counted(left, "message") + " of " + std::to_string(sent_) + " not delivered",
                      "start the other end, or give a longer --timeout");
 }
 

@@ -35,6 +35,9 @@ Session::Session(SocketType type, const MessageOptions& options, bool refuse_whe
     : context_({.log = library_log()}),
       name_(options.command + ' ' + joined(options.endpoints)),
       socket_(context_, type, socket_options(options, refuse_when_full)) {
+  socket_.on_event([this](const SocketEvent& event) {
+    if (event.kind == SocketEvent::Kind::not_resolved) unresolved_ = event.cause;
+  });
   for (const Endpoint& endpoint : socket_.bound())
     say(options.command + " bound to " + endpoint.str());
 }
@@ -69,6 +72,8 @@ void Session::give_up(const std::string& cause, const std::string& remedy) {
     if (!peer.connected && !peer.last_failure.empty())
       throw Error{ErrorKind::refused, name_, cause + "; the handshake failed: " + peer.last_failure,
                   "check --key, --server-key and the other end's allow list"};
+  if (!unresolved_.empty() && !has_peer())
+    throw Error{ErrorKind::unreachable, name_, cause + "; " + unresolved_, "check the host's name"};
   throw Error{ErrorKind::timeout, name_, cause, remedy};
 }
 

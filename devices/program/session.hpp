@@ -35,7 +35,8 @@ class Session {
   bool asked_to_end() const noexcept { return signals_seen_ > 0; }
   bool asked_to_stop_at_once() const noexcept { return signals_seen_ > 1; }
   bool has_peer();
-  /// Error (timeout), or (refused) where the last handshake failed.
+  /// Error (timeout), or (refused) where the last handshake failed, or (unreachable) where the host
+  /// has no address.
   [[noreturn]] void give_up(const std::string& cause, const std::string& remedy);
 
  private:
@@ -46,6 +47,7 @@ class Session {
   TimePoint maintain_at_{};
   int signals_seen_ = 0;
   bool broken_ = false;
+  std::string unresolved_;
 };
 
 }  // namespace busbar::program

@@ -15,9 +15,9 @@ constexpr std::array causes{Cause::topic_filter,     Cause::sampled_out, Cause::
 static_assert(causes.size() == cause_count);
 
 nlohmann::json side_json(const SideLedger& side) {
-  nlohmann::json by_cause = nlohmann::json::object();
+  nlohmann::json found = nlohmann::json::object();
   for (const Cause cause : causes)
-    if (side[cause] > 0) by_cause[std::string{name_of(cause)}] = side[cause];
+    if (side[cause] > 0) found[std::string{name_of(cause)}] = side[cause];
   return {{"received", side.received},
           {"received_bytes", side.received_bytes},
           {"sent", side.sent},
@@ -26,7 +26,7 @@ nlohmann::json side_json(const SideLedger& side) {
           {"filtered", side.total(CauseClass::filtered)},
           {"refused", side.total(CauseClass::refused)},
           {"dropped", side.total(CauseClass::dropped)},
-          {"by_cause", by_cause}};
+          {"causes", found}};
 }
 
 void print_side(std::ostream& out, const char* name, const SideLedger& side) {
@@ -45,13 +45,17 @@ void print_side(std::ostream& out, const char* name, const SideLedger& side) {
 
 void print_peer(std::ostream& out, const PeerInfo& peer) {
   out << "  peer      " << peer.side << ' ' << printable(peer.address)
-      << (peer.connected ? " connected" : " not connected") << ", " << peer.connections
-      << (peer.connections == 1 ? " connection" : " connections");
+      << (peer.connected ? " connected" : " not connected") << ", "
+      << counted(peer.connections, "connection");
   if (!peer.last_failure.empty()) out << ", last failure: " << printable(peer.last_failure);
   out << '\n';
 }
 
 }  // namespace
+
+std::string counted(std::uint64_t n, const std::string& thing) {
+  return std::to_string(n) + ' ' + thing + (n == 1 ? "" : "s");
+}
 
 std::string human_bytes(std::uint64_t bytes) {
   constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
@@ -95,9 +99,13 @@ nlohmann::json to_json(const Ledger& ledger) {
           {"peers", peers}};
 }
 
+std::string headline(const Ledger& ledger) {
+  return printable(ledger.name) + ' ' + printable(ledger.kind) + ' ' + printable(ledger.state) +
+         (ledger.reconciles() ? "" : " (does not reconcile)");
+}
+
 void print(std::ostream& out, const Ledger& ledger) {
-  out << printable(ledger.name) << ' ' << printable(ledger.kind) << ' ' << printable(ledger.state)
-      << (ledger.reconciles() ? "" : " (does not reconcile)") << '\n';
+  out << headline(ledger) << '\n';
   print_side(out, "frontend  ", ledger.frontend);
   print_side(out, "backend   ", ledger.backend);
   const SubscriptionLedger& asked = ledger.subscriptions;

@@ -10,7 +10,7 @@ std::vector<Command> command_table() {
       resume_command(),    drain_command(),    stop_command(),   pub_command(),
       sub_command(),       push_command(),     pull_command(),   req_command(),
       rep_command(),       keygen_command(),   bench_command(),  completion_command(),
-      man_command(),
+      help_command(),      man_command(),
   };
 }
 
@@ -20,7 +20,8 @@ Parser::Parser(const std::vector<Command>& table)
   app.require_subcommand(1);
   app.footer(
       "Exit codes: 0 ok, 2 usage or configuration, 3 could not bind or connect, 4 timed out,\n"
-      "5 refused. stdout is data, stderr is talk.\n\nExample:\n"
+      "5 refused. stdout is data, stderr is talk. `busbar help COMMAND` explains a "
+      "command.\n\nExample:\n"
       "  busbar forwarder --frontend 'tcp://127.0.0.1:5555' --backend 'tcp://127.0.0.1:5556'");
   for (const Command& command : table) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);

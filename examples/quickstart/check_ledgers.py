@@ -17,7 +17,7 @@ for name, ledger in ledgers.items():
         ways.append(("backward", "backend", "frontend"))
     for way, source, sink in ways:
         received, sent = ledger[source]["received"], ledger[sink]["sent"]
-        causes = {**ledger[source]["by_cause"], **ledger[sink]["by_cause"]}
+        causes = {**ledger[source]["causes"], **ledger[sink]["causes"]}
         lost = sum(causes.values())
         print(f"{name:<10}{ledger['kind']:<11}{way:<10}{received:>10}{sent:>10}{lost:>9}")
         if not received == sent == expected[name] or lost:

@@ -195,7 +195,7 @@ class Garbage(Case):
                     self.assertEqual(bad.recv(), b"\x01")
                 bad.send_multipart([b""] * 100000)
                 ledger = device.wait_ledger(
-                    lambda l: l["frontend"]["by_cause"].get("too_many_frames") == 1)
+                    lambda l: l["frontend"]["causes"].get("too_many_frames") == 1)
                 pass_one()
                 ledger = device.ledger()
                 self.assertEqual(ledger["backend"]["sent"], self.passed)

@@ -211,7 +211,7 @@ class Queue(Case):
         worker.send_multipart([request[0], b"answer"])
         self.assertEqual(client.recv(), b"answer")
         ledger = device.wait_ledger(lambda l: l["frontend"]["sent"] == 1)
-        self.assertEqual(ledger["backend"]["by_cause"], {"malformed": 1})
+        self.assertEqual(ledger["backend"]["causes"], {"malformed": 1})
         self.assertTrue(ledger["reconciles"])
 
     def test_a_reply_to_a_client_that_left_is_counted(self):
@@ -225,7 +225,7 @@ class Queue(Case):
             peer["connected"] for peer in l["peers"] if peer["side"] == "frontend"))
         server.send(b"answer")
         ledger = device.wait_ledger(lambda l: l["backend"]["received"] == 1)
-        self.assertEqual(ledger["frontend"]["by_cause"], {"no_peer": 1})
+        self.assertEqual(ledger["frontend"]["causes"], {"no_peer": 1})
         self.assertTrue(ledger["reconciles"])
 
 

@@ -4,7 +4,7 @@ import signal
 
 import zmq
 
-from support import Case, StockCase
+from support import StockCase
 
 
 class Devices(StockCase):
@@ -103,7 +103,7 @@ class Devices(StockCase):
         self.assertEqual(pull.lines(2), ["x", "x"])
 
 
-class Control(Case):
+class Control(StockCase):
     def test_pause_resume_and_stop_are_obeyed(self):
         device = self.device("streamer", "--name", "tasks", "--control", self.ipc("control"))
         control = self.ipc("control")
@@ -136,5 +136,51 @@ class Control(Case):
     def test_an_unknown_device_is_refused_with_5_and_silence_is_4(self):
         self.device("forwarder", "--name", "hub", "--control", self.ipc("control"))
         self.busbar("status", self.ipc("control"), "--device", "hup", code=5)
-        self.busbar("status", self.ipc("nobody"), "--timeout", "200ms", code=4)
+        queue = self.device("queue")  # it takes the request, and knows nobody who would answer
+        _, err = self.busbar("status", queue.frontend, "--timeout", "300ms", code=4)
+        self.assertIn("nobody answered within 300 ms", err)
+
+    def test_where_nobody_listens_it_is_3(self):
+        for command in ("status", "pause", "resume", "drain", "stop"):
+            with self.subTest(command):
+                _, err = self.busbar(command, self.ipc("nobody"), "--timeout", "300ms", code=3)
+                self.assertIn("nobody listens there", err)
+        gone, endpoint = self.bound(zmq.ROUTER)
+        gone.close(0)
+        _, err = self.busbar("stop", endpoint, "--timeout", "300ms", "--deadline", "10min", code=3)
+        self.assertIn("nobody listens there", err)
+
+    def test_a_host_that_has_no_address_is_3(self):
+        _, err = self.busbar("status", "tcp://no.such.host.invalid:5555", "--timeout", "20s", code=3)
+        self.assertIn("cannot resolve 'no.such.host.invalid' (check the host's name)", err)
+        _, err = self.busbar("push", "tcp://no.such.host.invalid:5555", "--timeout", "6s", code=3,
+                             stdin="x")
+        self.assertIn("no peer within 6s; cannot resolve 'no.such.host.invalid'", err)
+
+    def test_what_a_drain_abandons_is_said_and_is_4(self):
+        device = self.device("queue", "--control", self.ipc("control"))
+        client = self.socket(zmq.DEALER, device.frontend)
+        client.send_multipart([b"", b"for nobody"])
+        self.eventually(lambda: self.ledger("status", self.ipc("control"))["backend"]["held"] == 1,
+                        "the request waits for a worker")
+        client.close(0)
+        out, err = self.busbar("drain", self.ipc("control"), "--deadline", "300ms", code=4)
+        self.assertIn("queue queue stopped", out)
+        self.assertIn("warning: 1 message abandoned", err)
+        self.assertEqual(device.exit_code(), 0)
+        self.assertRegex(device.errors(), r"not stopped cleanly in [1-9]\d+ ms; 1 message abandoned")
+
+    def test_what_a_stop_abandons_is_said(self):
+        device = self.device("streamer", "--control", self.ipc("control"))
+        self.busbar("push", device.frontend, stdin="for nobody\n")
+        self.eventually(lambda: self.ledger("status", self.ipc("control"))["backend"]["held"] == 1,
+                        "the message waits for a worker")
+        self.assertIn("1 message abandoned", self.busbar("stop", self.ipc("control"))[1])
+
+    def test_pause_and_resume_say_the_state_in_a_line(self):
+        self.device("streamer", "--name", "tasks", "--control", self.ipc("control"))
+        self.assertEqual(self.busbar("pause", self.ipc("control"))[0], "tasks streamer paused\n")
+        self.assertEqual(self.busbar("resume", self.ipc("control"))[0], "tasks streamer running\n")
+
+    def test_the_port_of_an_endpoint_is_checked(self):
         self.busbar("pause", "tcp://127.0.0.1:99999", code=2)

@@ -5,7 +5,7 @@ import subprocess
 from support import BUSBAR, Case
 
 COMMANDS = ("forwarder streamer queue run check graph status pause resume drain stop pub sub push "
-            "pull req rep keygen bench completion").split()
+            "pull req rep keygen bench completion help").split()
 
 
 class Help(Case):
@@ -31,6 +31,30 @@ class Help(Case):
                 out, err = self.busbar(*bad, code=2)
                 self.assertEqual(out, "")
                 self.assertIn("busbar: error: ", err)
+
+    def test_help_is_a_command_too(self):
+        self.assertEqual(self.busbar("help")[0], self.busbar("--help")[0])
+        for command in COMMANDS:
+            self.assertEqual(self.busbar("help", command)[0], self.busbar(command, "--help")[0])
+        self.assertIn("did you mean 'status'?", self.busbar("help", "statsu", code=2)[1])
+
+    def test_what_is_wrong_with_an_argument_is_said_in_plain_words(self):
+        pull = ("pull", self.ipc("x"))
+        number = "is no whole number from 1 to 18446744073709551615"
+        for args, said in (((*pull, "--count", "99999999999999999999"), "--count: '99999999999999999999' " + number),
+                           ((*pull, "--count", "abc"), number), ((*pull, "--count", "0"), number),
+                           ((*pull, "--count", "-3"), number), ((*pull, "--count", "1e3"), number),
+                           ((*pull, "--count"), "--count needs a value"),
+                           ((*pull, "--file", "a", "--file", "b"), "--file may be given once only"),
+                           ((*pull, "--insecure=maybe"), "--insecure = maybe: that is no value for it"),
+                           (("queue", "--queue", "0"), "'0' is no whole number from 1 to 1000000"),
+                           (("bench", "--size", "16,9999999999"), "--size: '9999999999' is no whole number"),
+                           (("graph", "x", "--format", "gif"), "--format: 'gif' is none of dot, mermaid, svg"),
+                           (("pull",), "ENDPOINT is missing"), ((), "no command is given")):
+            with self.subTest(args):
+                err = self.busbar(*args, code=2)[1]
+                self.assertTrue(err.startswith("busbar: error: command line: "), err)
+                self.assertIn(said, err)
 
     def test_the_manual_page_has_every_command_and_exit_code(self):
         out, _ = self.busbar("man")

@@ -18,11 +18,26 @@ class Keys(Case):
         with open(file, "rb") as text:
             before = text.read()
         _, err = self.busbar("keygen", file, code=5)
-        self.assertIn("exists", err)
+        self.assertIn(f"nothing was written, as there is {file} and {file}.pub (use the keys", err)
         os.remove(file + ".pub")
-        self.busbar("keygen", file, code=5)
+        _, err = self.busbar("keygen", file, code=5)
+        self.assertIn(f"there is {file} (", err)
         with open(file, "rb") as text:
             self.assertEqual(text.read(), before)
+
+    def test_a_folder_that_is_not_there_is_named(self):
+        _, err = self.busbar("keygen", self.path("no/k"), code=2)
+        self.assertIn(f"there is no folder {self.path('no')} (make it first", err)
+
+    def test_a_control_endpoint_refuses_who_is_not_on_the_list(self):
+        server, server_public = self.keys("server")
+        mallory, _ = self.keys("mallory")
+        device = self.device("streamer", "--key", server, "--allow", self.file("allow", ""),
+                             "--control", "tcp://127.0.0.1:*")
+        control = device.started["control"]
+        _, err = self.busbar("stop", control, "--key", mallory, "--server-key", server_public, code=5)
+        self.assertIn("the handshake failed: access refused", err)
+        self.assertIn("the handshake failed", self.busbar("stop", control, code=5)[1])
 
     def test_a_key_file_that_others_can_read_is_refused(self):
         file, _ = self.keys("k")
@@ -48,6 +63,7 @@ class Keys(Case):
         intruder = ("push", device.frontend, "--key", mallory, "--server-key", server_public)
         _, err = self.busbar(*intruder, "--timeout", "2s", stdin="out\n", code=5)
         self.assertIn("handshake failed", err)
+        self.assertRegex(err, r"reconnecting \S+: access refused.*; check our keys")
         device.says("handshake")  # the server's log says it too
 
         self.file("allow", "no key\n")

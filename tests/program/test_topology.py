@@ -25,7 +25,9 @@ class Files(Case):
 
     def test_a_good_file_passes_and_is_drawn(self):
         file = self.good()
-        self.busbar("check", file)
+        self.assertIn("2 devices, 0 links", self.busbar("check", file)[1])
+        one = self.file("one.toml", GOOD.format(folder=self.folder).split("[devices.news]")[0])
+        self.assertIn("1 device, 0 links", self.busbar("check", one)[1])
         self.assertEqual(json.loads(self.busbar("check", file, "--json")[0])["findings"], [])
         self.assertIn("digraph", self.busbar("graph", file)[0])
         self.assertIn("tasks", self.busbar("graph", file, "--format", "mermaid")[0])
@@ -83,7 +85,7 @@ class Files(Case):
         self.file("site.toml", first_device_only)
         run.signal(signal.SIGHUP)
         run.says("reloaded")
-        self.busbar("status", self.ipc("news"), "--timeout", "200ms", code=4)
+        self.busbar("status", self.ipc("news"), "--timeout", "200ms", code=3)
         self.busbar("status", self.ipc("tasks"))
         self.busbar("push", frontend, "--timeout", "5s", stdin="")
         run.signal()
@@ -103,7 +105,7 @@ class Files(Case):
         self.assertEqual(run.exit_code(), 0)
 
     def test_status_is_json_also_when_nothing_answers(self):
-        for subject, code in ((self.ipc("nobody"), 4), (self.path("none.toml"), 2)):
+        for subject, code in ((self.ipc("nobody"), 3), (self.path("none.toml"), 2)):
             out, _ = self.busbar("status", subject, "--json", "--timeout", "100ms", code=code)
             status = json.loads(out)
             self.assertEqual(status["devices"], [])

@@ -1,27 +1,29 @@
 #include "busbar/devices/device.hpp"
 
-#include <array>
-
 #include <busbar/core/error.hpp>
 #include <busbar/devices/internal/relay.hpp>
+#include <busbar/devices/internal/words.hpp>
 
 namespace busbar {
 
 namespace {
 using std::chrono::milliseconds;
-constexpr std::array<std::string_view, 3> kind_names{"forwarder", "streamer", "queue"};
 }  // namespace
 
 std::string_view name_of(DeviceKind kind) noexcept {
-  return kind_names[static_cast<std::size_t>(kind)];
+  constexpr std::array<std::string_view, device_kinds.size()> names{"forwarder", "streamer",
+                                                                    "queue"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+std::string_view name_of(Overflow overflow) noexcept {
+  return overflow == Overflow::drop ? "drop" : "block";
 }
 
 DeviceKind device_kind(std::string_view name) {
-  for (std::size_t i = 0; i < kind_names.size(); ++i) {
-    if (kind_names[i] == name) return static_cast<DeviceKind>(i);
-  }
+  if (const auto kind = detail::named(name, device_kinds)) return *kind;
   throw Error(ErrorKind::usage, "device kind '" + printable(name) + "'", "there is no such kind",
-              "use forwarder, streamer or queue");
+              "use one of " + detail::listed(detail::names_of(device_kinds)));
 }
 
 SocketType frontend_type(DeviceKind kind) noexcept {

@@ -2,6 +2,7 @@
 /// stock ZeroMQ programs on either side are first-class users.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -18,6 +19,8 @@
 namespace busbar {
 
 enum class DeviceKind { forwarder, streamer, queue };
+inline constexpr std::array device_kinds{DeviceKind::forwarder, DeviceKind::streamer,
+                                         DeviceKind::queue};
 std::string_view name_of(DeviceKind kind) noexcept;
 /// Throws Error (usage) where no kind has that name.
 DeviceKind device_kind(std::string_view name);
@@ -34,6 +37,8 @@ enum class Overflow {
   /// Hold it and read nothing more on that way, so that the senders feel it.
   block,
 };
+inline constexpr std::array overflow_policies{Overflow::drop, Overflow::block};
+std::string_view name_of(Overflow overflow) noexcept;
 
 struct SideOptions {
   std::vector<Endpoint> bind = {};

@@ -16,8 +16,6 @@
 namespace busbar::program::bench {
 namespace {
 
-constexpr std::array kinds{DeviceKind::forwarder, DeviceKind::streamer, DeviceKind::queue};
-
 bool has(const std::vector<std::string>& words, const std::string& word) {
   return words.empty() || std::find(words.begin(), words.end(), word) != words.end();
 }
@@ -32,7 +30,7 @@ std::vector<Subject> subjects(const Options& options) {
 
 std::vector<DeviceKind> devices(const Options& options) {
   std::vector<DeviceKind> all;
-  for (const DeviceKind kind : kinds)
+  for (const DeviceKind kind : device_kinds)
     if (has(options.devices, std::string{name_of(kind)})) all.push_back(kind);
   return all;
 }

@@ -7,6 +7,8 @@
 #include <memory>
 
 #include <busbar/core/limits.hpp>
+#include <busbar/devices/device.hpp>
+#include <busbar/devices/internal/words.hpp>
 
 namespace busbar::program {
 
@@ -23,29 +25,24 @@ Command bench_command() {
       .example = "  busbar bench throughput --size 16,256 --pairs 5",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<bench::Options>();
-        app.add_option("what", options->what, "Which measurements")
-            ->type_name("WHAT")
-            ->check(quiet(CLI::IsMember({"throughput", "latency", "idle"})));
-        app.add_option("--device", options->devices, "Only these devices")
-            ->type_name("forwarder|streamer|queue")
-            ->check(quiet(CLI::IsMember({"forwarder", "streamer", "queue"})))
-            ->delimiter(',');
-        app.add_option("--size", options->sizes, "Sizes of messages in bytes")
-            ->type_name("BYTES,…")
-            ->delimiter(',')
-            ->check(quiet(CLI::Range(std::size_t{1}, limits::message_bytes)));
-        app.add_option("--against", options->against, "What to compare with")
-            ->type_name("direct,zmq_proxy")
-            ->delimiter(',')
-            ->check(quiet(CLI::IsMember({"direct", "zmq_proxy"})));
-        app.add_option("--pairs", options->pairs, "Runs of each")
-            ->type_name("N")
-            ->check(quiet(CLI::Range(1, 1000)))
-            ->capture_default_str();
-        app.add_option("--rounds", options->rounds, "Round trips in a latency run")
-            ->type_name("N")
-            ->check(quiet(CLI::Range(std::size_t{100}, bench::Shared::samples_max)))
-            ->capture_default_str();
+        words(app.add_option("what", options->what, "Which measurements"),
+              {"throughput", "latency", "idle"});
+        words(app.add_option("--device", options->devices, "Only these devices")->delimiter(','),
+              detail::names_of(device_kinds));
+        numbers(app.add_option("--size", options->sizes, "Sizes of messages in bytes")
+                    ->type_name("BYTES,…")
+                    ->delimiter(','),
+                1, limits::message_bytes);
+        words(app.add_option("--against", options->against, "What to compare with")->delimiter(','),
+              {"direct", "zmq_proxy"});
+        numbers(app.add_option("--pairs", options->pairs, "Runs of each")
+                    ->type_name("N")
+                    ->capture_default_str(),
+                1, 1000);
+        numbers(app.add_option("--rounds", options->rounds, "Round trips in a latency run")
+                    ->type_name("N")
+                    ->capture_default_str(),
+                100, bench::Shared::samples_max);
         add_duration(app, "--window", options->window, "How long each run is watched");
         app.add_flag("--json", options->json, "The figures as JSON");
         app.add_flag("--progress", options->progress,

@@ -31,8 +31,8 @@ int check_file(const Options& options) {
   }
   for (const Finding& finding : findings) say(LogLevel::error, finding.str());
   if (!findings.empty()) return exit_usage;
-  say(options.file + ": fit to run, " + std::to_string(topology.devices().size()) + " devices, " +
-      std::to_string(topology.links().size()) + " links");
+  say(options.file + ": fit to run, " + counted(topology.devices().size(), "device") + ", " +
+      counted(topology.links().size(), "link"));
   return exit_ok;
 }
 

@@ -29,6 +29,7 @@ Command rep_command();
 Command keygen_command();
 Command bench_command();
 Command completion_command();
+Command help_command();
 Command man_command();
 
 }  // namespace busbar::program

@@ -120,10 +120,7 @@ Command completion_command() {
           .example = "  source <(busbar completion bash)",
           .declare = [](CLI::App& app) -> Run {
             auto shell = std::make_shared<std::string>();
-            app.add_option("shell", *shell, "Which one")
-                ->type_name("bash|zsh")
-                ->check(quiet(CLI::IsMember({"bash", "zsh"})))
-                ->required();
+            words(app.add_option("shell", *shell, "Which one")->required(), {"bash", "zsh"});
             return [shell] {
               const Parser parser{command_table()};
               (*shell == "bash" ? bash : zsh)(std::cout, parser);

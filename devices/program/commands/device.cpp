@@ -11,6 +11,7 @@
 #include <busbar/core/error.hpp>
 #include <busbar/core/runner.hpp>
 #include <busbar/devices/device.hpp>
+#include <busbar/devices/internal/words.hpp>
 #include <busbar/devices/stage.hpp>
 
 namespace busbar::program {
@@ -37,8 +38,7 @@ DeviceOptions device_options(const Options& options, const Security& security) {
   if (!options.control.empty()) device.control = Endpoint{options.control};
   if (!options.tap.empty()) device.tap = Endpoint{options.tap};
   device.control_security = device.tap_security = security;
-  if (!options.overflow.empty())
-    device.overflow = options.overflow == "drop" ? Overflow::drop : Overflow::block;
+  device.overflow = detail::named(options.overflow, overflow_policies);
   device.drain_timeout = options.drain_timeout;
   const auto no_side = [](const SideOptions& side) {
     return side.bind.empty() && side.connect.empty();
@@ -99,16 +99,15 @@ int run_device(const Options& options) {
   announce(device, device_opts, options);
   const std::shared_ptr<Active> active = device.active();
   Runner running{active};
-  watch(signals,
-        {.finished = [&] { return running.wait(std::chrono::milliseconds{0}); },
-         .drain = [&] { device.drain(options.drain_timeout); },
-         .stop = [&] { device.stop(); },
-         .reload =
-             [&] {
-               if (!security.allow) return say("SIGHUP: there is no allow list to reload");
-               security.allow->reload();
-               say("allow list reloaded: " + std::to_string(security.allow->size()) + " keys");
-             }});
+  watch(signals, {.finished = [&] { return running.wait(std::chrono::milliseconds{0}); },
+                  .drain = [&] { device.drain(options.drain_timeout); },
+                  .stop = [&] { device.stop(); },
+                  .reload =
+                      [&] {
+                        if (!security.allow) return say("SIGHUP: there is no allow list to reload");
+                        security.allow->reload();
+                        say("allow list reloaded: " + counted(security.allow->size(), "key"));
+                      }});
   if (const StopReport report = active->report(); !report.clean) warn(report.str());
   say_ledger(device, options.json);
   return exit_ok;
@@ -129,16 +128,15 @@ Run declare(CLI::App& app, DeviceKind kind) {
       ->type_name("ENDPOINT");
   app.add_option("--tap", options->tap, "Publish a copy of all traffic here")
       ->type_name("ENDPOINT");
-  app.add_option("--overflow", options->overflow, "What to do where an output has no room")
-      ->type_name("drop|block")
-      ->check(quiet(CLI::IsMember({"drop", "block"})));
+  words(app.add_option("--overflow", options->overflow, "What to do where an output has no room"),
+        detail::names_of(overflow_policies));
   add_duration(app, "--drain-timeout", options->drain_timeout, "How long a drain may take");
   add_list(app, "--stage", options->stages, "A step for what goes to the backend: 'only prices.>'",
            "TEXT");
-  app.add_option("--queue", options->queue, "Messages for each peer and direction")
-      ->type_name("N")
-      ->check(quiet(CLI::Range(1, 10'000'000)))
-      ->capture_default_str();
+  numbers(app.add_option("--queue", options->queue, "Messages for each peer and direction")
+              ->type_name("N")
+              ->capture_default_str(),
+          1, 1'000'000);
   options->security.declare(app);
   app.add_flag("--json", options->json, "Say where it is bound, and the ledger, on stdout");
   return [options] { return run_device(*options); };

@@ -37,9 +37,8 @@ Command graph_command() {
             app.add_option("file", options->file, "The topology file")
                 ->type_name("FILE.toml")
                 ->required();
-            app.add_option("--format", options->format, "Of the picture")
-                ->type_name("dot|mermaid|svg")
-                ->check(quiet(CLI::IsMember({"dot", "mermaid", "svg"})))
+            words(app.add_option("--format", options->format, "Of the picture"),
+                  {"dot", "mermaid", "svg"})
                 ->capture_default_str();
             return [options] { return draw(*options); };
           }};

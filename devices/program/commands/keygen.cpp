@@ -20,11 +20,24 @@ struct Options {
   bool json = false;
 };
 
+/// What would be overwritten, or has no folder to be written to.
+void check_place(const std::filesystem::path& file, const std::filesystem::path& public_file) {
+  const std::string operation = "keygen " + file.string();
+  std::string there;
+  for (const auto& one : {file, public_file})
+    if (std::filesystem::exists(one)) there += (there.empty() ? "" : " and ") + one.string();
+  if (!there.empty())
+    throw Error{ErrorKind::refused, operation, "nothing was written, as there is " + there,
+                "use the keys that there are, or give another name"};
+  const std::filesystem::path folder = file.parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder))
+    throw Error{ErrorKind::usage, operation, "there is no folder " + folder.string(),
+                "make it first: mkdir -p " + folder.string()};
+}
+
 int make_keys(const Options& options) {
   const std::filesystem::path public_file = options.file + ".pub";
-  if (std::filesystem::exists(public_file))
-    throw Error{ErrorKind::refused, "write " + public_file.string(), "it exists already",
-                "choose another name, or move it away"};
+  check_place(options.file, public_file);
   const CurveKeys keys = CurveKeys::create();
   keys.save(options.file);
   std::ofstream out{public_file};

@@ -152,8 +152,9 @@ Command status_command() {
           .group = "Control",
           .summary = "Show the ledgers of a control endpoint, or of a whole topology file",
           .details =
-              "Of a file, every control endpoint is asked, and those that do not answer are\n"
-              "named; then it exits with 4.",
+              "Exits with 3 where nobody listens at the endpoint, and with 4 where nobody\n"
+              "answers. Of a file, every control endpoint is asked, and those that do not answer\n"
+              "are named; then it exits with 4.",
           .example = "  busbar status tcp://127.0.0.1:5599 --json\n  busbar status site.toml",
           .declare = [](CLI::App& app) -> Run {
             auto options = std::make_shared<Options>();

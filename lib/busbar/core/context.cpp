@@ -31,7 +31,9 @@ void* new_context(const ContextOptions& options) {
 std::string StopReport::str() const {
   std::string text = clean ? "stopped" : "not stopped cleanly";
   text += " in " + std::to_string(took.count()) + " ms";
-  if (abandoned > 0) text += "; " + std::to_string(abandoned) + " messages abandoned";
+  if (abandoned > 0)
+    text += "; " + std::to_string(abandoned) + (abandoned == 1 ? " message" : " messages") +
+            " abandoned";
   for (std::size_t i = 0; i < remains.size(); ++i)
     text += (i == 0 ? "; open: " : ", ") + remains[i];
   return text;

@@ -288,6 +288,12 @@ TimePoint Socket::maintain() {
   }
   for (const Resolver::Result& result : state_->resolver.take(now)) {
     carry_out(state_->connector.on_resolved(result.endpoint, result.address, now));
+    if (result.address.empty() && state_->handler) {
+      state_->handler({SocketEvent::Kind::not_resolved,
+                       result.endpoint.str(),
+                       {},
+                       "cannot resolve '" + printable(result.endpoint.host()) + "'"});
+    }
   }
   carry_out(state_->connector.on_time(now));
   const TimePoint next = state_->connector.next_deadline();
@@ -313,9 +319,10 @@ std::string_view name_of(SocketType type) noexcept {
 }
 
 std::string_view name_of(SocketEvent::Kind kind) noexcept {
-  constexpr std::array<std::string_view, 10> names{
-      "listening on",     "accepted",     "connecting to", "retrying",    "connected",
-      "handshake failed", "disconnected", "closed",        "bind failed", "accept failed"};
+  constexpr std::array<std::string_view, 11> names{
+      "listening on", "accepted",         "connecting to", "retrying",
+      "connected",    "handshake failed", "disconnected",  "closed",
+      "bind failed",  "accept failed",    "not resolved"};
   return names[static_cast<std::size_t>(kind)];
 }
 

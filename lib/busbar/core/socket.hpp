@@ -25,7 +25,7 @@ enum class SendResult {
               ///< untouched.
 };
 
-/// What the socket monitor saw, zmq_socket_monitor(3).
+/// What the socket monitor saw, zmq_socket_monitor(3), or the look-up of a host name.
 struct SocketEvent {
   enum class Kind {
     listening,
@@ -38,11 +38,12 @@ struct SocketEvent {
     closed,
     bind_failed,
     accept_failed,
+    not_resolved,  ///< The host name to connect to has no address; it is looked up again later.
   };
   Kind kind;
   std::string endpoint;  ///< Ours: the one that was bound or connected.
   std::string peer;      ///< `127.0.0.1:40312` where known (accepted connections), else empty.
-  std::string cause;     ///< handshake_failed, …_failed: why, in words; else empty.
+  std::string cause;     ///< …_failed, not_resolved: why, in words; else empty.
 };
 std::string_view name_of(SocketEvent::Kind kind) noexcept;
 

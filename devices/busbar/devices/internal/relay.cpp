@@ -236,6 +236,8 @@ void Relay::carry_out(control::Command command, milliseconds deadline) {
   }
   const std::scoped_lock lock(books_);
   state_name_ = name_of(state_.phase());
+  const bool ends = command == control::Command::stop || command == control::Command::drain;
+  if (ends && !asked_to_end_) asked_to_end_ = std::chrono::steady_clock::now();
 }
 
 void Relay::serve_control() {
@@ -281,6 +283,8 @@ void Relay::finish() {
     abandoned_ = forward_.abandon(frontend_->raw().handle());
     if (backward_) abandoned_ += backward_->abandon(backend_->raw().handle());
     state_name_ = name_of(Phase::stopped);
+    const TimePoint now = std::chrono::steady_clock::now();
+    took_ = std::chrono::duration_cast<milliseconds>(now - asked_to_end_.value_or(now));
   }
   const std::vector<Ledger> final_ledgers = ledgers();
   for (Pending& pending : pending_) {
@@ -327,6 +331,7 @@ std::vector<Ledger> Relay::ledgers() const {
 StopReport Relay::report() const {
   const std::scoped_lock lock(books_);
   StopReport report;
+  report.took = took_;
   report.abandoned = abandoned_;
   report.clean = abandoned_ == 0;
   return report;

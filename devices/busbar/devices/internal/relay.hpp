@@ -93,6 +93,8 @@ class Relay : public Active {
   std::vector<PeerInfo> peers_;
   std::string state_name_ = "running";
   std::uint64_t abandoned_ = 0;
+  std::optional<TimePoint> asked_to_end_;
+  std::chrono::milliseconds took_{0};
 
   std::atomic<bool> has_posted_ = false;  ///< Asked before each burst: reading wake_ would cost.
   std::mutex posted_mutex_;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <numeric>
 
 #include <busbar/core/error.hpp>
 #include <busbar/devices/topology/internal/findings.hpp>
@@ -10,23 +9,6 @@ namespace {
 
 constexpr std::string_view name_letters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-constexpr std::size_t suggestible = 40;
-
-/// Levenshtein's distance, a row at a time.
-std::size_t edits(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
 
 }  // namespace
 
@@ -52,26 +34,8 @@ std::pair<std::string_view, std::string_view> split_end(std::string_view end) no
 }
 
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& candidates) {
-  if (word.size() > suggestible) return {};
-  std::string_view best;
-  std::size_t fewest = word.size() / 2 + 1;
-  for (const std::string_view candidate : candidates) {
-    if (candidate.size() > suggestible) continue;
-    const std::size_t distance = edits(word, candidate);
-    if (distance >= fewest) continue;
-    fewest = distance;
-    best = candidate;
-  }
+  const std::string_view best = nearest(word, candidates);
   return best.empty() ? std::string{} : " (did you mean '" + std::string{best} + "'?)";
-}
-
-std::string listed(const std::vector<std::string_view>& words) {
-  std::string text;
-  for (const std::string_view word : words) {
-    if (!text.empty()) text += ", ";
-    text += word;
-  }
-  return text;
 }
 
 }  // namespace busbar::detail

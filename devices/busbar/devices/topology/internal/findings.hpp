@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <busbar/devices/internal/words.hpp>
 #include <busbar/devices/topology/topology.hpp>
 
 namespace busbar::detail {
@@ -24,7 +25,5 @@ std::pair<std::string_view, std::string_view> split_end(std::string_view end) no
 /// The candidate that `word` was most likely meant to be, in words: ` (did you mean 'kind'?)`, or
 /// nothing where none is near.
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& candidates);
-/// `a, b, c`
-std::string listed(const std::vector<std::string_view>& words);
 
 }  // namespace busbar::detail

@@ -57,16 +57,13 @@ class DeviceReader {
     locate(key, value);
     const auto kind = reader_.text(key, value, kind_form);
     if (!kind) return;
-    for (const DeviceKind known :
-         {DeviceKind::forwarder, DeviceKind::streamer, DeviceKind::queue}) {
-      if (*kind != name_of(known)) continue;
-      device_.kind = known;
+    if (const auto known = named(*kind, device_kinds)) {
+      device_.kind = *known;
       kind_known_ = true;
       return;
     }
     reader_.note(value.line, key,
-                 "no kind '" + printable(*kind) + "'" +
-                     suggestion(*kind, {"forwarder", "streamer", "queue"}),
+                 "no kind '" + printable(*kind) + "'" + suggestion(*kind, names_of(device_kinds)),
                  kind_form);
   }
 
@@ -162,12 +159,12 @@ class DeviceReader {
     constexpr const char* form = R"(write "drop" or "block")";
     const auto policy = reader_.text(key, value, form);
     if (!policy) return;
-    if (*policy == "drop") {
-      device_.options.overflow = Overflow::drop;
-    } else if (*policy == "block") {
-      device_.options.overflow = Overflow::block;
-    } else {
-      reader_.note(value.line, key, "no policy '" + printable(*policy) + "'", form);
+    device_.options.overflow = named(*policy, overflow_policies);
+    if (!device_.options.overflow) {
+      reader_.note(value.line, key,
+                   "no policy '" + printable(*policy) + "'" +
+                       suggestion(*policy, names_of(overflow_policies)),
+                   form);
     }
   }
 

@@ -1,10 +1,13 @@
-#include "program/suggest.hpp"
+#include "busbar/devices/internal/words.hpp"
 
 #include <algorithm>
 #include <numeric>
 
-namespace busbar::program {
+namespace busbar::detail {
+
 namespace {
+
+constexpr std::size_t suggestible = 40;
 
 /// Levenshtein's distance, a row at a time.
 std::size_t edits(std::string_view a, std::string_view b) {
@@ -24,18 +27,27 @@ std::size_t edits(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::optional<std::string> nearest(std::string_view word,
-                                   const std::vector<std::string>& candidates) {
-  std::optional<std::string> best;
+std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
+  if (word.size() > suggestible) return {};
+  std::string_view best;
   std::size_t fewest = word.size() / 2 + 1;
-  for (const std::string& candidate : candidates) {
+  for (const std::string_view candidate : candidates) {
+    if (candidate.size() > suggestible) continue;
     const std::size_t distance = edits(word, candidate);
-    if (distance < fewest) {
-      fewest = distance;
-      best = candidate;
-    }
+    if (distance >= fewest) continue;
+    fewest = distance;
+    best = candidate;
   }
   return best;
 }
 
-}  // namespace busbar::program
+std::string listed(const std::vector<std::string_view>& words, std::string_view between) {
+  std::string text;
+  for (const std::string_view word : words) {
+    if (!text.empty()) text += between;
+    text += word;
+  }
+  return text;
+}
+
+}  // namespace busbar::detail

@@ -52,7 +52,7 @@ std::string in_plain_words(const CLI::App& used, const CLI::ParseError& failure)
   const std::string help = used == &parser.app ? "busbar" : "busbar " + used->get_name();
   if (dynamic_cast<const CLI::ExtrasError*>(&failure) != nullptr) {
     for (const std::string& extra : used->remaining()) {
-      if (extra.rfind("--", 0) == 0) {
+      if (extra.size() > 1 && extra.front() == '-') {
         const std::string name = extra.substr(0, extra.find('='));
         const std::vector<std::string> known = option_names(*used);
         refuse("unknown option '" + printable(name) + "'",

@@ -4,6 +4,7 @@
 #include "program/duration.hpp"
 #include "program/output.hpp"
 #include "program/progress.hpp"
+#include "program/show.hpp"
 
 namespace busbar::program {
 namespace {
@@ -59,7 +60,7 @@ class Receiving {
 
   [[noreturn]] void give_up() {
     session_.give_up("no message for " + format_duration(*options_.timeout) + " after " +
-                         std::to_string(received_),
+                         counted(received_, "message"),
                      "is anybody sending? Or give a longer --timeout");
   }
 

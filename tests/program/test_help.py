@@ -50,6 +50,7 @@ class Help(Case):
                            (("queue", "--queue", "0"), "'0' is no whole number from 1 to 1000000"),
                            (("bench", "--size", "16,9999999999"), "--size: '9999999999' is no whole number"),
                            (("graph", "x", "--format", "gif"), "--format: 'gif' is none of dot, mermaid, svg"),
+                           (("queue", "-x"), "unknown option '-x' (see `busbar queue --help`)"),
                            (("pull",), "ENDPOINT is missing"), ((), "no command is given")):
             with self.subTest(args):
                 err = self.busbar(*args, code=2)[1]

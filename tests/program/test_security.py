@@ -28,6 +28,7 @@ class Keys(Case):
     def test_a_folder_that_is_not_there_is_named(self):
         _, err = self.busbar("keygen", self.path("no/k"), code=2)
         self.assertIn(f"there is no folder {self.path('no')} (make it first", err)
+        self.assertIn("names no file", self.busbar("keygen", self.folder + "/", code=2)[1])
 
     def test_a_control_endpoint_refuses_who_is_not_on_the_list(self):
         server, server_public = self.keys("server")

@@ -23,6 +23,8 @@ struct Options {
 /// What would be overwritten, or has no folder to be written to.
 void check_place(const std::filesystem::path& file, const std::filesystem::path& public_file) {
   const std::string operation = "keygen " + file.string();
+  if (!file.has_filename())
+    throw Error{ErrorKind::usage, operation, "that names no file", "give one: server.key"};
   std::string there;
   for (const auto& one : {file, public_file})
     if (std::filesystem::exists(one)) there += (there.empty() ? "" : " and ") + one.string();

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include <zmq.hpp>
@@ -50,12 +51,14 @@ class Stock {
   zmq::socket_t socket_;
 };
 
-/// Asks again and again, without a pause of its own, until it holds or `soon` is over.
+/// Asks again and again until it holds or `soon` is over: for what cannot be waited for otherwise.
+/// The pause between two questions leaves the core to those who are waited for.
 template <class Condition>
 bool eventually(Condition condition) {
   const auto end = std::chrono::steady_clock::now() + soon;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
   return true;
 }

@@ -47,6 +47,7 @@ void print_peer(std::ostream& out, const PeerInfo& peer) {
   out << "  peer      " << peer.side << ' ' << printable(peer.address)
       << (peer.connected ? " connected" : " not connected") << ", "
       << counted(peer.connections, "connection");
+  if (peer.refused > 0) out << ", " << peer.refused << " refused";
   if (!peer.last_failure.empty()) out << ", last failure: " << printable(peer.last_failure);
   out << '\n';
 }
@@ -84,6 +85,7 @@ nlohmann::json to_json(const Ledger& ledger) {
                      {"address", peer.address},
                      {"connected", peer.connected},
                      {"connections", peer.connections},
+                     {"refused", peer.refused},
                      {"last_failure", peer.last_failure}});
   return {{"name", ledger.name},
           {"kind", ledger.kind},

@@ -71,7 +71,7 @@ class IdleAndStop(Case):
                 with self.subTest(f"{kind} {state}"):
                     device = self.prepare(kind, state)
                     asker = self.socket("REQ", device.control)
-                    asker.send_multipart([b"BUSBAR-CTL/1", b"status", b"", b""])
+                    asker.send_multipart([b"BUSBAR-CTL/1", b"status", b""])
                     self.assertEqual(asker.recv_multipart()[1], b"200")
 
                     used = cpu_seconds(device.process.pid)
@@ -79,7 +79,7 @@ class IdleAndStop(Case):
                     used = cpu_seconds(device.process.pid) - used
 
                     start = time.monotonic()
-                    asker.send_multipart([b"BUSBAR-CTL/1", b"stop", b"", b"0"])
+                    asker.send_multipart([b"BUSBAR-CTL/1", b"stop", b""])
                     self.assertEqual(asker.recv_multipart()[1], b"200")
                     answered = time.monotonic() - start
                     self.assertEqual(device.wait(), 0, device.text())

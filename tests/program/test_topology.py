@@ -111,7 +111,7 @@ class Files(Case):
             self.assertEqual(status["devices"], [])
             self.assertTrue(status["failure"])
         out, _ = self.busbar("status", self.good(), "--json", "--timeout", "100ms", code=4)
-        self.assertEqual([one["name"] for one in json.loads(out)["silent"]], ["news", "tasks"])
+        self.assertEqual([one["name"] for one in json.loads(out)["silent"]], ["tasks", "news"])
 
     def test_a_device_that_is_stopped_through_its_control_endpoint_ends(self):
         run = self.start("run", self.good(), "--json")

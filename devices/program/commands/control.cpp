@@ -13,7 +13,6 @@ namespace {
 
 struct Options {
   std::string endpoint;
-  std::string device;
   std::chrono::milliseconds timeout{5000};
   std::chrono::milliseconds deadline{5000};
   SecurityOptions security;
@@ -47,8 +46,8 @@ void show(const std::vector<Ledger>& ledgers, bool whole, bool json) {
 }
 
 int ask(const Options& options, control::Command command) {
-  control::Request request{.command = command, .target = options.device};
-  if (ends(command)) request.deadline = options.deadline;
+  control::Request request{.command = command};
+  if (command == control::Command::drain) request.deadline = options.deadline;
   Context context{{.log = library_log()}};
   const std::vector<Ledger> ledgers =
       ask_control(context, options.endpoint, request, options.timeout, options.security.load());
@@ -66,21 +65,19 @@ Command control_command(control::Command command, std::string summary, std::stri
       .group = "Control",
       .summary = std::move(summary),
       .details =
-          std::string{ends(command) ? "Shows the final ledgers" : "Shows the devices' state"} +
+          std::string{ends(command) ? "Shows the final ledger" : "Shows the device's state"} +
           ". Exits with 3 where nobody listens, with 4 where\n"
           "nobody answers, and with 5 where the endpoint says no." +
           (command == control::Command::drain ? " Also with 4 where messages\nhad to be abandoned."
                                               : ""),
-      .example = "  busbar " + name + " tcp://127.0.0.1:5599 --device tasks" + options_shown,
+      .example = "  busbar " + name + " tcp://127.0.0.1:5599" + options_shown,
       .declare = [command](CLI::App& app) -> Run {
         auto options = std::make_shared<Options>();
         app.add_option("endpoint", options->endpoint, "The control endpoint")
             ->type_name("ENDPOINT")
             ->required();
-        app.add_option("--device", options->device, "Only this device of the endpoint")
-            ->type_name("NAME");
         add_duration(app, "--timeout", options->timeout, "How long to wait for the answer");
-        if (ends(command))
+        if (command == control::Command::drain)
           add_duration(app, "--deadline", options->deadline, "When the device gives up waiting");
         options->security.declare_client(app);
         app.add_flag("--json", options->json, "The ledgers as JSON");
@@ -102,7 +99,7 @@ Command drain_command() {
                          " --deadline 10s");
 }
 Command stop_command() {
-  return control_command(control::Command::stop, "End a device", " --deadline 1s");
+  return control_command(control::Command::stop, "End a device at once", "");
 }
 
 }  // namespace busbar::program

@@ -5,7 +5,6 @@
 
 #include <future>
 #include <iostream>
-#include <map>
 #include <memory>
 
 #include <busbar/core/error.hpp>
@@ -17,17 +16,16 @@ namespace {
 
 struct Options {
   std::string subject;
-  std::string device;
   std::chrono::milliseconds timeout{5000};
   SecurityOptions security;
   bool json = false;
 };
 
-/// One control endpoint, whom it should answer for, and what came of asking.
+/// One control endpoint, the device that should answer there, and what came of asking.
 struct Asked {
   Endpoint endpoint;
   Security security;
-  std::vector<std::string> devices;
+  std::string device;
   std::vector<Ledger> ledgers = {};
   std::string failure = {};
 };
@@ -40,31 +38,22 @@ Security client_of(const Security& server) {
 
 std::vector<Asked> whom_to_ask(const Topology& topology, const Options& options,
                                std::vector<Asked>& mute) {
-  std::map<Endpoint, Asked> found;
+  std::vector<Asked> all;
   for (const TopologyDevice& device : topology.devices()) {
-    if (!options.device.empty() && device.name != options.device) continue;
     const auto& control = device.options.control;
     if (!control || control->is_wildcard()) {
       mute.push_back({.endpoint = "inproc://none",
                       .security = {},
-                      .devices = {device.name},
+                      .device = device.name,
                       .failure = control ? "its control endpoint is chosen by the system"
                                          : "it has no control endpoint"});
       continue;
     }
     const Security own = options.security.load();
-    auto& asked =
-        found
-            .try_emplace(
-                *control,
-                Asked{.endpoint = *control,
-                      .security = own.keys ? own : client_of(device.options.control_security),
-                      .devices = {}})
-            .first->second;
-    asked.devices.push_back(device.name);
+    all.push_back({.endpoint = *control,
+                   .security = own.keys ? own : client_of(device.options.control_security),
+                   .device = device.name});
   }
-  std::vector<Asked> all;
-  for (auto& [endpoint, asked] : found) all.push_back(std::move(asked));
   return all;
 }
 
@@ -73,8 +62,7 @@ void ask_all(Context& context, std::vector<Asked>& all, const Options& options) 
   for (Asked& asked : all)
     asking.push_back(std::async(std::launch::async, [&context, &asked, &options] {
       try {
-        asked.ledgers = ask_control(context, asked.endpoint, {.target = options.device},
-                                    options.timeout, asked.security);
+        asked.ledgers = ask_control(context, asked.endpoint, {}, options.timeout, asked.security);
       } catch (const Error& error) {
         asked.failure = error.what();
       }
@@ -91,10 +79,8 @@ void show(const std::vector<Asked>& all, const std::string& name, bool json) {
       if (!json) print(std::cout, ledger);
     }
     if (asked.failure.empty()) continue;
-    for (const std::string& device : asked.devices) {
-      silent.push_back({{"name", device}, {"why", asked.failure}});
-      if (!json) std::cout << device << " no answer: " << asked.failure << '\n';
-    }
+    silent.push_back({{"name", asked.device}, {"why", asked.failure}});
+    if (!json) std::cout << asked.device << " no answer: " << asked.failure << '\n';
   }
   nlohmann::json whole{{"devices", devices}};
   if (!name.empty()) {
@@ -107,9 +93,8 @@ void show(const std::vector<Asked>& all, const std::string& name, bool json) {
 
 int status_of_endpoint(const Options& options) {
   Context context{{.log = library_log()}};
-  Asked asked{.endpoint = options.subject, .security = options.security.load(), .devices = {}};
-  asked.ledgers = ask_control(context, asked.endpoint, {.target = options.device}, options.timeout,
-                              asked.security);
+  Asked asked{.endpoint = options.subject, .security = options.security.load(), .device = {}};
+  asked.ledgers = ask_control(context, asked.endpoint, {}, options.timeout, asked.security);
   show({asked}, "", options.json);
   return exit_ok;
 }
@@ -161,7 +146,6 @@ Command status_command() {
             app.add_option("endpoint", options->subject, "A control endpoint, or a topology file")
                 ->type_name("ENDPOINT|FILE.toml")
                 ->required();
-            app.add_option("--device", options->device, "Only this device")->type_name("NAME");
             add_duration(app, "--timeout", options->timeout, "How long to wait for each answer");
             options->security.declare_client(app);
             app.add_flag("--json", options->json, "The ledgers as JSON");

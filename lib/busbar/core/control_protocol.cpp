@@ -5,7 +5,6 @@
 #include <busbar/core/control_protocol.hpp>
 #include <busbar/core/error.hpp>
 #include <busbar/core/internal/ledger_codec.hpp>
-#include <busbar/core/limits.hpp>
 
 namespace busbar::control {
 
@@ -17,12 +16,9 @@ constexpr milliseconds longest_deadline = std::chrono::hours(24);
 constexpr std::size_t text_max = 1024;  // of the line that goes with a refusal
 constexpr std::array commands{Command::status, Command::pause, Command::resume, Command::drain,
                               Command::stop};
-constexpr std::array statuses{Status::ok, Status::malformed, Status::unknown_target,
-                              Status::unknown_command};
+constexpr std::array statuses{Status::ok, Status::malformed, Status::unknown_command};
 
-bool takes_deadline(Command command) noexcept {
-  return command == Command::drain || command == Command::stop;
-}
+bool takes_deadline(Command command) noexcept { return command == Command::drain; }
 
 /// Decimal digits and nothing else, at most a day.
 std::optional<milliseconds> parse_deadline(std::string_view text) noexcept {
@@ -70,7 +66,7 @@ Multipart encode(const Request& request) {
     }
     deadline = std::to_string(request.deadline->count());
   }
-  return {signature, name_of(request.command), request.target, deadline};
+  return {signature, name_of(request.command), deadline};
 }
 
 Multipart encode(const Reply& reply) {
@@ -81,9 +77,9 @@ Multipart encode(const Reply& reply) {
 }
 
 Decoded decode_request(const Multipart& message) {
-  if (message.size() != 4) {
+  if (message.size() != 3) {
     return malformed(std::to_string(message.size()) +
-                     " frames; wanted 4: signature, command, target, deadline");
+                     " frames; wanted 3: signature, command, deadline");
   }
   if (message.text(0) != signature) {
     return malformed("signature '" + printable(message.text(0)) + "'; wanted " +
@@ -96,9 +92,8 @@ Decoded decode_request(const Multipart& message) {
     return refuse(Status::unknown_command, "unknown command '" + printable(name) +
                                                "'; one of status, pause, resume, drain, stop");
   }
-  if (message.text(2).size() > limits::topic_bytes) return malformed("target above 240 bytes");
-  Request request{*command, std::string(message.text(2)), {}};
-  if (const std::string_view deadline = message.text(3); !deadline.empty()) {
+  Request request{*command, {}};
+  if (const std::string_view deadline = message.text(2); !deadline.empty()) {
     if (!takes_deadline(*command)) return malformed(std::string(name) + " takes no deadline");
     request.deadline = parse_deadline(deadline);
     if (!request.deadline) {
@@ -106,7 +101,7 @@ Decoded decode_request(const Multipart& message) {
                        "'; wanted milliseconds, 0 to 86400000");
     }
   }
-  return {std::move(request), {}};
+  return {request, {}};
 }
 
 Reply decode_reply(const Multipart& message) {

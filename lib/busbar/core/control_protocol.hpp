@@ -17,16 +17,14 @@ inline constexpr std::string_view signature = "BUSBAR-CTL/1";
 enum class Command { status, pause, resume, drain, stop };
 std::string_view name_of(Command command) noexcept;
 
-/// `[signature][command][target][deadline]`: the target names a device, empty for all that answer
-/// on the endpoint; the deadline (drain and stop only, else empty) is in decimal milliseconds, at
-/// most a day.
+/// `[signature][command][deadline]`: the deadline (drain only, else empty) is in decimal
+/// milliseconds, at most a day; without one the device takes its own.
 struct Request {
   Command command = Command::status;
-  std::string target = {};
   std::optional<std::chrono::milliseconds> deadline = {};
 };
 
-enum class Status { ok = 200, malformed = 400, unknown_target = 404, unknown_command = 405 };
+enum class Status { ok = 200, malformed = 400, unknown_command = 405 };
 
 /// `[signature][code][body]`: 200 with a msgpack array of ledgers (maps), else a line of text.
 struct Reply {
@@ -35,6 +33,7 @@ struct Reply {
   std::vector<Ledger> ledgers = {};
 };
 
+/// Throws Error (usage) where a drain's deadline is negative or above a day.
 Multipart encode(const Request& request);
 Multipart encode(const Reply& reply);
 /// Either the request, or the reply that refuses it.

@@ -65,11 +65,14 @@ struct TopicCount {
 
 /// A connection as the socket monitor knows it.
 struct PeerInfo {
-  std::string side;     ///< `frontend` or `backend`
-  std::string address;  ///< `127.0.0.1:40312`, or the endpoint where the address is not known
-  bool connected = false;
-  std::uint64_t connections = 0;  ///< times it was connected
-  std::string last_failure;       ///< why the last handshake failed; else empty
+  std::string side = {};  ///< `frontend` or `backend`
+  /// `127.0.0.1:40312`. Where it is not known: the endpoint (ipc, and who left at once), and
+  /// `unknown` for those whose handshake failed.
+  std::string address = {};
+  bool connected = false;         ///< Its handshake has succeeded, and it has not left.
+  std::uint64_t connections = 0;  ///< Times it was connected.
+  std::uint64_t refused = 0;      ///< Times its handshake failed.
+  std::string last_failure = {};  ///< Why the last handshake failed; else empty.
 };
 
 /// A snapshot of one device.

@@ -1,6 +1,6 @@
 #include "busbar/devices/internal/control_server.hpp"
 
-namespace busbar {
+namespace busbar::detail {
 
 namespace {
 constexpr int burst = 100;
@@ -26,9 +26,6 @@ void ControlServer::serve(const Handler& handler) {
     const control::Decoded decoded = control::decode_request(message);
     if (!decoded.request) {
       answer(envelope, decoded.refusal);
-    } else if (!decoded.request->target.empty() && decoded.request->target != device_) {
-      answer(envelope, {control::Status::unknown_target, "no device '" + decoded.request->target +
-                                                             "' here, only '" + device_ + "'"});
     } else if (const auto reply = handler(*decoded.request, envelope)) {
       answer(envelope, *reply);
     }
@@ -47,4 +44,4 @@ void ControlServer::answer(Envelope& envelope, const control::Reply& reply) {
   }
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -49,12 +49,13 @@ void pack_topic(Packer& out, const TopicCount& topic) {
 }
 
 void pack_peer(Packer& out, const PeerInfo& peer) {
-  out.pack_map(5);
+  out.pack_map(6);
   pack_entry(out, "side", peer.side);
   pack_entry(out, "address", peer.address);
   pack_text(out, "connected");
   out.pack(peer.connected);
   pack_entry(out, "connections", peer.connections);
+  pack_entry(out, "refused", peer.refused);
   pack_entry(out, "last_failure", peer.last_failure);
 }
 
@@ -172,8 +173,8 @@ TopicCount read_topic(const Fields& fields) {
 }
 
 PeerInfo read_peer(const Fields& fields) {
-  return {fields.text("side"), fields.text("address"), fields.flag("connected"),
-          fields.count("connections"), fields.text("last_failure")};
+  return {fields.text("side"),         fields.text("address"),  fields.flag("connected"),
+          fields.count("connections"), fields.count("refused"), fields.text("last_failure")};
 }
 
 Ledger read_ledger(const Fields& fields) {

@@ -9,7 +9,7 @@
 #include <busbar/core/error.hpp>
 #include <busbar/core/internal/frames.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 namespace {
 
@@ -146,8 +146,10 @@ std::optional<SocketEvent> Monitor::decode() {
   SocketEvent event{*kind, unmapped(std::string(message_.text(1))), {}, cause_of(number, value)};
   const int descriptor = static_cast<int>(value);
   if (event.kind == Kind::accepted) {
+    event.connection = descriptor;
     event.peer = peer_of_[descriptor] = address_of(descriptor);
   } else if (event.kind == Kind::disconnected) {
+    event.connection = descriptor;
     if (const auto found = peer_of_.find(descriptor); found != peer_of_.end()) {
       event.peer = found->second;
       peer_of_.erase(found);
@@ -156,4 +158,4 @@ std::optional<SocketEvent> Monitor::decode() {
   return event;
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -1,0 +1,116 @@
+#include <doctest/doctest.h>
+
+#include <busbar/core/internal/peer_table.hpp>
+
+using namespace busbar;
+using namespace busbar::detail;
+using Kind = SocketEvent::Kind;
+
+namespace {
+
+const std::string ours = "tcp://127.0.0.1:5555";
+const std::string theirs = "tcp://127.0.0.1:6666";
+
+struct Table : PeerTable {
+  void accept(int connection, const std::string& address) {
+    on_event({Kind::accepted, ours, address, {}, connection});
+  }
+  void welcome(const std::string& endpoint = ours) {
+    on_event({Kind::connected, endpoint, {}, {}});
+  }
+  void fail(const std::string& endpoint = ours) {
+    on_event({Kind::handshake_failed, endpoint, {}, "no key"});
+  }
+  void end(int connection, const std::string& address) {
+    on_event({Kind::disconnected, ours, address, {}, connection});
+  }
+  /// `a 2/1`: two connections, one refused; with a `*` where it is connected.
+  std::string text() const {
+    std::string all;
+    for (const PeerInfo& peer : this->all()) {
+      all += peer.address + (peer.connected ? "*" : "") + " " + std::to_string(peer.connections) +
+             "/" + std::to_string(peer.refused) + " ";
+    }
+    return all;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a peer is connected once its handshake has succeeded") {
+  Table table;
+  table.accept(7, "a");
+  CHECK(table.text() == "");
+  table.welcome();
+  CHECK(table.text() == "a* 1/0 ");
+  table.end(7, "a");
+  CHECK(table.text() == "a 1/0 ");
+  table.accept(7, "a");
+  table.welcome();
+  CHECK(table.text() == "a* 2/0 ");
+}
+
+TEST_CASE("a handshake that fails is a refusal and no connection") {
+  Table table;
+  table.accept(7, "a");
+  table.fail();
+  table.end(7, "a");
+  CHECK(table.text() == "a 0/1 ");
+  CHECK(table.all()[0].last_failure == "no key");
+}
+
+TEST_CASE("who is refused and gone before it was asked for its address is not booked as us") {
+  Table table;
+  table.accept(7, "");
+  table.fail();
+  table.end(7, "");
+  CHECK(table.text() == "unknown 0/1 ");
+}
+
+TEST_CASE("a handshake is another's where the connection that was taken for its own then fails") {
+  Table table;
+  table.accept(7, "good");
+  table.accept(8, "bad");
+  table.welcome();
+  table.fail();
+  table.end(8, "bad");
+  CHECK(table.text() == "bad 0/1 good* 1/0 ");
+  table.end(7, "good");
+  CHECK(table.text() == "bad 0/1 good 1/0 ");
+}
+
+TEST_CASE("who is let in while another hangs back is the one that is connected") {
+  Table table;
+  table.accept(7, "scanner");
+  table.accept(8, "good");
+  table.welcome();
+  CHECK(table.text() == "good* 1/0 ");
+  table.end(8, "good");
+  table.fail();
+  table.end(7, "scanner");
+  CHECK(table.text() == "good 1/0 scanner 0/1 ");
+}
+
+TEST_CASE("peers without an address of their own share that of the endpoint") {
+  Table table;
+  table.accept(7, "");
+  table.welcome();
+  table.accept(8, "");
+  table.welcome();
+  table.end(7, "");
+  CHECK(table.text() == ours + "* 2/0 ");
+  table.end(8, "");
+  CHECK(table.text() == ours + " 2/0 ");
+}
+
+TEST_CASE("a peer that we dial is known by its endpoint, connected or not") {
+  Table table;
+  table.on_event({Kind::connecting, theirs, {}, {}});
+  CHECK(table.text() == theirs + " 0/0 ");
+  table.fail(theirs);
+  CHECK(table.text() == theirs + " 0/1 ");
+  table.welcome(theirs);
+  CHECK(table.text() == theirs + "* 1/1 ");
+  table.on_event({Kind::disconnected, theirs, {}, {}, 7});
+  CHECK(table.text() == theirs + " 1/1 ");
+}

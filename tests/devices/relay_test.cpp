@@ -7,6 +7,7 @@
 #include <busbar/devices/internal/topic_table.hpp>
 
 using namespace busbar;
+using namespace busbar::detail;
 using namespace busbar::testing;
 using namespace std::chrono_literals;
 using Frames = std::vector<std::string>;

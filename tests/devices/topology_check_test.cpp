@@ -113,6 +113,10 @@ TEST_CASE("an endpoint that is bound twice is found, wherever it is bound") {
   CHECK(contains(beside("tcp://127.0.0.1:5555", "tcp://localhost:5555"), taken));
   CHECK(contains(beside("ipc:///tmp/x", "ipc:///tmp/x"), taken));
   CHECK(contains(beside("inproc://x", "inproc://x"), taken));
+  for (const char* written : {"ipc://./x", "ipc://y/../x", "ipc://.//x"}) {
+    CHECK(contains(beside("ipc://x", written), taken));
+  }
+  CHECK(findings(device("x", "bind = 'ipc://@x'", "bind = 'ipc://@./x'")).empty());
   CHECK(contains(finding(device("x", "bind = 'tcp://*:5555', insecure = true",
                                 "bind = 'tcp://127.0.0.1:5555'")),
                  "site.toml:4: devices.x.backend.bind: tcp://127.0.0.1:5555 " + taken));
@@ -157,14 +161,14 @@ TEST_CASE("a side that nothing can reach is found") {
 }
 
 TEST_CASE("an unbounded queue is found") {
-  CHECK(contains(finding(device("x", a + ", queue = 0", b)),
-                 "site.toml:3: devices.x.frontend.queue: an unbounded queue"));
-  DeviceOptions negative = on_any_port();
-  negative.backend.queue = -1;
-  const auto found = Topology{}.add("x", DeviceKind::queue, negative).findings();
-  REQUIRE(found.size() == 1);
+  DeviceOptions options = on_any_port();
+  options.frontend.queue = 0;
+  options.backend.queue = -1;
+  const auto found = Topology{}.add("x", DeviceKind::queue, options).findings();
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].problem == "an unbounded queue");
   CHECK(
-      found[0].str() ==
+      found[1].str() ==
       "devices.x.backend.queue: a negative queue (give the messages for each peer, 1 to 1000000)");
 }
 
@@ -204,6 +208,32 @@ TEST_CASE("keys that protect nothing are found") {
   CHECK(contains(problem(open, far, {.keys = keys, .allow = allow}), "CURVE server and client"));
 }
 
+TEST_CASE("keys that do not fit the endpoint of a link are found") {
+  const CurveKeys keys = CurveKeys::create();
+  DeviceOptions edge = on_any_port();
+  edge.backend.security = {.keys = keys,
+                           .allow = std::make_shared<AllowList>(std::vector{keys.public_key})};
+  const auto found = [&](const std::optional<Endpoint>& over) {
+    Topology net;
+    net.add("edge", DeviceKind::queue, edge).add("core", DeviceKind::queue, on_any_port());
+    return net.link("edge.backend", "core.frontend", over).findings();
+  };
+  CHECK(found({}).empty());
+  CHECK(found("inproc://link").empty());
+  REQUIRE(found("ipc://link").size() == 1);
+  CHECK(contains(found("ipc://link")[0].problem, "CURVE server and client"));
+}
+
+TEST_CASE("permissions are for ipc paths that are bound") {
+  CHECK(
+      contains(finding(device("x", a + ", ipc-mode = '0660'", b)),
+               "site.toml:3: devices.x.frontend.ipc-mode: permissions, and no ipc path is bound"));
+  CHECK(findings(device("x", "bind = 'ipc:///tmp/x', ipc-mode = '0660'", b)).empty());
+  CHECK(findings(device("x", a, "") + device("y", "ipc-mode = '600'", b) +
+                 joined("x", "y", "ipc:///tmp/x"))
+            .empty());
+}
+
 TEST_CASE("a connect without an address is found") {
   CHECK(contains(finding(device("x", "connect = 'tcp://*:5555'", b)),
                  "devices.x.frontend.connect: tcp://*:5555 is no address"));
@@ -233,7 +263,8 @@ TEST_CASE("a topology without devices does not fit to run") {
 
 TEST_CASE("check names every finding in the order of the lines") {
   const Topology site = Topology::parse(
-      device("x", a + ", queue = 0", "") + device("y", "", b + ", queue = 0"), "site.toml");
+      device("x", a + ", ipc-mode = '600'", "") + device("y", "", b + ", ipc-mode = '600'"),
+      "site.toml");
   const std::vector<Finding> found = site.findings();
   CHECK(found.size() == 4);
   CHECK(std::is_sorted(found.begin(), found.end(), [](const Finding& one, const Finding& other) {

@@ -223,6 +223,12 @@ TEST_CASE("a value that means nothing is refused with what would") {
       {"[devices.'']", "5: devices.", "no single word", "1 to 64 letters"},
       {"[devices.b]\nkind='queue'\nfrontend.queue=-1", "7: devices.b.frontend.queue",
        "-1 is out of range", "1 to 1000000"},
+      {"[devices.b]\nkind='queue'\nfrontend.queue=0", "7: devices.b.frontend.queue",
+       "0 is out of range", "1 to 1000000"},
+      {"[devices.b]\nkind='queue'\nfrontend.ipc-mode='0999'", "7: devices.b.frontend.ipc-mode",
+       "'0999' are no permissions", "\"0660\""},
+      {"[devices.b]\nkind='queue'\nfrontend.ipc-mode='01777'", "7: devices.b.frontend.ipc-mode",
+       "'01777' are no permissions", "\"0660\""},
       {"[devices.b]\nkind='queue'\nfrontend.queue=9223372036854775807",
        "7: devices.b.frontend.queue", "out of range", "1 to 1000000"},
       {"[devices.b]\nkind='queue'\nfrontend.key='none.key'", "7: devices.b.frontend.key",
@@ -277,14 +283,14 @@ TEST_CASE("what is no TOML is refused with the line and the nearest key") {
 TEST_CASE("every mistake of a file is named, in the order of its lines") {
   const std::string said = refusal(
       "nmae = 'x'\n[devices.a]\nkind = 'que'\nfrontend = { bind = 'x', queue = -1 }\n"
-      "[devices.b]\n[[links]]\n");
-  CHECK(contains(said, "read topology site.toml: 7 mistakes\n"));
+      "backend = { queue = 0 }\n[devices.b]\n[[links]]\n");
+  CHECK(contains(said, "read topology site.toml: 8 mistakes\n"));
   std::size_t at = 0;
   for (const char* line :
        {"\nsite.toml:1: nmae:", "\nsite.toml:3: devices.a.kind:",
         "\nsite.toml:4: devices.a.frontend.bind:", "\nsite.toml:4: devices.a.frontend.queue:",
-        "\nsite.toml:5: devices.b.kind:", "\nsite.toml:6: links[0].from:",
-        "\nsite.toml:6: links[0].to:"}) {
+        "\nsite.toml:5: devices.a.backend.queue:", "\nsite.toml:6: devices.b.kind:",
+        "\nsite.toml:7: links[0].from:", "\nsite.toml:7: links[0].to:"}) {
     const std::size_t next = said.find(line);
     CAPTURE(line);
     REQUIRE(next != std::string::npos);

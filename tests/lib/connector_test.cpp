@@ -3,6 +3,7 @@
 #include <busbar/core/internal/connector.hpp>
 
 using namespace busbar;
+using namespace busbar::detail;
 using namespace std::chrono_literals;
 using Kind = ConnectorAction::Kind;
 using Event = SocketEvent::Kind;

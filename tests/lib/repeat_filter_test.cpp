@@ -3,6 +3,7 @@
 #include <busbar/core/internal/repeat_filter.hpp>
 
 using namespace busbar;
+using namespace busbar::detail;
 using namespace std::chrono_literals;
 
 TEST_CASE("the same warning is let through once in ten seconds, another one at once") {

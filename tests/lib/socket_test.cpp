@@ -235,6 +235,14 @@ TEST_CASE("an ipc path that is a regular file is refused and left alone") {
   CHECK(std::filesystem::file_size(folder.path("precious")) == 4);
 }
 
+TEST_CASE("permissions that cannot be set are no permissions") {
+  Context context;
+  const Folder folder;
+  const Endpoint abstract{"ipc://@" + folder.path("x")};
+  CHECK_THROWS_WITH_AS(Socket(context, SocketType::pull, {.bind = {abstract}, .ipc_mode = 0600}),
+                       doctest::Contains("set the permissions of ipc://@"), Error);
+}
+
 TEST_CASE("an ipc path is not taken from whoever serves it, and is free again when that one ends") {
   Context context;
   const Folder folder;

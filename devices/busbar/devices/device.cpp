@@ -37,7 +37,7 @@ SocketType backend_type(DeviceKind kind) noexcept {
 }
 
 Device::Device(Context& context, DeviceKind kind, DeviceOptions options)
-    : relay_(Relay::create(context, kind, {std::move(options)})) {}
+    : relay_(detail::Relay::create(context, kind, {std::move(options)})) {}
 Device::~Device() = default;
 Device::Device(Device&&) noexcept = default;
 Device& Device::operator=(Device&&) noexcept = default;

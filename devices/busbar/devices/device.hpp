@@ -46,6 +46,7 @@ struct SideOptions {
   Security security = {};
   /// Messages for each peer and direction, 0 without bound. Memory: peers x 2 x queue x size.
   int queue = 1000;
+  unsigned ipc_mode = 0;  ///< Permissions of bound ipc paths, e.g. 0660; 0: as the umask has it.
 };
 
 struct DeviceOptions {
@@ -63,14 +64,19 @@ struct DeviceOptions {
   std::chrono::milliseconds drain_timeout{5000};  ///< For `drain` without a deadline of its own.
 };
 
+namespace detail {
 class Relay;
+}
 
-/// What the three have in common. All calls but those on active() are thread-safe; they wait at the
+/// What the three have in common. It moves messages only while something steps `active()`: give it
+/// to a Runner. All calls but those on active() are thread-safe and throw nothing; they wait at the
 /// most for the burst that is under way (1000 messages; with stages 5 ms, and the message that is
-/// in a stage). Commands take effect when it is over.
+/// in a stage). Commands take effect when it is over, and none after the end. After a move only
+/// assignment and the destructor are allowed.
 class Device {
  public:
-  /// Binds and connects. Throws Error: see Socket, and options that do not fit the kind.
+  /// Binds and connects. Throws Error as Socket does, and usage for options that do not fit the
+  /// kind: a side without endpoint, a stage that needs topics where there are none.
   Device(Context& context, DeviceKind kind, DeviceOptions options);
   ~Device();
   Device(Device&&) noexcept;
@@ -88,18 +94,20 @@ class Device {
   /// ms.
   void stop();
 
+  /// A copy; the last one where the device has ended.
   Ledger ledger() const;
-  /// Where each side is bound, with the ports that the system chose.
+  /// Where each side is bound, with the ports that the system chose; also after the end.
   std::vector<Endpoint> frontend() const;
   std::vector<Endpoint> backend() const;
   std::optional<Endpoint> control() const;
   std::optional<Endpoint> tap() const;
 
-  /// What a Runner steps.
+  /// What a Runner steps. It shares ownership: the sockets live until the device and its runners
+  /// are gone, or until it has ended. `step` throws what a stage throws, after it has closed all.
   std::shared_ptr<Active> active();
 
  private:
-  std::shared_ptr<Relay> relay_;
+  std::shared_ptr<detail::Relay> relay_;
 };
 
 /// XSUB/XPUB: fans out what publishers send to those who subscribed, and carries subscriptions up.

@@ -11,7 +11,9 @@
 
 namespace busbar {
 
+namespace detail {
 class ContextState;
+}
 
 struct ContextOptions {
   int io_threads = 1;       ///< One moves about 1 GB/s; give another for each further GB/s.
@@ -52,7 +54,7 @@ class Context {
 
  private:
   friend class Socket;
-  std::shared_ptr<ContextState> state_;
+  std::shared_ptr<detail::ContextState> state_;
 };
 
 }  // namespace busbar

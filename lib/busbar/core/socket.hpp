@@ -17,6 +17,10 @@
 
 namespace busbar {
 
+namespace detail {
+struct SocketState;
+}
+
 enum class SendResult {
   sent,
   full,       ///< No room now, or nobody to send to yet: try again. The message is untouched.
@@ -44,28 +48,36 @@ struct SocketEvent {
   std::string endpoint;  ///< Ours: the one that was bound or connected.
   std::string peer;      ///< `127.0.0.1:40312` where known (accepted connections), else empty.
   std::string cause;     ///< …_failed, not_resolved: why, in words; else empty.
+  int connection = -1;   ///< accepted, disconnected: which one; used anew once it is closed.
 };
 std::string_view name_of(SocketEvent::Kind kind) noexcept;
 
 /// Move-only, owned by one thread: the one that uses it first, until `release` is called; any other
 /// thread's call throws Error `socket 'orders' is owned by another thread`. Calls do not block
-/// unless they take a timeout; after `close` or a move they throw. The destructor closes and never
-/// hangs; what is not sent yet is sent in the background for the linger time.
+/// unless they take a timeout. The destructor closes and never hangs; what is not sent yet is sent
+/// in the background for the linger time. A socket keeps what it needs of its context alive.
+///
+/// Calls that move messages, subscribe or hand out a handle throw Error: usage, after `close` or a
+/// move, in another's thread, and for what the socket type does not do; refused, once the context
+/// was stopped. What is normal in operation (full, no peer, nothing there) is never thrown.
 ///
 /// Whoever owns a socket for longer than a few calls lets an EventLoop serve it, or calls
 /// `maintain`: that is what reads the monitor, repairs connections that libzmq gives up, looks
 /// host names up again, and logs failed handshakes.
 class Socket {
  public:
-  /// Sets every option, then binds and connects. Throws Error: an endpoint that cannot be bound
-  /// (with the cause), an ipc path that is a file or is served by another process, an endpoint off
-  /// loopback without keys, keys without an allow-list, a closed context.
+  /// Sets every option, then binds and connects; connecting goes on in the background. Throws
+  /// Error. usage: options that contradict one another, an endpoint off loopback without keys, keys
+  /// without an allow-list. unreachable: an endpoint that cannot be bound (with the cause), an ipc
+  /// path that is a file or is served by another process. refused: no room for another socket,
+  /// permissions that cannot be set, a stopped context.
   Socket(Context& context, SocketType type, SocketOptions options = {});
   Socket(Socket&&) noexcept;
   Socket& operator=(Socket&&) noexcept;
   ~Socket();
 
-  /// Never blocks. The message is moved out only where the answer is `sent`.
+  /// Never blocks. The message is moved out only where the answer is `sent`. One without a frame,
+  /// or from a ROUTER with nothing behind the address, throws Error (usage).
   [[nodiscard]] SendResult send(Multipart& message);
   [[nodiscard]] SendResult send(Multipart&& message) { return send(message); }
   /// Waits for room for at most `timeout`.
@@ -74,7 +86,8 @@ class Socket {
     return send(message, timeout);
   }
 
-  /// Never blocks. Receives one message into `into`, whose slots are reused; false: none there.
+  /// Never blocks. Receives one message into `into`, whose slots are reused; false: none there. One
+  /// of more than limits::frames is logged and passed over.
   [[nodiscard]] bool receive(Multipart& into);
   /// Waits for at most `timeout`; empty: none came.
   [[nodiscard]] std::optional<Multipart> receive(std::chrono::milliseconds timeout);
@@ -94,17 +107,19 @@ class Socket {
     return raw().get(option);
   }
 
+  // These four are for a socket that is open, and what they refer to lives until it is closed.
   const std::string& name() const noexcept;
   SocketType type() const noexcept;
   /// Where it is bound, with the ports that the system chose.
   const std::vector<Endpoint>& bound() const noexcept;
-  /// Connections by peer, as far as the monitor knows; at most 1,000, the oldest closed ones go.
+  /// Connections by peer, as far as the monitor was read; at most 1,000, the oldest closed ones
+  /// go. Changes with `maintain`.
   const std::vector<PeerInfo>& peers() const noexcept;
 
   /// Reads the monitor, carries out what is due, and says when to call again at the latest
   /// (Clock::now() based). Cheap when nothing happened. Call it when `monitor()` is readable.
   TimePoint maintain();
-  /// Called from `maintain`, in the owner's thread.
+  /// Called from `maintain`, in the owner's thread; what it throws comes out there.
   void on_event(std::function<void(const SocketEvent&)> handler);
 
   /// Gives the socket free for another thread to own, which must use it only after this call
@@ -112,15 +127,14 @@ class Socket {
   void release() noexcept;
   void close() noexcept;
 
-  /// For polling and for calls that Busbar does not wrap; checks the owner.
+  /// For polling and for calls that Busbar does not wrap; checks the owner. Valid until `close`.
   zmq::socket_ref raw();
-  /// The monitor's socket, for polling.
+  /// The monitor's socket, for polling only. Valid until `close`.
   zmq::socket_ref monitor();
 
  private:
-  struct State;
-  State& state() const;
-  std::unique_ptr<State> state_;
+  detail::SocketState& state() const;
+  std::unique_ptr<detail::SocketState> state_;
 };
 
 }  // namespace busbar

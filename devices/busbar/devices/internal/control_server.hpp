@@ -8,7 +8,7 @@
 #include <busbar/core/control_protocol.hpp>
 #include <busbar/core/socket.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// Answers REQ and DEALER peers. Whatever comes is answered or, where it has no envelope to answer
 /// to, ignored.
@@ -35,4 +35,4 @@ class ControlServer {
   Socket socket_;
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -1,6 +1,6 @@
 #include "busbar/devices/internal/hop.hpp"
 
-namespace busbar {
+namespace busbar::detail {
 
 namespace {
 
@@ -57,4 +57,4 @@ Ledger Hop::ledger(std::string_view state) const {
           {}};
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

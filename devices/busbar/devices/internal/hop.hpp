@@ -10,7 +10,7 @@
 #include <busbar/devices/internal/tap.hpp>
 #include <busbar/devices/internal/topic_table.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// What passes is booked on both sides; what does not is booked under its cause on the side that it
 /// came from. The relay books what happens at its two sockets.
@@ -51,4 +51,4 @@ struct Hop {
   bool looks_inside_;  ///< Has a tap or a stage: most devices have neither.
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -4,7 +4,7 @@
 
 #include <busbar/core/internal/frames.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 namespace {
 
@@ -202,4 +202,4 @@ void SubscriptionLane::pass_on(void* frontend) {
   }
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

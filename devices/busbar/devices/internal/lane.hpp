@@ -7,7 +7,7 @@
 
 #include <busbar/devices/internal/hop.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 using Hops = std::vector<std::unique_ptr<Hop>>;
 
@@ -59,4 +59,4 @@ class SubscriptionLane {
   Multipart message_;
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -5,8 +5,9 @@
 #include <unistd.h>
 
 #include <busbar/core/error.hpp>
+#include <busbar/devices/internal/relay_setup.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 using std::chrono::milliseconds;
 
@@ -18,60 +19,6 @@ constexpr milliseconds tick{50};     // the longest time until connections are l
 // for.
 constexpr milliseconds at_once{50};
 constexpr milliseconds longest_retry{10};  // where a full output cannot be polled
-
-Socket open_side(Context& context, SocketType type, const std::string& name,
-                 const SideOptions& side) {
-  return Socket(context, type,
-                {.name = name,
-                 .bind = side.bind,
-                 .connect = side.connect,
-                 .security = side.security,
-                 .send_queue = side.queue,
-                 .receive_queue = side.queue,
-                 .refuse_when_full = true});
-}
-
-void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool last) {
-  const std::string who =
-      std::string(name_of(kind)) + (options.name.empty() ? "" : " '" + options.name + "'");
-  const auto no_endpoint = [](const SideOptions& side) {
-    return side.bind.empty() && side.connect.empty();
-  };
-  for (const auto& [outer, side, name] : {std::tuple{first, &options.frontend, "frontend"},
-                                          std::tuple{last, &options.backend, "backend"}}) {
-    if (outer && no_endpoint(*side)) {
-      throw Error(ErrorKind::usage, who, std::string("its ") + name + " has no endpoint",
-                  "give one to bind or to connect");
-    }
-  }
-  for (const Stage& stage : options.stages) {
-    if (stage.needs_topic && kind != DeviceKind::forwarder) {
-      throw Error(ErrorKind::usage, who, "stage '" + stage.text + "' needs topics",
-                  "use it in a forwarder");
-    }
-  }
-}
-
-Hops make_hops(Context& context, DeviceKind kind, const std::vector<DeviceOptions>& chain) {
-  Hops hops;
-  for (std::size_t i = 0; i < chain.size(); ++i) {
-    check_fit(kind, chain[i], i == 0, i + 1 == chain.size());
-    hops.push_back(std::make_unique<Hop>(context, kind, chain[i]));
-  }
-  return hops;
-}
-
-/// Whether what a side may hold can be told: an inproc or ipc peer shows no connection of its own,
-/// and an inproc pipe has the sender's bound as well.
-bool is_bounded(const SideOptions& side) {
-  const auto tcp = [](const Endpoint& endpoint) { return endpoint.transport() == Transport::tcp; };
-  return side.queue > 0 && std::all_of(side.bind.begin(), side.bind.end(), tcp) &&
-         std::all_of(side.connect.begin(), side.connect.end(), tcp);
-}
-
-Overflow forward_overflow(DeviceKind kind, const DeviceOptions& last) {
-  return last.overflow.value_or(kind == DeviceKind::forwarder ? Overflow::drop : Overflow::block);
-}
 
 }  // namespace
 
@@ -337,4 +284,4 @@ StopReport Relay::report() const {
   return report;
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

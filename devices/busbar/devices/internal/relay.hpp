@@ -16,7 +16,7 @@
 #include <busbar/devices/internal/lane.hpp>
 #include <busbar/devices/internal/relay_state.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// One or more devices of one kind in a row: what leaves a device's backend enters the next one's
 /// frontend in memory. Only the first one's frontend and the last one's backend have sockets; each
@@ -101,4 +101,4 @@ class Relay : public Active {
   std::vector<Posted> posted_;
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace busbar {
+namespace busbar::detail {
 
 std::string_view name_of(Phase phase) noexcept {
   constexpr std::array<std::string_view, 4> names{"running", "paused", "draining", "stopped"};
@@ -46,4 +46,4 @@ TimePoint RelayState::next_deadline() const noexcept {
   return std::min(deadline_, next_look_);
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

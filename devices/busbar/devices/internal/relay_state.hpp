@@ -7,7 +7,7 @@
 
 #include <busbar/core/clock.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 enum class Phase { running, paused, draining, stopped };
 std::string_view name_of(Phase phase) noexcept;
@@ -48,4 +48,4 @@ class RelayState {
   std::optional<std::uint64_t> backlog_;
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

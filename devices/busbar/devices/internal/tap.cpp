@@ -5,7 +5,7 @@
 #include <busbar/core/internal/frames.hpp>
 #include <busbar/core/tap_header.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 namespace {
 
@@ -49,4 +49,4 @@ void Tap::maintain() {
   }
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

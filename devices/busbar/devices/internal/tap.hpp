@@ -6,7 +6,7 @@
 #include <busbar/core/context.hpp>
 #include <busbar/core/socket.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// Publishes `[DEVICE.forward or DEVICE.backward][header][frames…]`: lib/WIRE.md, "Tap". While
 /// nobody watches it costs a comparison; a watcher that is slow loses copies, never the device.
@@ -29,4 +29,4 @@ class Tap {
   long watchers_ = 0;
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -4,7 +4,7 @@
 
 #include <busbar/core/error.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 TopicTable::Map::value_type& TopicTable::find_or_add(std::string_view topic) {
   if (const auto found = counts_.find(topic); found != counts_.end()) return *found;
@@ -40,4 +40,4 @@ std::vector<TopicCount> TopicTable::busiest(std::size_t most) const {
   return all;
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

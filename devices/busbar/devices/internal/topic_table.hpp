@@ -10,7 +10,7 @@
 #include <busbar/core/ledger.hpp>
 #include <busbar/core/limits.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// Exact up to `capacity` different topics. Whenever there are more, the lesser half is forgotten,
 /// so the busiest stay, with counts that are a lower bound (lossy counting: Manku and Motwani,
@@ -47,4 +47,4 @@ class TopicTable {
   Map::value_type* last_ = nullptr;  ///< Most traffic repeats its topic.
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -17,6 +17,8 @@ std::string sockets_of(DeviceKind kind, bool frontend) {
   return std::string{name_of(frontend ? frontend_type(kind) : backend_type(kind))};
 }
 
+bool is_inproc(const Endpoint& endpoint) { return endpoint.transport() == Transport::inproc; }
+
 class Check {
  public:
   explicit Check(const Topology& topology) : topology_(topology) {}
@@ -45,10 +47,8 @@ class Check {
     const DeviceOptions& options = device.options;
     check_side(device, "frontend", options.frontend);
     check_side(device, "backend", options.backend);
-    if (options.control) {
-      check_security(device, "control", {*options.control}, {}, options.control_security);
-    }
-    if (options.tap) check_security(device, "tap", {*options.tap}, {}, options.tap_security);
+    check_outlet(device, "control", options.control, options.control_security);
+    check_outlet(device, "tap", options.tap, options.tap_security);
     for (const Stage& stage : options.stages) {
       if (!stage.needs_topic || device.kind == DeviceKind::forwarder) continue;
       note(place_of(device, "stages"),
@@ -56,6 +56,14 @@ class Check {
                std::string{name_of(device.kind)} + "'s messages do not have",
            "move it to a forwarder");
     }
+  }
+
+  void check_outlet(const TopologyDevice& device, const std::string& key,
+                    const std::optional<Endpoint>& endpoint, const Security& security) {
+    if (!endpoint) return;
+    check_security(device, key, {*endpoint}, {}, security);
+    // It may be written without a table, so without a key `bind`.
+    check_protected(place_of(device, key), *endpoint, security);
   }
 
   void check_side(const TopologyDevice& device, const std::string& side,
@@ -74,7 +82,22 @@ class Check {
       note(place_of(device, side + ".connect"), endpoint.str() + " is no address to connect to",
            "name host and port");
     }
-    check_security(device, side, options.bind, options.connect, options.security);
+    std::vector<Endpoint> bind = options.bind;
+    std::vector<Endpoint> connect = options.connect;
+    for (const TopologyLink& link : topology_.links()) {
+      if (!link.over) continue;
+      if (link.to == device.name + "." + side) bind.push_back(*link.over);
+      if (link.from == device.name + "." + side) connect.push_back(*link.over);
+    }
+    const auto has_path = [](const Endpoint& e) { return e.transport() == Transport::ipc; };
+    if (options.ipc_mode != 0 && std::none_of(bind.begin(), bind.end(), has_path)) {
+      note(place_of(device, side + ".ipc-mode"), "permissions, and no ipc path is bound",
+           "bind an ipc:// endpoint, or remove them");
+    }
+    check_security(device, side, bind, connect, options.security);
+    for (const Endpoint& endpoint : options.bind) {
+      check_protected(place_of(device, side + ".bind"), endpoint, options.security);
+    }
   }
 
   bool is_linked(const std::string& end) const {
@@ -85,8 +108,11 @@ class Check {
   }
 
   void check_security(const TopologyDevice& device, const std::string& key,
-                      const std::vector<Endpoint>& bind, const std::vector<Endpoint>& connect,
+                      std::vector<Endpoint> bind, std::vector<Endpoint> connect,
                       const Security& security) {
+    // Keys are for what leaves the process.
+    std::erase_if(bind, is_inproc);
+    std::erase_if(connect, is_inproc);
     if (!security.keys) {
       if (security.allow) {
         note(place_of(device, key + ".allow"), "an allow-list without a key protects nothing",
@@ -105,11 +131,6 @@ class Check {
     } else if (!connect.empty() && security.server_key.empty()) {
       note(place_of(device, key + ".key"), "a key that connects without the server's public key",
            R"(add server-key = "KEY or FILE")");
-    }
-    for (const Endpoint& endpoint : bind) {
-      // A control endpoint or a tap may be written without a table, so without a key `bind`.
-      const bool is_side = key == "frontend" || key == "backend";
-      check_protected(place_of(device, is_side ? key + ".bind" : key), endpoint, security);
     }
   }
 

@@ -75,7 +75,7 @@ class Topology {
 
   /// All that does not fit: unknown devices in links, sides whose socket types do not fit, the same
   /// endpoint bound twice, loops, devices that nothing can reach or leave, unbounded queues,
-  /// unprotected links off loopback. Empty: fit to run.
+  /// unprotected links off loopback, keys and permissions without use. Empty: fit to run.
   std::vector<Finding> findings() const;
   /// Throws Error (usage) with every finding, a line each.
   void check() const;
@@ -84,8 +84,9 @@ class Topology {
   /// Throws Error (usage): no such device, or a cut link whose `over` is missing or inproc.
   Topology only(const std::vector<std::string>& names) const;
 
-  /// Checks, then starts everything, a thread for each chain of devices. Throws Error; then nothing
-  /// is left running.
+  /// Checks, then starts everything, a thread for each chain of devices. The topology may go; the
+  /// context is kept. Throws Error; then nothing is left running. usage: it does not pass its
+  /// check; unreachable, refused: a device cannot start (see Socket).
   RunningTopology run(Context& context) const;
 
  private:
@@ -99,7 +100,8 @@ enum class GraphFormat { dot, mermaid, svg };
 /// is not installed.
 std::string graph(const Topology& topology, GraphFormat format);
 
-/// Devices at work. Calls are thread-safe. The destructor stops at once.
+/// Devices at work, from Topology::run on. Calls are thread-safe, and none may be made after a
+/// move. The destructor stops at once and waits until all threads have ended, or 100 ms.
 class RunningTopology {
  public:
   RunningTopology(RunningTopology&&) noexcept;
@@ -113,15 +115,18 @@ class RunningTopology {
   std::vector<Endpoint> bound(std::string_view side) const;
   /// Moves on to another topology: devices that did not change go on undisturbed, the others are
   /// drained, started or ended. Blocks for as long as they drain. Allow-lists from files are read
-  /// again. Throws Error where the new one does not pass its check or cannot start; then the old
-  /// one runs on, at the addresses that it had.
+  /// again. Throws Error; then the old one runs on, at the addresses that it had. usage: the new
+  /// one does not pass its check, or drain or stop was called before; unreachable, refused: it
+  /// cannot start (see Socket), or was stopped meanwhile.
   void reload(const Topology& next);
-  /// Drains all, upstream first. At the latest after `deadline`.
+  /// Drains all, upstream first; returns at the latest after `deadline`, with what was abandoned
+  /// and what failed. Throws nothing.
   StopReport drain(std::chrono::milliseconds deadline);
   /// Ends all at the same time; what is under way is carried on for at most `deadline`. Also ends a
-  /// drain that another thread is in.
+  /// drain that another thread is in. Throws nothing.
   StopReport stop(std::chrono::milliseconds deadline);
   /// Waits until every device has ended by itself (a control endpoint said so); true: all have.
+  /// Throws what a device failed with.
   bool wait(std::chrono::milliseconds timeout);
 
  private:

@@ -4,7 +4,7 @@
 
 #include <busbar/core/error.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 using namespace std::chrono_literals;
 using Kind = ConnectorAction::Kind;
@@ -127,4 +127,4 @@ TimePoint Connector::next_deadline() const noexcept {
   return next;
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -10,7 +10,7 @@
 #include <busbar/core/endpoint.hpp>
 #include <busbar/core/socket.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// What the connector wants done.
 struct ConnectorAction {
@@ -58,4 +58,4 @@ class Connector {
   std::vector<Connection> connections_;
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -11,7 +11,7 @@
 #include <busbar/core/context.hpp>
 #include <busbar/core/internal/zap.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 class ContextState {
  public:
@@ -40,4 +40,4 @@ class ContextState {
   std::uint64_t next_id_ = 0;
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -9,7 +9,7 @@
 #include <busbar/core/limits.hpp>
 #include <busbar/core/multipart.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 enum class Received { message, none, too_many_frames, closed };
 
@@ -54,4 +54,4 @@ inline int send_frames(void* socket, Multipart& message, int flags) {
   return 0;
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -12,7 +12,7 @@
 
 #include <busbar/core/error.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 namespace {
 
@@ -98,4 +98,4 @@ IpcGuard::~IpcGuard() {
   close(lock_);
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

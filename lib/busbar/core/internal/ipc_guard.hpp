@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// Holds a path for as long as it lives. The lock is an abstract UNIX socket, unix(7), so it leaves
 /// no file behind and goes with the process; who listens is asked by connecting (SO_PEERCRED).
@@ -22,4 +22,4 @@ class IpcGuard {
   int lock_ = -1;
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -8,7 +8,7 @@
 #include <busbar/core/multipart.hpp>
 #include <busbar/core/socket.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// Owns the monitor's receiving end. Stop the monitored socket's monitor before this is destroyed:
 /// an unread monitor hangs its socket (libzmq issue 2829).
@@ -36,4 +36,4 @@ class Monitor {
 /// A new monitor address, unique in this process.
 std::string next_monitor_address();
 
-}  // namespace busbar
+}  // namespace busbar::detail

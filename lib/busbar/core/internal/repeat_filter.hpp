@@ -6,7 +6,7 @@
 
 #include <busbar/core/clock.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// Lets each text through once in ten seconds. Bounded; not thread-safe.
 class RepeatFilter {
@@ -24,4 +24,4 @@ class RepeatFilter {
   std::map<std::string, TimePoint> quiet_until_;
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

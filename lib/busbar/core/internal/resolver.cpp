@@ -9,7 +9,7 @@
 #include <thread>
 #include <unistd.h>
 
-namespace busbar {
+namespace busbar::detail {
 
 namespace {
 
@@ -86,4 +86,4 @@ std::vector<Resolver::Result> Resolver::take(TimePoint now) {
   return results;
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -8,7 +8,7 @@
 #include <busbar/core/clock.hpp>
 #include <busbar/core/endpoint.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// A name with several addresses stands for the first one where somebody listens: `localhost` is
 /// ::1 first on many machines, whatever the server bound. Each look-up runs in a thread of its own
@@ -34,4 +34,4 @@ class Resolver {
   std::vector<std::shared_ptr<LookUp>> pending_;
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

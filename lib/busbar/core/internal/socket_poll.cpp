@@ -2,7 +2,7 @@
 
 #include <zmq.h>
 
-namespace busbar {
+namespace busbar::detail {
 
 void SocketPoll::add(void* socket, int events) {
   int now = 0;
@@ -25,4 +25,4 @@ bool SocketPoll::wait(std::chrono::milliseconds longest) {
   return true;
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <vector>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// zmq_poll(3) asks the kernel twice and every socket twice for one event. This asks each socket
 /// once (ZMQ_EVENTS), and the kernel only where none is ready. The descriptor of a socket tells no
@@ -32,4 +32,4 @@ class SocketPoll {
   bool closed_ = false;
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -11,7 +11,7 @@
 
 #include <busbar/core/error.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 namespace {
 
@@ -84,8 +84,17 @@ void apply_type(void* socket, SocketType type, const SocketOptions& options) {
   }
 }
 
-void apply_security(void* socket, const Security& security, bool binds) {
-  if (!security.keys) return;
+/// Within a process nothing is encrypted.
+bool leaves_process(const std::vector<Endpoint>& endpoints) {
+  return std::any_of(endpoints.begin(), endpoints.end(), [](const Endpoint& endpoint) {
+    return endpoint.transport() != Transport::inproc;
+  });
+}
+
+void apply_security(void* socket, const SocketOptions& options) {
+  const Security& security = options.security;
+  const bool binds = leaves_process(options.bind);
+  if (!security.keys || (!binds && !leaves_process(options.connect))) return;
   set(socket, ZMQ_CURVE_PUBLICKEY, security.keys->public_key);
   set(socket, ZMQ_CURVE_SECRETKEY, security.keys->secret_key);
   if (binds) {
@@ -111,8 +120,8 @@ int zmq_type(SocketType type) noexcept {
 void check_options(SocketType type, const SocketOptions& options) {
   const std::string who = "socket '" + options.name + "' (" + std::string(name_of(type)) + ")";
   const Security& security = options.security;
-  const bool binds = !options.bind.empty();
-  const bool connects = !options.connect.empty();
+  const bool binds = leaves_process(options.bind);
+  const bool connects = leaves_process(options.connect);
   if (options.linger.count() < 0) refuse(who, "linger is negative", "give 0 ms or more");
   if (options.send_queue < 0 || options.receive_queue < 0) {
     refuse(who, "a queue is negative", "give the messages for each peer, or 0 for no bound");
@@ -160,7 +169,7 @@ void apply_options(void* socket, SocketType type, const SocketOptions& options,
   if (!zap_domain.empty()) set(socket, ZMQ_ZAP_DOMAIN, zap_domain);
   apply_network(socket, options);
   apply_type(socket, type, options);
-  apply_security(socket, options.security, !options.bind.empty());
+  apply_security(socket, options);
 }
 
 Endpoint bind_socket(void* socket, const Endpoint& endpoint, const SocketOptions& options) {
@@ -180,7 +189,10 @@ Endpoint bind_socket(void* socket, const Endpoint& endpoint, const SocketOptions
   std::size_t size = text.size();
   zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, text.data(), &size);
   if (endpoint.transport() == Transport::ipc && options.ipc_mode != 0 && !endpoint.is_wildcard()) {
-    chmod(endpoint.path().c_str(), static_cast<mode_t>(options.ipc_mode));
+    if (chmod(endpoint.path().c_str(), static_cast<mode_t>(options.ipc_mode)) != 0) {
+      throw Error(ErrorKind::refused, "set the permissions of " + endpoint.str(), cause_of(errno),
+                  "give a path in the file system, or no permissions");
+    }
   }
   const Endpoint bound{text.data()};
   if (endpoint.transport() != Transport::tcp) return bound;
@@ -191,4 +203,4 @@ Endpoint bind_socket(void* socket, const Endpoint& endpoint, const SocketOptions
   return Endpoint{"tcp://" + host + ":" + std::to_string(bound.port())};
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -5,7 +5,7 @@
 
 #include <busbar/core/socket_options.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 int zmq_type(SocketType type) noexcept;
 
@@ -19,4 +19,4 @@ void apply_options(void* socket, SocketType type, const SocketOptions& options,
 /// Binds and answers where: the port that the system chose. Throws Error (unreachable).
 Endpoint bind_socket(void* socket, const Endpoint& endpoint, const SocketOptions& options);
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -6,7 +6,7 @@
 #include <busbar/core/internal/frames.hpp>
 #include <busbar/core/internal/repeat_filter.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 std::string ZapPolicy::open_domain(std::string socket_name, std::shared_ptr<AllowList> allow) {
   const std::scoped_lock lock(mutex_);
@@ -85,4 +85,4 @@ ZapHandler::ZapHandler(void* context, const ZapPolicy& policy, LogCallback log) 
 
 ZapHandler::~ZapHandler() { thread_.join(); }
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -12,7 +12,7 @@
 #include <busbar/core/log.hpp>
 #include <busbar/core/multipart.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// Decides about each connection by the domain of the socket it arrives at. A domain without an
 /// allow-list admits everyone who speaks ZMTP 3 without keys; one with a list admits those on it.
@@ -52,4 +52,4 @@ class ZapHandler {
   std::thread thread_;
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -46,6 +46,7 @@ class Specification {
     return add(side.bind)
         .add(side.connect)
         .add(std::to_string(side.queue))
+        .add(std::to_string(side.ipc_mode))
         .add(side.security, from_file);
   }
   std::string take() { return std::move(text_); }
@@ -113,14 +114,12 @@ class Joiner {
       add_once(backend.connect, *link.over);
       return;
     }
-    const bool from_binds = binds_from(link, topology_.devices()[from].options.backend,
-                                       topology_.devices()[to].options.frontend);
+    // The side with several links binds, so that all meet at one endpoint.
+    const bool from_binds = links_at_[link.from] > 1 && links_at_[link.to] == 1;
     const Endpoint meeting{"inproc://" + std::string{link_prefix} + unique_ + "/" +
                            (from_binds ? link.from : link.to)};
     add_once(from_binds ? backend.bind : frontend.bind, meeting);
     add_once(from_binds ? frontend.connect : backend.connect, meeting);
-    forget_keys(backend, topology_.devices()[from].options.backend);
-    forget_keys(frontend, topology_.devices()[to].options.frontend);
   }
 
   /// In memory there is no queue between the two, and one policy for both.
@@ -129,23 +128,6 @@ class Joiner {
     return !has_endpoint(from.backend) && !has_endpoint(to.frontend) &&
            from.backend.queue == usual.queue && to.frontend.queue == usual.queue &&
            from.overflow == to.overflow && from.drain_timeout == to.drain_timeout;
-  }
-
-  /// The side with several links binds, so that all meet at one endpoint; but a socket with keys
-  /// either binds or connects.
-  bool binds_from(const TopologyLink& link, const SideOptions& backend,
-                  const SideOptions& frontend) {
-    const auto fixed = [](const SideOptions& side, const std::vector<Endpoint>& endpoints) {
-      return side.security.keys && !endpoints.empty();
-    };
-    if (fixed(frontend, frontend.bind) || fixed(backend, backend.connect)) return false;
-    if (fixed(backend, backend.bind) || fixed(frontend, frontend.connect)) return true;
-    return links_at_[link.from] > 1 && links_at_[link.to] == 1;
-  }
-
-  /// A side that only meets others inside the process has nothing to protect.
-  static void forget_keys(SideOptions& side, const SideOptions& written) {
-    if (!has_endpoint(written)) side.security = {};
   }
 
   Chain chain_from(std::size_t first, std::size_t level) const {

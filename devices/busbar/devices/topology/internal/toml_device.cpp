@@ -1,3 +1,5 @@
+#include <charconv>
+
 #include <busbar/devices/internal/duration.hpp>
 #include <busbar/devices/topology/internal/findings.hpp>
 #include <busbar/devices/topology/internal/toml_device.hpp>
@@ -76,6 +78,7 @@ class DeviceReader {
          {"connect",
           [&](auto& k, auto& v) { locate(k, v), side.connect = reader_.endpoints(k, v); }},
          {"queue", [&](auto& k, auto& v) { read_queue(k, v, side); }},
+         {"ipc-mode", [&](auto& k, auto& v) { read_ipc_mode(k, v, side); }},
          {"key", [&](auto& k, auto& v) { read_key(k, v, security); }},
          {"allow", [&](auto& k, auto& v) { read_allow(k, v, security); }},
          {"server-key", [&](auto& k, auto& v) { read_server_key(k, v, security); }},
@@ -110,11 +113,26 @@ class DeviceReader {
     constexpr const char* form = "give the messages for each peer, 1 to 1000000";
     locate(key, value);
     if (!reader_.is(key, value, Type::integer, form)) return;
-    if (value.integer < 0 || value.integer > queue_max) {
+    if (value.integer < 1 || value.integer > queue_max) {
       reader_.note(value.line, key, std::to_string(value.integer) + " is out of range", form);
       return;
     }
     side.queue = static_cast<int>(value.integer);
+  }
+
+  void read_ipc_mode(const std::string& key, const TomlValue& value, SideOptions& side) {
+    constexpr const char* form = R"(write the permissions as chmod takes them, e.g. "0660")";
+    locate(key, value);
+    const auto written = reader_.text(key, value, form);
+    if (!written) return;
+    const char* const end = written->data() + written->size();
+    unsigned mode = 0;
+    const auto [stopped, error] = std::from_chars(written->data(), end, mode, 8);
+    if (error == std::errc{} && stopped == end && mode > 0 && mode <= 0777) {
+      side.ipc_mode = mode;
+    } else {
+      reader_.note(value.line, key, "'" + printable(*written) + "' are no permissions", form);
+    }
   }
 
   void read_key(const std::string& key, const TomlValue& value, Security& security) {

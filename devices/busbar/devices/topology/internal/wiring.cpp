@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 
 #include <busbar/devices/topology/internal/findings.hpp>
 #include <busbar/devices/topology/internal/wiring.hpp>
@@ -13,6 +14,16 @@ std::string_view plain_host(const Endpoint& endpoint) {
 
 bool any_host(const Endpoint& endpoint) {
   return endpoint.host() == "*" || endpoint.host() == "0.0.0.0" || endpoint.host() == "::";
+}
+
+/// `ipc://a` and `ipc://./a` are one path. As it is written: links in the file system are not
+/// followed, and an abstract name (`@a`) is no path.
+std::string plain_path(const Endpoint& endpoint) {
+  const std::string& path = endpoint.path();
+  if (endpoint.transport() != Transport::ipc || path.starts_with('@') || path == "*") return path;
+  std::error_code failed;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, failed);
+  return failed ? path : absolute.lexically_normal().string();
 }
 
 void add_uses(std::vector<Use>& uses, const Topology& topology, std::size_t device,
@@ -48,7 +59,7 @@ std::optional<std::size_t> find_device(const Topology& topology, std::string_vie
 
 bool same_address(const Endpoint& a, const Endpoint& b) {
   if (a.transport() != b.transport()) return false;
-  if (a.transport() != Transport::tcp) return a == b;
+  if (a.transport() != Transport::tcp) return plain_path(a) == plain_path(b);
   if (a.port() != b.port()) return false;
   return any_host(a) || any_host(b) || plain_host(a) == plain_host(b);
 }
@@ -95,7 +106,8 @@ std::vector<Use> connects_of(const Topology& topology) {
 }
 
 std::string address_key(const Endpoint& endpoint) {
-  if (endpoint.transport() != Transport::tcp) return endpoint.str();
+  if (endpoint.transport() == Transport::inproc) return endpoint.str();
+  if (endpoint.transport() == Transport::ipc) return "ipc:" + plain_path(endpoint);
   return "tcp:" + std::to_string(endpoint.port());
 }
 

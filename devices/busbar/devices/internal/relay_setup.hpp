@@ -1,0 +1,22 @@
+/// What a relay is made of, out of its devices' options.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <busbar/core/socket.hpp>
+#include <busbar/devices/internal/lane.hpp>
+
+namespace busbar::detail {
+
+Socket open_side(Context& context, SocketType type, const std::string& name,
+                 const SideOptions& side);
+/// Throws Error where a device's options do not fit its kind or its place in the chain.
+Hops make_hops(Context& context, DeviceKind kind, const std::vector<DeviceOptions>& chain);
+/// Whether what a side may hold can be told: an inproc or ipc peer shows no connection of its own,
+/// and an inproc pipe has the sender's bound as well.
+bool is_bounded(const SideOptions& side);
+/// What the kind does with what its backend has no room for, unless `last` says otherwise.
+Overflow forward_overflow(DeviceKind kind, const DeviceOptions& last);
+
+}  // namespace busbar::detail

@@ -1,0 +1,160 @@
+#include "busbar/core/internal/socket_state.hpp"
+
+#include <zmq.h>
+
+#include <busbar/core/error.hpp>
+#include <busbar/core/internal/socket_setup.hpp>
+
+namespace busbar::detail {
+
+namespace {
+
+/// An address that differs between any two threads that live at the same time.
+const void* this_thread() noexcept {
+  thread_local const char marker = 0;
+  return &marker;
+}
+
+constexpr std::chrono::milliseconds look_up_poll{20};
+// With no descriptor left libzmq fails to accept, and says so, some 100,000 times a second.
+constexpr int events_at_a_time = 100'000;
+
+}  // namespace
+
+SocketState::SocketState(std::shared_ptr<ContextState> home, SocketType socket_type,
+                         SocketOptions socket_options)
+    : context(std::move(home)),
+      type(socket_type),
+      options(std::move(socket_options)),
+      connector(options.connect),
+      resolver(options.ipv4_only) {
+  if (options.name.empty()) options.name = name_of(type);
+  check_options(type, options);
+}
+
+void SocketState::open() {
+  for (const Endpoint& endpoint : options.bind) {
+    if (endpoint.transport() == Transport::ipc && !endpoint.is_wildcard() &&
+        endpoint.path().front() != '@') {
+      ipc_guards.emplace_back(endpoint.path());
+    }
+  }
+  handle = zmq_socket(context->handle(), zmq_type(type));
+  if (handle == nullptr) fail("create", zmq_errno());
+  id = context->list_socket(options.name + " (" + std::string(name_of(type)) + ")");
+  if (!options.bind.empty()) {
+    zap_domain = context->access().open_domain(
+        options.name, options.security.keys ? options.security.allow : nullptr);
+  }
+  apply_options(handle, type, options, zap_domain);
+  monitor = std::make_unique<Monitor>(context->handle(), handle);
+  for (const Endpoint& endpoint : options.bind) {
+    bound.push_back(bind_socket(handle, endpoint, options));
+  }
+  carry_out(connector.start(context->options().clock->now()));
+}
+
+SocketState::~SocketState() {
+  monitor.reset();
+  if (handle == nullptr) return;
+  zmq_close(handle);
+  if (!zap_domain.empty()) context->access().close_domain(zap_domain);
+  context->unlist_socket(id);
+}
+
+void SocketState::check_owner() {
+  const void* me = this_thread();
+  const void* current = owner.load(std::memory_order_relaxed);
+  if (current == me) [[likely]]
+    return;
+  if (current == nullptr && owner.compare_exchange_strong(current, me)) return;
+  throw Error(ErrorKind::usage, "socket '" + options.name + "'", "owned by another thread",
+              "use it in one thread, or release() it first");
+}
+
+void SocketState::fail(const std::string& operation, int error) const {
+  const std::string subject = operation + " on socket '" + options.name + "'";
+  if (error == ETERM) throw Error(ErrorKind::refused, subject, "the context was stopped");
+  if (error == EMFILE) {
+    throw Error(ErrorKind::refused, subject, "no room for another socket",
+                "raise ContextOptions::max_sockets and the limit on open files (ulimit -n)");
+  }
+  throw Error(ErrorKind::usage, subject, zmq_strerror(error));
+}
+
+void SocketState::log(LogLevel level, const std::string& text) const {
+  const LogCallback& callback = context->options().log;
+  if (callback) callback(level, "socket '" + options.name + "': " + text);
+}
+
+void SocketState::log_event(const SocketEvent& event, TimePoint now) {
+  const std::string where =
+      event.peer.empty() ? event.endpoint : event.peer + " at " + event.endpoint;
+  switch (event.kind) {
+    case SocketEvent::Kind::handshake_failed:
+    case SocketEvent::Kind::bind_failed:
+    case SocketEvent::Kind::accept_failed: {
+      const std::string text = std::string(name_of(event.kind)) + " " + where + ": " + event.cause;
+      if (warnings.is_new(text, now)) log(LogLevel::warning, text);
+      return;
+    }
+    default:
+      return log(LogLevel::debug, std::string(name_of(event.kind)) + " " + where);
+  }
+}
+
+void SocketState::carry_out(const std::vector<ConnectorAction>& actions) {
+  for (const ConnectorAction& action : actions) {
+    switch (action.kind) {
+      case ConnectorAction::Kind::resolve:
+        resolver.look_up(Endpoint{action.subject}, context->options().clock->now());
+        break;
+      case ConnectorAction::Kind::connect:
+        if (zmq_connect(handle, action.subject.c_str()) != 0) {
+          fail("connect " + action.subject, zmq_errno());
+        }
+        break;
+      case ConnectorAction::Kind::disconnect:
+        // ENOENT: libzmq has forgotten it already.
+        zmq_disconnect(handle, action.subject.c_str());
+        break;
+      case ConnectorAction::Kind::log:
+        log(LogLevel::warning, action.subject);
+        break;
+    }
+  }
+}
+
+TimePoint SocketState::maintain() {
+  check_owner();
+  const TimePoint now = context->options().clock->now();
+  const auto attempt = [this](const std::vector<ConnectorAction>& actions) {
+    try {
+      carry_out(actions);
+    } catch (const Error& error) {
+      log(LogLevel::error, error.what());
+    }
+  };
+  for (int i = 0; i < events_at_a_time; ++i) {
+    const std::optional<SocketEvent> event = monitor->next();
+    if (!event) break;
+    log_event(*event, now);
+    peers.on_event(*event);
+    attempt(connector.on_event(*event, now));
+    if (handler) handler(*event);
+  }
+  for (const Resolver::Result& result : resolver.take(now)) {
+    attempt(connector.on_resolved(result.endpoint, result.address, now));
+    if (result.address.empty() && handler) {
+      handler({SocketEvent::Kind::not_resolved,
+               result.endpoint.str(),
+               {},
+               "cannot resolve '" + printable(result.endpoint.host()) + "'"});
+    }
+  }
+  attempt(connector.on_time(now));
+  const TimePoint next = connector.next_deadline();
+  return resolver.busy() ? std::min(next, now + look_up_poll) : next;
+}
+
+}  // namespace busbar::detail

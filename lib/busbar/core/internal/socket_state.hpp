@@ -1,0 +1,59 @@
+/// What a socket is made of, and how it is looked after.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <busbar/core/internal/connector.hpp>
+#include <busbar/core/internal/context_state.hpp>
+#include <busbar/core/internal/ipc_guard.hpp>
+#include <busbar/core/internal/monitor.hpp>
+#include <busbar/core/internal/peer_table.hpp>
+#include <busbar/core/internal/repeat_filter.hpp>
+#include <busbar/core/internal/resolver.hpp>
+#include <busbar/core/socket.hpp>
+
+namespace busbar::detail {
+
+/// Everything but the way of messages, which Socket adds.
+struct SocketState {
+  SocketState(std::shared_ptr<ContextState> home, SocketType socket_type,
+              SocketOptions socket_options);
+  SocketState(const SocketState&) = delete;
+  SocketState& operator=(const SocketState&) = delete;
+  ~SocketState();
+
+  /// Once, before all else; what it opened the destructor closes, also where it throws.
+  void open();
+  void check_owner();
+  [[noreturn]] void fail(const std::string& operation, int error) const;
+  void log(LogLevel level, const std::string& text) const;
+  /// As Socket::maintain.
+  TimePoint maintain();
+
+  std::shared_ptr<ContextState> context;
+  SocketType type;
+  SocketOptions options;
+  std::atomic<const void*> owner = nullptr;
+  void* handle = nullptr;
+  std::uint64_t id = 0;
+  std::string zap_domain;
+  std::list<IpcGuard> ipc_guards;
+  std::vector<Endpoint> bound;
+  std::unique_ptr<Monitor> monitor;
+  Connector connector;
+  Resolver resolver;
+  PeerTable peers;
+  std::function<void(const SocketEvent&)> handler;
+  RepeatFilter warnings;
+
+ private:
+  void carry_out(const std::vector<ConnectorAction>& actions);
+  void log_event(const SocketEvent& event, TimePoint now);
+};
+
+}  // namespace busbar::detail

@@ -58,15 +58,16 @@ device=$!
 # shown.
 bar=()
 [[ ! -t 2 ]] || bar=(--progress)
-start busbar sub ipc://progress.out --topic progress --count "$total" --timeout 2min "${bar[@]}" >done
+start busbar sub ipc://progress.out --topic progress --count "$total" --timeout 2min \
+  "${bar[@]}" >done
 watcher=$!
 start collector ipc://counts.out "$total" counts.tsv
 collector=$!
 for ((i = 0; i < workers; ++i)); do
   start worker ipc://files.out ipc://counts.in ipc://progress.in
 done
-# Its input stays open until all is counted: over ipc, libzmq 4.3.4 loses what a sender that has ended
-# left in the system's buffer while the other end was busy.
+# Its input stays open until all is counted: over ipc, libzmq 4.3.4 loses what a sender that has
+# ended left in the system's buffer while the other end was busy.
 exec {names}> >(exec busbar push ipc://files.in)
 pusher=$!
 pids+=("$pusher")

@@ -47,7 +47,7 @@ struct SocketOptions {
   bool ipv4_only = false;
   std::string routing_id = {};  ///< What a ROUTER at the other end sees; default: generated.
   unsigned ipc_mode = 0;  ///< Permissions of a bound ipc path, set once it is; 0: the umask's.
-  bool verbose_subscriptions = false;  ///< XPUB: report repeated subscriptions too.
+  bool verbose_subscriptions = false;  ///< XPUB: report repeated (un)subscriptions too.
   bool refuse_when_full = false;  ///< XPUB: send answers `full` where it would drop for a peer.
 };
 

@@ -40,6 +40,7 @@ class TopicPattern {
   /// What to give to ZMQ_SUBSCRIBE: every topic that matches begins with it. Topics that begin with
   /// it need not match, so the receiver filters again.
   std::string_view prefix() const noexcept { return prefix_; }
+  bool is_raw() const noexcept { return form_ == Form::raw; }
   /// The pattern as text; a raw prefix as `PREFIX (raw)`.
   std::string str() const;
   friend bool operator==(const TopicPattern&, const TopicPattern&) = default;

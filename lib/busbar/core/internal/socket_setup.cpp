@@ -71,7 +71,7 @@ void apply_type(void* socket, SocketType type, const SocketOptions& options) {
       set(socket, ZMQ_ROUTER_HANDOVER, 1);
       break;
     case SocketType::xpub:
-      if (options.verbose_subscriptions) set(socket, ZMQ_XPUB_VERBOSE, 1);
+      if (options.verbose_subscriptions) set(socket, ZMQ_XPUB_VERBOSER, 1);
       if (options.refuse_when_full) set(socket, ZMQ_XPUB_NODROP, 1);
       break;
     case SocketType::push:

@@ -1,0 +1,74 @@
+/// What a publisher keeps of what it has sent, within bounds.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <unordered_map>
+#include <vector>
+
+#include <busbar/core/clock.hpp>
+#include <busbar/core/multipart.hpp>
+
+namespace busbar {
+
+/// How much a publisher keeps for subscribers that missed something or come late. Whichever bound
+/// is reached first counts; `messages` 0 keeps nothing.
+struct HistoryLimits {
+  std::size_t messages = 10'000;  ///< Of all streams together; a batch counts as one.
+  std::size_t bytes = 16u << 20;  ///< Their frames.
+  std::chrono::milliseconds age{60'000};
+};
+
+namespace protocol {
+
+/// One message, or one batch, as it was sent.
+struct Kept {
+  std::uint32_t stream = 0;
+  std::uint64_t first = 0;
+  std::uint32_t count = 1;
+  std::size_t bytes = 0;
+  TimePoint sent_at{};
+  Multipart frames;
+
+  std::uint64_t last() const noexcept { return first + count - 1; }
+};
+
+/// A ring over all streams, the oldest first, and for each stream where its messages are in it.
+/// Large frames are shared with what is being sent, small ones copied.
+class History {
+ public:
+  explicit History(HistoryLimits limits) : limits_(limits) {}
+
+  bool keeps() const noexcept { return limits_.messages > 0; }
+  /// `sent` stays as it is; `first` must be behind all that the stream has here.
+  void add(std::uint32_t stream, std::uint64_t first, std::uint32_t count, Multipart& sent,
+           TimePoint now);
+  /// Lets go of what is too old.
+  void expire(TimePoint now);
+  /// The lowest sequence number that is still kept of a stream, or `none` where none is.
+  std::uint64_t kept_from(std::uint32_t stream, std::uint64_t none) const;
+  /// Calls `with` for everything of a stream that has a message between `first` and `last`.
+  void each(std::uint32_t stream, std::uint64_t first, std::uint64_t last,
+            const std::function<void(Kept&)>& with);
+  std::size_t messages() const noexcept { return size_; }
+  std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  Kept& at(std::uint64_t number) noexcept { return ring_[number % ring_.size()]; }
+  const Kept& at(std::uint64_t number) const noexcept { return ring_[number % ring_.size()]; }
+  void drop_oldest();
+  void grow();
+
+  HistoryLimits limits_;
+  std::vector<Kept> ring_;  ///< Its slots are used again, so keeping a message allocates nothing.
+  std::uint64_t oldest_ = 0;
+  std::size_t size_ = 0;
+  std::size_t bytes_ = 0;
+  std::unordered_map<std::uint32_t, std::deque<std::uint64_t>> places_;
+};
+
+}  // namespace protocol
+}  // namespace busbar

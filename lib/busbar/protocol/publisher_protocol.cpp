@@ -1,0 +1,193 @@
+#include "busbar/protocol/publisher_protocol.hpp"
+
+#include <algorithm>
+
+#include <busbar/core/topic.hpp>
+
+namespace busbar::protocol {
+
+namespace {
+
+// What strangers can make us remember. What is above it is not counted, not answered, and asked for
+// again by whoever needs it.
+constexpr std::size_t subscriptions_max = 100'000;
+constexpr std::size_t answers_max = 100'000;
+constexpr std::chrono::seconds expire_every{1};
+// What drops the last messages of a burst may drop the news of them as well.
+constexpr int tell_heads_times = 3;
+
+}  // namespace
+
+PublisherProtocol::PublisherProtocol(PublisherProtocolOptions options)
+    : options_(std::move(options)), history_(options_.history) {}
+
+Stream& PublisherProtocol::stream_of(std::string_view topic) {
+  if (!streams_.empty() && streams_.front().topic == topic) [[likely]]
+    return streams_.front();
+  if (const auto known = by_topic_.find(topic); known != by_topic_.end()) {
+    streams_.splice(streams_.begin(), streams_, known->second);
+    return streams_.front();
+  }
+  const Topic valid{topic};
+  if (streams_.size() >= options_.streams_max) forget_a_stream();
+  streams_.emplace_front();
+  Stream& stream = streams_.front();
+  stream.topic = valid.str();
+  stream.number = next_stream_++;
+  by_topic_.emplace(stream.topic, streams_.begin());
+  return stream;
+}
+
+void PublisherProtocol::forget_a_stream() {
+  const auto idle = std::find_if(streams_.rbegin(), streams_.rend(),
+                                 [](const Stream& stream) { return stream.open_count == 0; });
+  if (idle == streams_.rend()) return;
+  const auto oldest = std::prev(idle.base());
+  std::erase(moved_, &*oldest);
+  by_topic_.erase(oldest->topic);
+  streams_.erase(oldest);
+}
+
+Header PublisherProtocol::header_for(const Stream& stream, std::uint64_t time,
+                                     std::uint32_t batch) const noexcept {
+  return {.publisher = options_.id,
+          .stream = stream.number,
+          .sequence = stream.next,
+          .time = time,
+          .batch = batch,
+          .headers = {}};
+}
+
+void PublisherProtocol::keep(Stream& stream, const Header& header, Multipart& sent,
+                             std::string_view last, const Headers& last_headers, TimePoint now) {
+  history_.add(stream.number, stream.next, header.messages(), sent, now);
+  stream.next += header.messages();
+  if (stream.heads_left < tell_heads_times) {
+    if (stream.heads_left == 0) moved_.push_back(&stream);
+    stream.heads_left = tell_heads_times;
+    heads_due_ = std::min(heads_due_, now + options_.heads_after);
+  }
+  if (options_.late_join != LateJoin::last_value) return;
+  Header single = header;
+  single.sequence = stream.next - 1;
+  single.batch = 0;
+  single.headers = last_headers;
+  stream.last_value = Multipart{stream.topic, encode(single), last};
+}
+
+void PublisherProtocol::on_subscription(std::string_view message, TimePoint now) {
+  if (message.empty() || message.front() < 0 || message.front() > 1) return;
+  const bool on = message.front() == 1;
+  const std::string_view topic = message.substr(1);
+  if (!is_reserved(topic)) {
+    const auto known = subscriptions_.find(topic);
+    if (on && known != subscriptions_.end()) {
+      ++known->second;
+    } else if (on && subscriptions_.size() < subscriptions_max) {
+      subscriptions_.emplace(topic, 1);
+    } else if (!on && known != subscriptions_.end() && --known->second == 0) {
+      subscriptions_.erase(known);
+    }
+    return;
+  }
+  const auto request = decode_request(topic);
+  if (!request) return;
+  history_.expire(now);
+  const auto* presence = std::get_if<Presence>(&*request);
+  if (presence == nullptr) {
+    if (on) answer(std::get<Fetch>(*request));
+  } else if (!on) {
+    presences_.erase(std::string{topic});
+  } else if (presences_.size() < subscriptions_max) {
+    presences_.insert_or_assign(std::string{topic}, *presence);
+    welcome(*presence);
+  }
+}
+
+void PublisherProtocol::welcome(const Presence& presence) {
+  Welcome welcome{.publisher = options_.id,
+                  .name = options_.name,
+                  .keeps = history_.keeps(),
+                  .presence = presence.number,
+                  .positions = {}};
+  for (Stream& stream : streams_) {
+    if (!presence.pattern.matches(stream.topic)) continue;
+    welcome.positions.push_back({stream.number, stream.next});
+    if (options_.late_join == LateJoin::last_value && !stream.last_value.empty()) {
+      send_kept(presence.inbox, stream.last_value);
+    } else if (options_.late_join == LateJoin::history) {
+      history_.each(stream.number, 1, stream.next,
+                    [&](Kept& kept) { send_kept(presence.inbox, kept.frames); });
+    }
+  }
+  send_control(inbox_topic(presence.inbox), encode(welcome));
+}
+
+void PublisherProtocol::answer(const Fetch& fetch) {
+  if (fetch.publisher != options_.id) return;
+  history_.each(fetch.stream, fetch.first, fetch.last,
+                [&](Kept& kept) { send_kept(fetch.inbox, kept.frames); });
+  send_control(inbox_topic(fetch.inbox),
+               encode(Fetched{.publisher = options_.id,
+                              .stream = fetch.stream,
+                              .last = fetch.last,
+                              .kept_from = history_.kept_from(fetch.stream, fetch.last + 1)}));
+}
+
+void PublisherProtocol::send_kept(std::uint64_t inbox, Multipart& kept) {
+  if (answers_.size() >= answers_max) return;
+  answers_.push_back(kept.copy());
+  answers_.back().push_front(inbox_topic(inbox));
+}
+
+void PublisherProtocol::send_control(std::string_view topic, std::string_view control) {
+  if (answers_.size() < answers_max) answers_.push_back(Multipart{topic, control});
+}
+
+void PublisherProtocol::tell_heads(TimePoint now) {
+  Heads heads{.publisher = options_.id, .positions = {}};
+  for (Stream* stream : moved_) {
+    heads.positions.push_back({stream->number, stream->next});
+    --stream->heads_left;
+  }
+  std::erase_if(moved_, [](const Stream* stream) { return stream->heads_left == 0; });
+  heads_due_ = moved_.empty() ? TimePoint::max() : now + 10 * options_.heads_after;
+  send_control(heads_topic(), encode(heads));
+}
+
+std::size_t PublisherProtocol::subscribers_of(std::string_view topic) const {
+  // A Busbar subscriber makes its plain subscription as well, and plain ones are merged on their
+  // way through a forwarder: so of each prefix, those beyond Busbar's own count.
+  std::size_t subscribers = 0;
+  std::map<std::string_view, std::size_t> ours;
+  for (const auto& [text, presence] : presences_) {
+    ++ours[presence.pattern.prefix()];
+    if (presence.pattern.matches(topic)) ++subscribers;
+  }
+  for (const auto& [prefix, count] : subscriptions_) {
+    const auto same = ours.find(prefix);
+    const std::size_t counted = same == ours.end() ? 0 : same->second;
+    if (topic.starts_with(prefix) && count > counted) subscribers += count - counted;
+  }
+  return subscribers;
+}
+
+bool PublisherProtocol::next_answer(Multipart& into) {
+  if (answers_.empty()) return false;
+  into = std::move(answers_.front());
+  answers_.pop_front();
+  return true;
+}
+
+void PublisherProtocol::tick(TimePoint now) {
+  if (now >= heads_due_) tell_heads(now);
+  if (now < expire_due_) return;
+  expire_due_ = now + expire_every;
+  history_.expire(now);
+}
+
+TimePoint PublisherProtocol::next_deadline() const noexcept {
+  return std::min(heads_due_, history_.messages() > 0 ? expire_due_ : TimePoint::max());
+}
+
+}  // namespace busbar::protocol

@@ -1,0 +1,102 @@
+/// A publisher's side of the publish/subscribe protocol, without sockets, threads or clocks.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <busbar/protocol/header.hpp>
+#include <busbar/protocol/history.hpp>
+#include <busbar/protocol/pubsub_control.hpp>
+
+namespace busbar {
+
+/// What a subscriber gets that comes late, before the messages that follow.
+enum class LateJoin {
+  nothing,
+  last_value,  ///< The last message of each topic.
+  history,     ///< All that is kept of each topic, HistoryLimits.
+};
+
+namespace protocol {
+
+/// One topic's numbered sequence.
+struct Stream {
+  std::string topic;
+  std::uint32_t number = 0;
+  std::uint64_t next = 1;  ///< The sequence number of its next message.
+  Multipart last_value;    ///< topic, header, payload; only with LateJoin::last_value.
+  std::string open_batch;  ///< Records that were published and not sent; the shell's.
+  std::uint32_t open_count = 0;
+  int heads_left = 0;  ///< How often its head is still to be told.
+};
+
+struct PublisherProtocolOptions {
+  std::uint64_t id = 0;  ///< Drawn at random by the shell, so that a restart is seen.
+  std::string name = {};
+  LateJoin late_join = LateJoin::nothing;
+  HistoryLimits history = {};
+  std::size_t streams_max = 65'536;            ///< Topics at one time; see `stream_of`.
+  std::chrono::milliseconds heads_after{100};  ///< How soon after a message its head is told.
+};
+
+/// The shell numbers what it sends through `stream_of` and `keep`, gives in what the XPUB socket
+/// receives, and sends what `next_answer` has.
+class PublisherProtocol {
+ public:
+  explicit PublisherProtocol(PublisherProtocolOptions options);
+
+  std::uint64_t id() const noexcept { return options_.id; }
+  /// The stream of a topic, made at its first use. The reference is good until the next call: above
+  /// streams_max the one that was not used for longest is forgotten, and numbered anew if it comes
+  /// back. One that has an open batch stays. Throws Error (usage): no valid topic.
+  Stream& stream_of(std::string_view topic);
+  Header header_for(const Stream& stream, std::uint64_t time, std::uint32_t batch) const noexcept;
+  /// Books `sent` (topic, header, payload), which stays as it is, as the stream's next message or
+  /// batch. `last` is the last message in it, for those that come late.
+  void keep(Stream& stream, const Header& header, Multipart& sent, std::string_view last,
+            const Headers& last_headers, TimePoint now);
+
+  /// A message from the XPUB socket: 1 or 0, then the topic.
+  void on_subscription(std::string_view message, TimePoint now);
+  /// How many subscribers take the topic: exact for Busbar's; stock ones count once behind a
+  /// forwarder, however many they are.
+  std::size_t subscribers_of(std::string_view topic) const;
+
+  /// The next message to send under a reserved topic; false: none.
+  bool next_answer(Multipart& into);
+  void tick(TimePoint now);
+  TimePoint next_deadline() const noexcept;
+  const History& history() const noexcept { return history_; }
+
+ private:
+  void welcome(const Presence& presence);
+  void answer(const Fetch& fetch);
+  void send_kept(std::uint64_t inbox, Multipart& kept);
+  void send_control(std::string_view topic, std::string_view control);
+  void tell_heads(TimePoint now);
+  void forget_a_stream();
+
+  PublisherProtocolOptions options_;
+  History history_;
+  using Streams = std::list<Stream>;
+  Streams streams_;  ///< The last used first: most traffic repeats its topic.
+  std::unordered_map<std::string_view, Streams::iterator> by_topic_;
+  std::uint32_t next_stream_ = 1;
+  std::map<std::string, std::size_t, std::less<>> subscriptions_;  ///< How often each was made.
+  std::map<std::string, Presence, std::less<>> presences_;         ///< By the request's own text.
+  std::deque<Multipart> answers_;
+  std::vector<Stream*> moved_;  ///< Those with heads_left.
+  TimePoint heads_due_ = TimePoint::max();
+  TimePoint expire_due_ = TimePoint::min();
+};
+
+}  // namespace protocol
+}  // namespace busbar

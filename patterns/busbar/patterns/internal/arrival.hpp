@@ -1,0 +1,47 @@
+/// One ZeroMQ message on its way to the user: one message of a publisher, or a batch of them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include <busbar/patterns/message.hpp>
+
+namespace busbar::detail {
+
+class Arrival {
+ public:
+  /// topic, header, payload; or topic and payload from a stock publisher; or all in one frame.
+  /// Empty: a Busbar header that cannot be read, or another number of frames behind one.
+  static std::optional<Arrival> from(Multipart&& frames);
+
+  bool has_header() const noexcept { return header_.sequence > 0; }
+  const protocol::Header& header() const noexcept { return header_; }
+  std::string_view topic() const noexcept { return frames_->text(0); }
+  std::uint64_t first() const noexcept { return header_.sequence; }
+  /// The sequence number behind its last message.
+  std::uint64_t end() const noexcept { return header_.sequence + header_.messages(); }
+  std::uint32_t messages() const noexcept { return header_.messages(); }
+  std::size_t bytes() const noexcept { return bytes_; }
+
+  /// Leaves out what is before `sequence`: it was delivered already.
+  void skip_to(std::uint64_t sequence) noexcept { start_ = sequence; }
+  /// The next message of it. Empty: no more, or the rest of a batch is broken.
+  std::optional<Message> next();
+  /// How many `next` has still to answer; after it answered empty: how many were broken.
+  std::uint64_t rest() const noexcept { return end() - at_; }
+
+ private:
+  explicit Arrival(Multipart&& frames)
+      : frames_(std::make_shared<const Multipart>(std::move(frames))), bytes_(frames_->bytes()) {}
+
+  std::shared_ptr<const Multipart> frames_;
+  protocol::Header header_;
+  std::size_t bytes_;
+  std::string_view payload_;
+  protocol::BatchReader reader_{{}};
+  std::uint64_t at_ = 0;  ///< The sequence number of the message that is read next.
+  std::uint64_t start_ = 0;
+};
+
+}  // namespace busbar::detail

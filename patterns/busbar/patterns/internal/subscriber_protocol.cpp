@@ -1,0 +1,383 @@
+#include "busbar/patterns/internal/subscriber_protocol.hpp"
+
+#include <algorithm>
+
+namespace busbar::detail {
+
+namespace {
+
+constexpr std::uint64_t fetch_max = 100'000;  // messages asked for at one time
+
+}  // namespace
+
+SubscriberProtocol::SubscriberProtocol(SubscriberProtocolOptions options) : options_(options) {}
+
+void SubscriberProtocol::subscribe(const TopicPattern& pattern) {
+  if (patterns_.empty()) {
+    changes_.push_back({protocol::inbox_topic(options_.inbox), true});
+    changes_.push_back({std::string{protocol::heads_topic()}, true});
+  }
+  const std::uint16_t number = next_presence_++;
+  changes_.push_back({std::string{pattern.prefix()}, true});
+  changes_.push_back({encode(protocol::Presence{options_.inbox, number, pattern}), true});
+  patterns_.push_back({pattern, number, false});
+}
+
+void SubscriberProtocol::unsubscribe(const TopicPattern& pattern) {
+  const auto known = std::find_if(patterns_.begin(), patterns_.end(),
+                                  [&](const Pattern& p) { return p.pattern == pattern; });
+  if (known == patterns_.end()) return;
+  changes_.push_back({encode(protocol::Presence{options_.inbox, known->number, pattern}), false});
+  changes_.push_back({std::string{pattern.prefix()}, false});
+  patterns_.erase(known);
+  latest_wanted_.clear();
+}
+
+bool SubscriberProtocol::is_ready() const noexcept {
+  return std::all_of(patterns_.begin(), patterns_.end(),
+                     [](const Pattern& pattern) { return pattern.welcomed; });
+}
+
+void SubscriberProtocol::announce_again() {
+  for (Pattern& pattern : patterns_) {
+    if (pattern.welcomed) continue;
+    const auto presence = [&] {
+      return encode(protocol::Presence{options_.inbox, pattern.number, pattern.pattern});
+    };
+    changes_.push_back({presence(), false});
+    pattern.number = next_presence_++;
+    changes_.push_back({presence(), true});
+  }
+}
+
+bool SubscriberProtocol::is_wanted(std::string_view topic) {
+  if (!topic.empty() && topic == latest_wanted_) return true;
+  const bool wanted = std::any_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) {
+    return pattern.pattern.matches(topic);
+  });
+  if (wanted) latest_wanted_ = topic;
+  return wanted;
+}
+
+void SubscriberProtocol::receive(Multipart&& frames, TimePoint now) {
+  if (!frames.empty() && protocol::is_reserved(frames.text(0))) {
+    receive_reserved(std::move(frames), now);
+    return;
+  }
+  auto arrival = Arrival::from(std::move(frames));
+  counts_.received += arrival ? arrival->messages() : 1;
+  if (!arrival) {
+    ++counts_.malformed;
+  } else if (!is_wanted(arrival->topic())) {
+    counts_.unwanted += arrival->messages();
+  } else if (arrival->has_header()) {
+    accept(std::move(*arrival), false, now);
+  } else {
+    ++counts_.delivered;
+    ready_.push_back(std::move(*arrival));
+  }
+}
+
+void SubscriberProtocol::receive_reserved(Multipart&& frames, TimePoint now) {
+  const bool to_all = frames.text(0) == protocol::heads_topic();
+  if (!to_all && frames.text(0) != protocol::inbox_topic(options_.inbox)) return;
+  if (frames.size() == 2) {
+    const auto control = protocol::decode_control(frames.text(1));
+    if (control) std::visit([&](const auto& known) { on_control(known, now); }, *control);
+    if (!control) ++counts_.malformed;
+    return;
+  }
+  (void)frames.pop_front();
+  auto arrival = Arrival::from(std::move(frames));
+  counts_.received += arrival ? arrival->messages() : 1;
+  if (!arrival || !arrival->has_header()) {
+    ++counts_.malformed;
+  } else if (!is_wanted(arrival->topic())) {
+    counts_.unwanted += arrival->messages();
+  } else {
+    accept(std::move(*arrival), true, now);
+  }
+}
+
+SubscriberProtocol::Stream& SubscriberProtocol::stream_of(const protocol::Header& header) {
+  if (latest_ != nullptr && latest_->number == header.stream &&
+      latest_->publisher->id == header.publisher) [[likely]] {
+    return *latest_;
+  }
+  Publisher& publisher = publishers_[header.publisher];
+  publisher.id = header.publisher;
+  const auto [place, is_new] = publisher.streams.try_emplace(header.stream);
+  Stream& stream = place->second;
+  if (is_new) {
+    ++stream_count_;
+    stream.publisher = &publisher;
+    stream.number = header.stream;
+  }
+  latest_ = &stream;
+  return stream;
+}
+
+void SubscriberProtocol::accept(Arrival&& arrival, bool fetched, TimePoint now) {
+  if (stream_count_ >= options_.streams_max) {
+    while (!publishers_.empty()) forget(publishers_.begin()->first);
+  }
+  Stream& stream = stream_of(arrival.header());
+  if (stream.topic.empty()) stream.topic = arrival.topic();
+  if (stream.next == 0 && knows_beginning(*stream.publisher, stream.topic)) stream.next = 1;
+  if (fetched && arrival.end() > stream.next) counts_.recovered += arrival.messages();
+  const bool in_order = stream.next != 0 && arrival.first() <= stream.next;
+  if (in_order && stream.waiting.empty() && !stream.fetch) [[likely]] {
+    deliver(stream, std::move(arrival));
+    return;
+  }
+  wait(stream, std::move(arrival));
+  if (stream.next == 0) {
+    if (stream.join_until == TimePoint::max()) stream.join_until = now + options_.join_wait;
+    watch(stream, stream.join_until);
+  } else {
+    settle(stream, now);
+  }
+  keep_within_bounds(stream, now);
+}
+
+bool SubscriberProtocol::knows_beginning(const Publisher& publisher,
+                                         std::string_view topic) const noexcept {
+  return std::any_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) {
+    const auto& welcomed = publisher.welcomed;
+    return pattern.pattern.matches(topic) &&
+           std::find(welcomed.begin(), welcomed.end(), pattern.number) != welcomed.end();
+  });
+}
+
+void SubscriberProtocol::deliver(Stream& stream, Arrival&& arrival) {
+  if (arrival.end() <= stream.next) {
+    counts_.duplicates += arrival.messages();
+    return;
+  }
+  if (arrival.first() < stream.next) {
+    counts_.duplicates += stream.next - arrival.first();
+    arrival.skip_to(stream.next);
+  }
+  counts_.delivered += arrival.end() - std::max(arrival.first(), stream.next);
+  stream.next = arrival.end();
+  stream.attempts = 0;
+  ready_.push_back(std::move(arrival));
+}
+
+void SubscriberProtocol::wait(Stream& stream, Arrival&& arrival) {
+  const auto same = stream.waiting.find(arrival.first());
+  if (same != stream.waiting.end()) {
+    if (same->second.messages() > arrival.messages()) {
+      counts_.duplicates += arrival.messages();
+      return;
+    }
+    counts_.duplicates += same->second.messages();
+    counts_.waiting -= same->second.messages();
+    waiting_bytes_ -= same->second.bytes();
+    stream.waiting.erase(same);
+  }
+  counts_.waiting += arrival.messages();
+  waiting_bytes_ += arrival.bytes();
+  const std::uint64_t first = arrival.first();
+  stream.waiting.emplace(first, std::move(arrival));
+}
+
+void SubscriberProtocol::take_waiting(Stream& stream) {
+  while (!stream.waiting.empty() && stream.waiting.begin()->first <= stream.next) {
+    auto front = stream.waiting.extract(stream.waiting.begin());
+    counts_.waiting -= front.mapped().messages();
+    waiting_bytes_ -= front.mapped().bytes();
+    deliver(stream, std::move(front.mapped()));
+  }
+}
+
+std::uint64_t SubscriberProtocol::Stream::gap_end() const noexcept {
+  return waiting.empty() ? std::max(head, next) : waiting.begin()->first;
+}
+
+void SubscriberProtocol::settle(Stream& stream, TimePoint now) {
+  take_waiting(stream);
+  if (stream.fetch && stream.fetch->request.last < stream.next) end_fetch(stream);
+  while (stream.gap_end() > stream.next) {
+    if (stream.fetch) return;
+    if (options_.recover && stream.publisher->keeps) {
+      fetch(stream, now);
+      return;
+    }
+    give_up(stream, stream.gap_end() - 1, GapCause::not_kept);
+  }
+  end_fetch(stream);
+  unsettled_.erase(&stream);
+}
+
+void SubscriberProtocol::fetch(Stream& stream, TimePoint now) {
+  const std::uint64_t last = std::min(stream.gap_end() - 1, stream.next + fetch_max - 1);
+  const protocol::Fetch request{.inbox = options_.inbox,
+                                .publisher = stream.publisher->id,
+                                .stream = stream.number,
+                                .first = stream.next,
+                                .last = last,
+                                .attempt = next_attempt_++};
+  ++stream.attempts;
+  stream.fetch = Outstanding{request, now + options_.fetch_wait};
+  changes_.push_back({encode(request), true});
+  watch(stream, stream.fetch->again_at);
+}
+
+void SubscriberProtocol::end_fetch(Stream& stream) {
+  if (!stream.fetch) return;
+  changes_.push_back({encode(stream.fetch->request), false});
+  stream.fetch.reset();
+}
+
+void SubscriberProtocol::give_up(Stream& stream, std::uint64_t last, GapCause cause) {
+  end_fetch(stream);
+  counts_.lost += last - stream.next + 1;
+  ready_.push_back(Gap{.publisher = stream.publisher->id,
+                       .publisher_name = stream.publisher->name,
+                       .topic = stream.topic,
+                       .first = stream.next,
+                       .last = last,
+                       .cause = cause});
+  stream.next = last + 1;
+  stream.attempts = 0;
+  take_waiting(stream);
+}
+
+void SubscriberProtocol::keep_within_bounds(Stream& stream, TimePoint now) {
+  const auto over = [this] {
+    return counts_.waiting > options_.waiting_messages || waiting_bytes_ > options_.waiting_bytes;
+  };
+  while (over() && !stream.waiting.empty()) {
+    if (stream.next == 0) stream.next = stream.waiting.begin()->first;
+    if (stream.gap_end() > stream.next) give_up(stream, stream.gap_end() - 1, GapCause::no_room);
+    settle(stream, now);
+  }
+}
+
+void SubscriberProtocol::forget(std::uint64_t publisher) {
+  const auto known = publishers_.find(publisher);
+  for (auto& [number, stream] : known->second.streams) {
+    if (stream.next == 0 && !stream.waiting.empty()) stream.next = stream.waiting.begin()->first;
+    while (!stream.waiting.empty()) {
+      take_waiting(stream);
+      if (stream.gap_end() > stream.next) {
+        give_up(stream, stream.gap_end() - 1, GapCause::unanswered);
+      }
+    }
+    end_fetch(stream);
+    unsettled_.erase(&stream);
+  }
+  stream_count_ -= known->second.streams.size();
+  publishers_.erase(known);
+  latest_ = nullptr;
+}
+
+void SubscriberProtocol::on_control(const protocol::Welcome& welcome, TimePoint now) {
+  const auto pattern = std::find_if(patterns_.begin(), patterns_.end(),
+                                    [&](const Pattern& p) { return p.number == welcome.presence; });
+  if (pattern == patterns_.end()) return;  // answers what was asked before, and not any more
+  pattern->welcomed = true;
+  const auto earlier = std::find_if(publishers_.begin(), publishers_.end(), [&](const auto& known) {
+    return !welcome.name.empty() && known.second.name == welcome.name &&
+           known.first != welcome.publisher;
+  });
+  if (earlier != publishers_.end()) {
+    const std::uint64_t id = earlier->first;
+    forget(id);
+    ready_.push_back(Gap{.publisher = id,
+                         .publisher_name = welcome.name,
+                         .topic = {},
+                         .cause = GapCause::publisher_restarted});
+  }
+  Publisher& publisher = publishers_[welcome.publisher];
+  publisher.id = welcome.publisher;
+  publisher.name = welcome.name;
+  publisher.keeps = welcome.keeps;
+  auto& welcomed = publisher.welcomed;
+  if (std::find(welcomed.begin(), welcomed.end(), welcome.presence) == welcomed.end()) {
+    welcomed.push_back(welcome.presence);
+  }
+  for (const auto& [number, next] : welcome.positions) {
+    if (stream_count_ >= options_.streams_max) break;
+    Stream& stream = stream_of({.publisher = welcome.publisher, .stream = number});
+    if (stream.next == 0) {
+      const bool waits = !stream.waiting.empty();
+      stream.next = waits ? std::min(next, stream.waiting.begin()->first) : next;
+    }
+    stream.head = std::max(stream.head, next);
+    settle(stream, now);
+  }
+  // What began after the welcome was made is not in its positions.
+  for (auto& [number, stream] : publisher.streams) {
+    if (stream.next != 0 || !knows_beginning(publisher, stream.topic)) continue;
+    stream.next = 1;
+    settle(stream, now);
+  }
+}
+
+void SubscriberProtocol::on_control(const protocol::Heads& heads, TimePoint now) {
+  const auto publisher = publishers_.find(heads.publisher);
+  if (publisher == publishers_.end()) return;
+  for (const auto& [number, next] : heads.positions) {
+    const auto stream = publisher->second.streams.find(number);
+    if (stream == publisher->second.streams.end() || stream->second.next == 0) continue;
+    stream->second.head = std::max(stream->second.head, next);
+    settle(stream->second, now);
+  }
+}
+
+void SubscriberProtocol::on_control(const protocol::Fetched& fetched, TimePoint now) {
+  const auto publisher = publishers_.find(fetched.publisher);
+  if (publisher == publishers_.end()) return;
+  const auto known = publisher->second.streams.find(fetched.stream);
+  if (known == publisher->second.streams.end() || !known->second.fetch) return;
+  Stream& stream = known->second;
+  const std::uint64_t lost_end = std::min({fetched.kept_from, fetched.last + 1, stream.gap_end()});
+  if (lost_end > stream.next) give_up(stream, lost_end - 1, GapCause::not_kept);
+  settle(stream, now);
+}
+
+std::optional<std::variant<Arrival, Gap>> SubscriberProtocol::next() {
+  if (ready_.empty()) return std::nullopt;
+  std::optional<std::variant<Arrival, Gap>> front{std::move(ready_.front())};
+  ready_.pop_front();
+  return front;
+}
+
+std::optional<SubscriptionChange> SubscriberProtocol::next_change() {
+  if (changes_.empty()) return std::nullopt;
+  std::optional<SubscriptionChange> front{std::move(changes_.front())};
+  changes_.pop_front();
+  return front;
+}
+
+void SubscriberProtocol::watch(Stream& stream, TimePoint until) {
+  unsettled_.insert(&stream);
+  deadline_ = std::min(deadline_, until);
+}
+
+void SubscriberProtocol::tick(TimePoint now) {
+  if (now < deadline_) return;
+  deadline_ = TimePoint::max();
+  const std::vector<Stream*> unsettled{unsettled_.begin(), unsettled_.end()};
+  for (Stream* stream : unsettled) {
+    if (stream->next == 0) {
+      if (now < stream->join_until) {
+        watch(*stream, stream->join_until);
+        continue;
+      }
+      stream->next = stream->waiting.begin()->first;
+    }
+    if (stream->fetch && now < stream->fetch->again_at) {
+      watch(*stream, stream->fetch->again_at);
+      continue;
+    }
+    const bool tired = stream->fetch && stream->attempts >= options_.fetch_attempts;
+    end_fetch(*stream);
+    if (tired) give_up(*stream, stream->gap_end() - 1, GapCause::unanswered);
+    settle(*stream, now);
+  }
+}
+
+}  // namespace busbar::detail

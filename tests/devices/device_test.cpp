@@ -48,6 +48,25 @@ TEST_CASE("a streamer hands every message to exactly one worker") {
   CHECK(bench.device.ledger().reconciles());
 }
 
+TEST_CASE("what is sent after a device has ended is for the one that takes its address over") {
+  // More than once: an old connection that was still open took every third message.
+  for (int round = 0; round < 10; ++round) {
+    zmq::context_t stock;
+    Context context;
+    Streamer old(context, on_any_port());
+    Runner ending(old);
+    Stock source(stock, zmq::socket_type::push);
+    source.connect(old.frontend().front().str());
+    CHECK(eventually([&] { return old.ledger().peers.size() == 1; }));
+    old.stop();
+    CHECK(ending.wait(soon));
+    Streamer next(context, {.frontend = {.bind = old.frontend()}, .backend = {.bind = {any_port}}});
+    Runner running(next);
+    source.send({"once"});
+    CHECK(eventually([&] { return next.ledger().frontend.received == 1; }));
+  }
+}
+
 TEST_CASE("a queue proxy brings each reply back to the one who asked") {
   DeviceBench<QueueProxy> bench;
   Stock worker = bench.back(zmq::socket_type::rep);

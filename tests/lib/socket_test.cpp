@@ -288,6 +288,47 @@ TEST_CASE("stopping a context names the sockets that are still open, and ends bl
   CHECK(context.stop(soon).clean);
 }
 
+TEST_CASE("who connects and says nothing is no peer, and refused once it leaves") {
+  Context context;
+  Socket pull(context, SocketType::pull, {.bind = {any_port}});
+  bool accepted = false;
+  pull.on_event([&](const SocketEvent& event) {
+    accepted = accepted || event.kind == SocketEvent::Kind::accepted;
+  });
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(pull.bound().front().port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int silent = socket(AF_INET, SOCK_STREAM, 0);
+  REQUIRE(connect(silent, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  CHECK(eventually([&] {
+    pull.maintain();
+    return accepted;
+  }));
+  CHECK(pull.peers().empty());
+  close(silent);
+  CHECK(eventually([&] {
+    pull.maintain();
+    return pull.peers().size() == 1;
+  }));
+  CHECK(pull.peers()[0].refused == 1);
+  CHECK(pull.peers()[0].connections == 0);
+  CHECK_FALSE(pull.peers()[0].connected);
+}
+
+TEST_CASE("a socket that is closed and waited for has cut its connections and freed its address") {
+  Context context;
+  Socket first(context, SocketType::pull, {.bind = {any_port}});
+  const Endpoint endpoint = first.bound().front();
+  Socket push(context, SocketType::push, {.connect = {endpoint}});
+  CHECK(push.send(Multipart{"1"}) == SendResult::sent);
+  CHECK(first.receive(soon)->text(0) == "1");
+  first.close(0ms);
+  const Socket second(context, SocketType::pull, {.bind = {endpoint}});
+  CHECK(second.bound().front() == endpoint);
+  CHECK_THROWS_AS((void)first.raw(), Error);
+}
+
 TEST_CASE("raw ZMTP 1.0 bytes on an open port are no message") {
   Context context;
   Socket pull(context, SocketType::pull, {.bind = {any_port}});

@@ -88,7 +88,8 @@ class Device {
   /// Hands on what is queued (a queue proxy also waits for the replies that are due), then stops:
   /// as soon as nothing has come for 30 ms, or as much has passed as could have been queued when
   /// the drain began; at the latest after the deadline. libzmq cannot stop listening without
-  /// cutting the connections that exist, so peers may send until the end.
+  /// cutting the connections that exist, so peers may send until the end; ARCHITECTURE.md says what
+  /// that may cost.
   void drain(std::chrono::milliseconds deadline);
   /// Stops at once; what is queued inside is counted as abandoned, as far as it can be read in 20
   /// ms.

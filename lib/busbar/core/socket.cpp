@@ -116,6 +116,11 @@ void Socket::on_event(std::function<void(const SocketEvent&)> handler) {
 TimePoint Socket::maintain() { return state().maintain(); }
 void Socket::release() noexcept { state_->owner.store(nullptr); }
 void Socket::close() noexcept { state_.reset(); }
+void Socket::close(std::chrono::milliseconds linger) {
+  state().check_owner();
+  state_->close(linger);
+  state_.reset();
+}
 
 zmq::socket_ref Socket::raw() {
   state().check_owner();

@@ -126,6 +126,10 @@ class Socket {
   /// returned (a thread started afterwards, a mutex, a queue: anything that orders memory).
   void release() noexcept;
   void close() noexcept;
+  /// Closes with this linger time, and waits until its addresses are free and its connections cut:
+  /// what a peer sends from then on is not taken for delivered by a socket that nobody reads.
+  /// Blocks for as long as something is not sent, at most about `linger`.
+  void close(std::chrono::milliseconds linger);
 
   /// For polling and for calls that Busbar does not wrap; checks the owner. Valid until `close`.
   zmq::socket_ref raw();

@@ -242,12 +242,14 @@ void Relay::finish() {
     hop->control.reset();
     hop->tap.reset();
   }
-  for (std::optional<Socket>* side : {&frontend_, &backend_}) {
-    const int linger = static_cast<int>(linger_.count());
-    // Fails where the context was stopped, and then there is nothing to linger for.
-    zmq_setsockopt((*side)->raw().handle(), ZMQ_LINGER, &linger, sizeof linger);
-    side->reset();
-  }
+  const int linger = static_cast<int>(linger_.count());
+  // Fails where the context was stopped, and then there is nothing to linger for.
+  zmq_setsockopt(backend_->raw().handle(), ZMQ_LINGER, &linger, sizeof linger);
+  backend_.reset();
+  // Waited for: until its connections are cut, a peer would go on sending to nobody.
+  const auto left = left_until(state_.deadline(), std::chrono::steady_clock::now());
+  frontend_->close(std::clamp(left, at_once, linger_));
+  frontend_.reset();
 }
 
 void Relay::command(control::Command command, milliseconds deadline) {

@@ -35,6 +35,8 @@ class RelayState {
   /// Ends a drain: nothing came for `quiet` and nothing is held or due, the backlog has passed, or
   /// the deadline has.
   void after_round(const Round& round, TimePoint now) noexcept;
+  /// When a drain ends at the latest; TimePoint::max() where there was none.
+  TimePoint deadline() const noexcept { return deadline_; }
   /// When after_round wants to be called at the latest; TimePoint::max() for never.
   TimePoint next_deadline() const noexcept;
 

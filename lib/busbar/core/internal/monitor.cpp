@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <busbar/core/clock.hpp>
 #include <busbar/core/error.hpp>
 #include <busbar/core/internal/frames.hpp>
 
@@ -124,8 +125,27 @@ Monitor::Monitor(void* context, void* socket)
 }
 
 Monitor::~Monitor() {
-  zmq_socket_monitor(watched_, nullptr, 0);
+  if (watched_ != nullptr) zmq_socket_monitor(watched_, nullptr, 0);
   zmq_close(receiver_);
+}
+
+void Monitor::wait_for_end(std::chrono::milliseconds longest) {
+  watched_ = nullptr;
+  const TimePoint end = after(std::chrono::steady_clock::now(), longest);
+  while (true) {
+    const Received received = receive_frames(receiver_, message_, ZMQ_DONTWAIT);
+    if (received == Received::closed) return;
+    if (received == Received::message) {
+      std::uint16_t number = 0;
+      std::memcpy(&number, message_[0].data(), sizeof number);
+      if (number == ZMQ_EVENT_MONITOR_STOPPED) return;
+      continue;
+    }
+    const auto left = left_until(end, std::chrono::steady_clock::now());
+    if (left.count() == 0) return;
+    zmq_pollitem_t item{receiver_, 0, ZMQ_POLLIN, 0};
+    zmq_poll(&item, 1, static_cast<long>(left.count()));
+  }
 }
 
 std::optional<SocketEvent> Monitor::next() {

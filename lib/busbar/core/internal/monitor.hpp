@@ -1,6 +1,7 @@
 /// Reads a socket's monitor, zmq_socket_monitor(3).
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,12 +23,15 @@ class Monitor {
 
   /// The next event, if there is one; libzmq's events that nobody needs are skipped.
   std::optional<SocketEvent> next();
+  /// Once the watched socket is closed: waits until libzmq has let go of it, of its addresses and
+  /// its connections; for at most `longest`.
+  void wait_for_end(std::chrono::milliseconds longest);
   void* handle() const noexcept { return receiver_; }
 
  private:
   std::optional<SocketEvent> decode();
 
-  void* watched_;
+  void* watched_;  ///< Null once it is closed.
   void* receiver_;
   Multipart message_;
   std::map<int, std::string> peer_of_;  ///< by descriptor

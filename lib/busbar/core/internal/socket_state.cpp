@@ -16,6 +16,7 @@ const void* this_thread() noexcept {
 }
 
 constexpr std::chrono::milliseconds look_up_poll{20};
+constexpr std::chrono::milliseconds let_go_grace{1000};  // libzmq keeps its linger time closely
 // With no descriptor left libzmq fails to accept, and says so, some 100,000 times a second.
 constexpr int events_at_a_time = 100'000;
 
@@ -56,8 +57,20 @@ void SocketState::open() {
 
 SocketState::~SocketState() {
   monitor.reset();
-  if (handle == nullptr) return;
+  if (handle != nullptr) let_go();
+}
+
+void SocketState::close(std::chrono::milliseconds linger) {
+  const int linger_ms = static_cast<int>(linger.count());
+  // Fails where the context was stopped, and then there is nothing to linger for.
+  zmq_setsockopt(handle, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+  let_go();
+  monitor->wait_for_end(linger + let_go_grace);
+}
+
+void SocketState::let_go() noexcept {
   zmq_close(handle);
+  handle = nullptr;
   if (!zap_domain.empty()) context->access().close_domain(zap_domain);
   context->unlist_socket(id);
 }

@@ -29,6 +29,8 @@ struct SocketState {
 
   /// Once, before all else; what it opened the destructor closes, also where it throws.
   void open();
+  /// As Socket::close.
+  void close(std::chrono::milliseconds linger);
   void check_owner();
   [[noreturn]] void fail(const std::string& operation, int error) const;
   void log(LogLevel level, const std::string& text) const;
@@ -52,6 +54,7 @@ struct SocketState {
   RepeatFilter warnings;
 
  private:
+  void let_go() noexcept;
   void carry_out(const std::vector<ConnectorAction>& actions);
   void log_event(const SocketEvent& event, TimePoint now);
 };

@@ -12,6 +12,9 @@
 #include <busbar/core/endpoint.hpp>
 #include <busbar/core/error.hpp>
 #include <busbar/core/topic.hpp>
+#include <busbar/protocol/dispatcher.hpp>
+#include <busbar/protocol/intake.hpp>
+#include <busbar/protocol/work_codec.hpp>
 
 namespace busbar::fuzz {
 
@@ -143,6 +146,45 @@ void msgpack_value(std::string_view bytes) {
   }
 }
 
+/// The first frame of work that is taken encodes to one that says the same; and whatever comes, in
+/// whatever order, a pusher and a puller count on and reconcile.
+void work(std::string_view bytes) {
+  const auto message = protocol::decode_work(bytes);
+  if (message) {
+    const std::string once = protocol::encode(*message);
+    const auto again = protocol::decode_work(once);
+    check(again && protocol::encode(*again) == once, "a message changed");
+  }
+  protocol::Dispatcher pusher{{.id = 9}};
+  std::uint64_t drawn = 0;
+  protocol::Intake puller{{.credit = 8, .draw = [&] { return ++drawn; }}};
+  for (int i = 0; i < 4; ++i) pusher.push({.payload = Frame{"work", 4}});
+  protocol::Outgoing out;
+  TimePoint now{std::chrono::hours{1}};
+  std::string_view left = bytes;
+  while (!left.empty()) {
+    const std::size_t end = std::min(left.find(protocol::work_signature, 1), left.size());
+    pusher.on_message("a", Multipart{left.substr(0, end)}, now);
+    Multipart frames{left.substr(0, end), protocol::encode({.publisher = 9, .sequence = 1}),
+                     left.substr(end)};
+    puller.on_message("a", frames, now);
+    left.remove_prefix(end);
+    for (int i = 0; i < 100 && pusher.next(out); ++i) {
+    }
+    for (int i = 0; i < 100 && puller.next(out); ++i) {
+    }
+    now += std::chrono::milliseconds{100};
+    pusher.on_time(now);
+    puller.on_time(now);
+  }
+  const auto given = pusher.counts();
+  check(given.pushed == given.done + given.given_up + given.lost + given.waiting + given.out,
+        "the pusher's counts do not reconcile");
+  const auto got = puller.counts();
+  check(got.received == got.taken + got.waiting + got.dropped + got.doubled,
+        "the puller's counts do not reconcile");
+}
+
 std::vector<std::string> endpoint_seeds() {
   return {"tcp://127.0.0.1:5555",      "tcp://*:*",    "tcp://[fe80::1%eth0]:1", "tcp://[::1]:0",
           "tcp://db-1.example.com:80", "ipc:///tmp/a", "inproc://orders",        "ipc://*"};
@@ -173,6 +215,19 @@ std::vector<std::string> control_reply_seeds() {
   const Multipart reply = control::encode(control::Reply{control::Status::ok, "", {ledger}});
   const std::string head{"BUSBAR-CTL/1\n"};
   return {head + "200\n" + std::string(reply.text(2)), head + "200\n\x90", head + "404\nno device"};
+}
+
+std::vector<std::string> work_seeds() {
+  using namespace std::chrono_literals;
+  using namespace protocol;
+  const std::string ready = encode(Ready{.worker = 1, .session = 2, .credit = 3, .expiry = 3s});
+  const std::string alive =
+      encode(Alive{.pusher = 9, .session = 2, .registration = 1, .expiry = 3s});
+  const std::string hand =
+      encode(Hand{.registration = 1, .number = 1, .delivery = 1, .attempt = 1});
+  const std::string answer =
+      encode(Answer{.pusher = 9, .registration = 1, .number = 1, .runs = {{1, 2}}});
+  return {ready + answer, alive + hand, ready, answer, encode(Goodbye{9})};
 }
 
 std::vector<std::string> msgpack_seeds() {

@@ -19,6 +19,7 @@ const std::vector<Target>& targets() {
       {"control_request", control_request, control_request_seeds()},
       {"control_reply", control_reply, control_reply_seeds()},
       {"msgpack", msgpack_value, msgpack_seeds()},
+      {"work", work, work_seeds()},
       {"topology", topology, topology_seeds()},
       {"stage", stage, stage_seeds()},
       {"translation", translation, translation_seeds()},

@@ -1,0 +1,231 @@
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <busbar/protocol/dispatcher.hpp>
+#include <busbar/protocol/intake.hpp>
+#include <busbar/testing/simulation.hpp>
+
+using namespace busbar;
+using namespace busbar::protocol;
+using namespace busbar::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// One pusher and some workers at addresses "0", "1", …, with a faulty link each way.
+struct World {
+  explicit World(std::uint64_t seed, DispatcherOptions options, Faults faults)
+      : time(seed), random(seed), faulty(faults), pusher(options) {}
+
+  struct Worker {
+    Worker(Simulation& time, Faults faults) : down(time, faults), up(time, faults) {}
+    Link down;  ///< From the pusher.
+    Link up;
+    std::unique_ptr<Intake> desk;
+    int life = 0;
+    bool stopped = false;
+    std::vector<Multipart> unread;
+  };
+
+  void hire(int count) {
+    for (int i = 0; i < count; ++i) {
+      workers.push_back(std::make_unique<Worker>(time, faulty));
+      begin(static_cast<std::size_t>(i));
+    }
+  }
+  void begin(std::size_t i) {
+    Worker& worker = *workers[i];
+    ++worker.life;
+    worker.unread.clear();
+    worker.desk = std::make_unique<Intake>(
+        IntakeOptions{.credit = static_cast<std::uint32_t>(1 + time.below(5)),
+                      .draw = [this] { return random(); }});
+    worker.desk->connected("pusher");
+    look_after(i, worker.life);
+  }
+  /// Dies without a word.
+  void kill(std::size_t i) {
+    workers[i]->desk.reset();
+    ++workers[i]->life;
+  }
+  /// The worker's loop: its timers, and work whenever it has some.
+  void look_after(std::size_t i, int life) {
+    Worker& worker = *workers[i];
+    if (worker.life != life) return;
+    if (!worker.stopped) {
+      for (Multipart& frames : worker.unread) worker.desk->on_message("pusher", frames, time.now());
+      worker.unread.clear();
+      worker.desk->on_time(time.now());
+      if (auto item = worker.desk->take()) work(i, life, std::move(*item));
+      flush(i);
+    }
+    time.after(100ms, [this, i, life] { look_after(i, life); });
+  }
+  void work(std::size_t i, int life, Intake::Item item) {
+    const std::uint64_t number = item.header.sequence;
+    if (item.attempt <= 1 && ++given[number] > 1) ++wrongly_first;
+    time.after(std::chrono::milliseconds{time.below(300)},
+               [this, i, life, number, ticket = item.ticket] {
+                 Worker& worker = *workers[i];
+                 if (worker.life != life) return;
+                 const bool fails = time.chance(0.05);
+                 if (!fails) ++done[number];
+                 worker.desk->settle(ticket, fails ? Verdict::failed : Verdict::done);
+                 if (!worker.stopped) flush(i);
+               });
+  }
+  void flush(std::size_t i) {
+    Worker& worker = *workers[i];
+    Outgoing out;
+    while (worker.desk->next(out)) {
+      const auto frames = std::make_shared<Multipart>(std::move(out.frames));
+      worker.up.send([this, i, frames] {
+        pusher.on_message(std::to_string(i), *frames, time.now());
+        flush_pusher();
+      });
+    }
+  }
+  void flush_pusher() {
+    Outgoing out;
+    while (pusher.next(out)) {
+      const std::size_t i = std::stoul(out.to);
+      const auto frames = std::make_shared<Multipart>(std::move(out.frames));
+      workers[i]->down.send([this, i, frames] {
+        Worker& worker = *workers[i];
+        if (!worker.desk) return;
+        Multipart copy = frames->copy();
+        if (worker.stopped) {
+          worker.unread.push_back(std::move(copy));
+        } else {
+          worker.desk->on_message("pusher", copy, time.now());
+          flush(i);
+        }
+      });
+    }
+  }
+  void look_after_pusher() {
+    pusher.on_time(time.now());
+    for (const Job& job : pusher.take_given_up()) ++given_up[job.number];
+    flush_pusher();
+    time.after(100ms, [this] { look_after_pusher(); });
+  }
+  /// Kills, stops and starts workers at random.
+  void trouble() {
+    const std::size_t i = time.below(workers.size());
+    Worker& worker = *workers[i];
+    switch (time.below(3)) {
+      case 0:
+        worker.desk ? kill(i) : begin(i);
+        break;
+      case 1:
+        worker.stopped = !worker.stopped;
+        break;
+      default:
+        time.chance(0.5) ? worker.up.cut() : worker.down.cut();
+    }
+  }
+  void heal() {
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+      workers[i]->stopped = false;
+      workers[i]->up.heal();
+      workers[i]->down.heal();
+      workers[i]->up.set({});
+      workers[i]->down.set({});
+      if (!workers[i]->desk) begin(i);
+    }
+  }
+
+  Simulation time;
+  std::mt19937_64 random;
+  Faults faulty;
+  Dispatcher pusher;
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::map<std::uint64_t, int> given;  ///< How often as a first attempt.
+  std::map<std::uint64_t, int> done;
+  std::map<std::uint64_t, int> given_up;
+  int wrongly_first = 0;
+};
+
+bool reconciles(const Dispatcher& pusher) {
+  const DispatcherCounts c = pusher.counts();
+  return c.pushed == c.done + c.given_up + c.lost + c.waiting + c.out;
+}
+
+bool reconciles(const Intake& desk) {
+  const IntakeCounts c = desk.counts();
+  return c.received == c.taken + c.waiting + c.dropped + c.doubled &&
+         c.taken == c.done + c.failed + c.late + c.held;
+}
+
+void run(std::uint64_t seed, Faults faults, bool troubled, std::uint32_t attempts_max) {
+  CAPTURE(seed);
+  const std::uint64_t jobs = 60;
+  World world{seed, {.id = 9, .attempts_max = attempts_max, .batch_messages = 4}, faults};
+  world.hire(3);
+  world.look_after_pusher();
+  for (std::uint64_t i = 0; i < jobs; ++i) {
+    world.time.after(std::chrono::milliseconds{world.time.below(10'000)}, [&world] {
+      Job job;
+      job.payload = Frame{"work", 4};
+      world.pusher.push(std::move(job));
+      world.flush_pusher();
+    });
+  }
+  for (int i = 0; troubled && i < 12; ++i) {
+    world.time.after(std::chrono::milliseconds{world.time.below(20'000)},
+                     [&world] { world.trouble(); });
+  }
+  world.time.after(20s, [&world] { world.heal(); });
+  world.time.run_for(20s);
+  const bool emptied = world.time.run_until(
+      [&] {
+        const auto counts = world.pusher.counts();
+        return counts.pushed == jobs && counts.waiting + counts.out == 0;
+      },
+      10min);
+  REQUIRE(emptied);
+  world.time.run_for(1s);
+  CHECK(reconciles(world.pusher));
+  for (const auto& worker : world.workers) CHECK(reconciles(*worker->desk));
+  int given_up = 0;
+  for (std::uint64_t number = 1; number <= jobs; ++number) {
+    CAPTURE(number);
+    given_up += world.given_up[number];
+    // Never lost; and what the pusher took for done was done.
+    CHECK(world.done[number] + world.given_up[number] > 0);
+  }
+  CHECK(world.pusher.counts().given_up == static_cast<std::uint64_t>(given_up));
+  CHECK(world.pusher.bytes() == 0);
+  CHECK(world.wrongly_first == 0);
+}
+
+std::uint64_t seeds() {
+  const char* text = std::getenv("BUSBAR_SEEDS");
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : 2000;
+}
+
+}  // namespace
+
+TEST_CASE("over good links with failing workers every message is done, by seed") {
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) run(seed, {.delay_max = 50ms}, false, 0);
+}
+
+TEST_CASE("workers that die, stop and are cut off lose nothing, by seed") {
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) run(seed, {.delay_max = 50ms}, true, 0);
+}
+
+TEST_CASE("links that lose, double and reorder lose nothing, by seed") {
+  const Faults bad{.drop = 0.03, .duplicate = 0.03, .delay_max = 50ms, .overtaking = true};
+  // Each overtaking makes both sides begin anew, which takes its time.
+  for (std::uint64_t seed = 1; seed <= seeds() / 8; ++seed) run(seed, bad, true, 0);
+}
+
+TEST_CASE("with a last attempt every message is done or given up, by seed") {
+  const Faults bad{.drop = 0.01, .duplicate = 0.01, .delay_max = 50ms};
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) run(seed, bad, true, 2);
+}

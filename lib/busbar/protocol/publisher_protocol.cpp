@@ -15,6 +15,7 @@ constexpr std::size_t answers_max = 100'000;
 constexpr std::chrono::seconds expire_every{1};
 // What drops the last messages of a burst may drop the news of them as well.
 constexpr int tell_heads_times = 3;
+constexpr int tell_heads_times_after_drop = 60;  // about a minute
 
 }  // namespace
 
@@ -62,17 +63,25 @@ void PublisherProtocol::keep(Stream& stream, const Header& header, Multipart& se
                              std::string_view last, const Headers& last_headers, TimePoint now) {
   history_.add(stream.number, stream.next, header.messages(), sent, now);
   stream.next += header.messages();
-  if (stream.heads_left < tell_heads_times) {
-    if (stream.heads_left == 0) moved_.push_back(&stream);
-    stream.heads_left = tell_heads_times;
-    heads_due_ = std::min(heads_due_, now + options_.heads_after);
-  }
+  tell_later(stream, tell_heads_times, now);
   if (options_.late_join != LateJoin::last_value) return;
   Header single = header;
   single.sequence = stream.next - 1;
   single.batch = 0;
   single.headers = last_headers;
   stream.last_value = Multipart{stream.topic, encode(single), last};
+}
+
+void PublisherProtocol::tell_later(Stream& stream, int times, TimePoint now) {
+  if (stream.heads_left >= times) return;
+  if (stream.heads_left == 0) moved_.push_back(&stream);
+  stream.heads_left = times;
+  heads_due_ = std::min(heads_due_, now + options_.heads_after);
+}
+
+void PublisherProtocol::note_drop(std::string_view topic, TimePoint now) {
+  const auto known = by_topic_.find(topic);
+  if (known != by_topic_.end()) tell_later(*known->second, tell_heads_times_after_drop, now);
 }
 
 void PublisherProtocol::on_subscription(std::string_view message, TimePoint now) {

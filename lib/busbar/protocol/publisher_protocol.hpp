@@ -35,6 +35,8 @@ struct Stream {
   Multipart last_value;    ///< topic, header, payload; only with LateJoin::last_value.
   std::string open_batch;  ///< Records that were published and not sent; the shell's.
   std::uint32_t open_count = 0;
+  std::size_t open_last_size = 0;  ///< Of the payload that ends the open batch.
+  Headers open_last_headers;
   int heads_left = 0;  ///< How often its head is still to be told.
 };
 
@@ -64,6 +66,9 @@ class PublisherProtocol {
   void keep(Stream& stream, const Header& header, Multipart& sent, std::string_view last,
             const Headers& last_headers, TimePoint now);
 
+  /// A subscriber missed what was sent last under the topic: it is told for longer.
+  void note_drop(std::string_view topic, TimePoint now);
+
   /// A message from the XPUB socket: 1 or 0, then the topic.
   void on_subscription(std::string_view message, TimePoint now);
   /// How many subscribers take the topic: exact for Busbar's; stock ones count once behind a
@@ -81,6 +86,7 @@ class PublisherProtocol {
   void answer(const Fetch& fetch);
   void send_kept(std::uint64_t inbox, Multipart& kept);
   void send_control(std::string_view topic, std::string_view control);
+  void tell_later(Stream& stream, int times, TimePoint now);
   void tell_heads(TimePoint now);
   void forget_a_stream();
 

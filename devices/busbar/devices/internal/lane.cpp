@@ -12,13 +12,6 @@ namespace {
 constexpr std::chrono::milliseconds longest_burst{5};
 constexpr std::chrono::milliseconds longest_abandon{20};
 
-/// Sending looks for news of room at most once a millisecond, asking for events always.
-void hear_of_room(void* output) {
-  int events = 0;
-  std::size_t size = sizeof events;
-  zmq_getsockopt(output, ZMQ_EVENTS, &events, &size);
-}
-
 bool has_stages(const Hops& hops) {
   return std::any_of(hops.begin(), hops.end(),
                      [](const auto& hop) { return !hop->stages.empty(); });

@@ -54,4 +54,13 @@ inline int send_frames(void* socket, Multipart& message, int flags) {
   return 0;
 }
 
+/// Sending looks for news of room at most once a millisecond; asking for events does so always, and
+/// answers them.
+inline int hear_of_room(void* output) {
+  int events = 0;
+  std::size_t size = sizeof events;
+  zmq_getsockopt(output, ZMQ_EVENTS, &events, &size);
+  return events;
+}
+
 }  // namespace busbar::detail

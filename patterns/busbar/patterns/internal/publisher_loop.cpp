@@ -1,0 +1,293 @@
+#include "busbar/patterns/internal/publisher_loop.hpp"
+
+#include <algorithm>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <busbar/core/internal/frames.hpp>
+#include <busbar/patterns/internal/random_id.hpp>
+
+namespace busbar {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+// A message that follows another sooner than this is the beginning of a flood: it opens a batch.
+constexpr std::chrono::microseconds flood{50};
+// Sending takes libzmq's news from the descriptor that the background thread waits for, at most so
+// often.
+constexpr milliseconds look_every{1};
+constexpr milliseconds last_flush{1000};
+
+Socket open_socket(Context& context, const PublisherOptions& options) {
+  if (options.bind.empty() && options.connect.empty()) {
+    throw Error(ErrorKind::usage, "make a publisher", "it has no endpoint",
+                "give one to bind or to connect");
+  }
+  return Socket(context, SocketType::xpub,
+                {.name = options.name.empty() ? "publisher" : options.name,
+                 .bind = options.bind,
+                 .connect = options.connect,
+                 .security = options.security,
+                 .send_queue = options.queue,
+                 .verbose_subscriptions = true,
+                 .refuse_when_full = true});
+}
+
+std::uint64_t microseconds_since_1970() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+/// A frame over the bytes of `text`, without a copy of them.
+Frame frame_of(std::string&& text) {
+  auto* const owned = new std::string{std::move(text)};
+  return Frame{owned->data(), owned->size(),
+               [](void*, void* hint) { delete static_cast<std::string*>(hint); }, owned};
+}
+
+Frame short_header_frame(const protocol::Header& header) {
+  char bytes[protocol::short_header_max];
+  return Frame{bytes, protocol::encode_short(header, bytes)};
+}
+
+}  // namespace
+
+PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
+    : context_(context),
+      options_(std::move(options)),
+      socket_(open_socket(context, options_)),
+      handle_(socket_.raw().handle()),
+      bound_(socket_.bound()),
+      protocol_({.id = detail::random_id(),
+                 .name = options_.name,
+                 .late_join = options_.late_join,
+                 .history = options_.wire == Wire::plain ? HistoryLimits{.messages = 0}
+                                                         : options_.history}),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (wake_ < 0) {
+    throw Error(ErrorKind::refused, "start publisher '" + options_.name + "'",
+                "no file descriptor is left", "raise the limit (ulimit -n)");
+  }
+  if (options_.wire == Wire::plain) options_.batching.reset();
+  socket_.on_event([this](const SocketEvent& event) { slow_peers_.on_event(event); });
+  socket_.release();
+  thread_ = std::thread{[this] { run(); }};
+}
+
+PublisherLoop::~PublisherLoop() {
+  flush(std::chrono::steady_clock::now() + last_flush);
+  {
+    const Lock lock = lock_for_caller();
+    stopping_ = true;
+  }
+  wake();
+  thread_.join();
+  close(wake_);
+}
+
+void PublisherLoop::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof one);
+}
+
+/// A mutex is not fair: a caller in a flood would keep the background thread out.
+PublisherLoop::Lock PublisherLoop::lock_for_caller() const {
+  while (callers_stand_back_.load(std::memory_order_relaxed) != 0) std::this_thread::yield();
+  return Lock{mutex_};
+}
+
+PublishResult PublisherLoop::publish(std::string_view topic, std::string_view payload,
+                                     const Headers& headers) {
+  Lock lock = lock_for_caller();
+  if (payload.size() > limits::message_bytes || !protocol::fits(headers)) {
+    ++counts_.refused;
+    return PublishResult::too_large;
+  }
+  if (waiting_bytes_ > 0 && !make_room(lock, payload.size())) {
+    ++counts_.refused;
+    return PublishResult::full;
+  }
+  if (options_.wire == Wire::plain) {
+    publish_plain(topic, payload);
+  } else {
+    protocol::Stream& stream = protocol_.stream_of(topic);
+    const bool in_flood = options_.batching && (!open_.empty() || !waiting_.empty());
+    const TimePoint now = in_flood ? TimePoint{} : std::chrono::steady_clock::now();
+    if (in_flood || (options_.batching && now - last_sent_ < flood)) {
+      add_to_batch(stream, payload, headers);
+    } else {
+      publish_alone(stream, payload, headers, now);
+      look_for_subscriptions(now);
+    }
+  }
+  ++counts_.published;
+  counts_.published_bytes += payload.size();
+  return PublishResult::sent;
+}
+
+bool PublisherLoop::make_room(Lock& lock, std::size_t bytes) {
+  const auto has_room = [&] {
+    return waiting_bytes_ == 0 || waiting_bytes_ + bytes <= options_.queue_bytes;
+  };
+  if (has_room()) return true;
+  wake();
+  return changed_.wait_for(lock, options_.block_for, has_room);
+}
+
+void PublisherLoop::publish_alone(protocol::Stream& stream, std::string_view payload,
+                                  const Headers& headers, TimePoint now) {
+  protocol::Header header = protocol_.header_for(stream, microseconds_since_1970(), 0);
+  Multipart frames{stream.topic};
+  if (headers.empty()) {
+    frames.push_back(short_header_frame(header));
+  } else {
+    header.headers = headers;
+    frames.push_back(protocol::encode(header));
+  }
+  frames.push_back(payload);
+  protocol_.keep(stream, header, frames, payload, headers, now);
+  enqueue(std::move(frames), 1);
+  last_sent_ = now;
+}
+
+void PublisherLoop::publish_plain(std::string_view topic, std::string_view payload) {
+  enqueue(Multipart{topic, payload}, 1);
+  look_for_subscriptions(std::chrono::steady_clock::now());
+}
+
+void PublisherLoop::look_for_subscriptions(TimePoint now) {
+  if (now - looked_at_ < look_every) return;
+  looked_at_ = now;
+  if ((detail::hear_of_room(handle_) & ZMQ_POLLIN) != 0) wake();
+}
+
+void PublisherLoop::add_to_batch(protocol::Stream& stream, std::string_view payload,
+                                 const Headers& headers) {
+  const std::size_t before = stream.open_batch.size();
+  protocol::append_record(stream.open_batch, payload, headers);
+  stream.open_last_size = payload.size();
+  stream.open_last_headers = headers;
+  waiting_bytes_ += stream.open_batch.size() - before;
+  if (stream.open_count++ == 0) {
+    if (open_.empty())
+      batch_due_ = after(std::chrono::steady_clock::now(), options_.batching->linger);
+    open_.push_back(&stream);
+  }
+  if (stream.open_batch.size() >= options_.batching->bytes ||
+      stream.open_count >= options_.batching->messages) {
+    std::erase(open_, &stream);
+    close_batch(stream, std::chrono::steady_clock::now());
+  } else if (stream.open_count == 1 && open_.size() == 1) {
+    wake();
+  }
+}
+
+void PublisherLoop::close_batch(protocol::Stream& stream, TimePoint now) {
+  const protocol::Header header =
+      protocol_.header_for(stream, microseconds_since_1970(), stream.open_count);
+  const std::size_t size = stream.open_batch.size();
+  waiting_bytes_ -= size;
+  Multipart frames{stream.topic};
+  frames.push_back(short_header_frame(header));
+  frames.push_back(frame_of(std::move(stream.open_batch)));
+  protocol_.keep(stream, header, frames, frames.text(2).substr(size - stream.open_last_size),
+                 stream.open_last_headers, now);
+  stream.open_batch = {};
+  stream.open_batch.reserve(std::min(size + size / 8, options_.batching->bytes + 256));
+  stream.open_count = 0;
+  last_sent_ = now;
+  enqueue(std::move(frames), header.batch);
+}
+
+void PublisherLoop::close_batches(TimePoint now) {
+  for (protocol::Stream* stream : open_) close_batch(*stream, now);
+  open_.clear();
+}
+
+void PublisherLoop::enqueue(Multipart&& frames, std::uint32_t messages) {
+  Outgoing outgoing{std::move(frames), messages, 0};
+  outgoing.bytes = outgoing.frames.bytes();
+  if (waiting_.empty() && send(outgoing)) return;
+  waiting_bytes_ += outgoing.bytes;
+  waiting_.push_back(std::move(outgoing));
+}
+
+void PublisherLoop::send_waiting() {
+  while (!waiting_.empty() && send(waiting_.front())) {
+    waiting_bytes_ -= waiting_.front().bytes;
+    waiting_.pop_front();
+  }
+}
+
+/// False: it has to wait for room.
+bool PublisherLoop::send(Outgoing& outgoing) {
+  int error = detail::send_frames(handle_, outgoing.frames, ZMQ_DONTWAIT);
+  if (error == EAGAIN) {
+    detail::hear_of_room(handle_);
+    error = detail::send_frames(handle_, outgoing.frames, ZMQ_DONTWAIT);
+  }
+  if (error == EAGAIN && options_.slow != SlowSubscriber::drop && !stopping_) {
+    if (full_since_ == TimePoint::max()) full_since_ = std::chrono::steady_clock::now();
+    return false;
+  }
+  full_since_ = TimePoint::max();
+  if (error == EAGAIN) drop(outgoing);
+  counts_.sent += outgoing.messages;
+  ++counts_.batches;
+  return true;
+}
+
+void PublisherLoop::drop(Outgoing& outgoing) {
+  const std::string topic{outgoing.frames.text(0)};
+  send_to_those_with_room(outgoing.frames);
+  counts_.dropped += outgoing.messages;
+  losses_.count(topic, outgoing.messages, outgoing.bytes);
+  protocol_.note_drop(topic, std::chrono::steady_clock::now());
+  counts_.slow_peers = slow_peers_.full();
+}
+
+/// XPUB refuses a message as long as one of its subscribers is full; told to be lossy, it serves
+/// the others.
+void PublisherLoop::send_to_those_with_room(Multipart& frames) {
+  const auto refuse_when_full = [this](int value) {
+    zmq_setsockopt(handle_, ZMQ_XPUB_NODROP, &value, sizeof value);
+  };
+  refuse_when_full(0);
+  detail::send_frames(handle_, frames, ZMQ_DONTWAIT);
+  refuse_when_full(1);
+  frames.clear();
+}
+
+bool PublisherLoop::wait_for_subscribers(std::string_view topic, std::size_t count,
+                                         TimePoint deadline) {
+  Lock lock = lock_for_caller();
+  return changed_.wait_until(lock, deadline,
+                             [&] { return protocol_.subscribers_of(topic) >= count; });
+}
+
+std::size_t PublisherLoop::subscribers(std::string_view topic) const {
+  const Lock lock = lock_for_caller();
+  return protocol_.subscribers_of(topic);
+}
+
+bool PublisherLoop::flush(TimePoint deadline) {
+  Lock lock = lock_for_caller();
+  if (!open_.empty() || !waiting_.empty()) wake();
+  return changed_.wait_until(lock, deadline, [&] { return open_.empty() && waiting_.empty(); });
+}
+
+PublisherLedger PublisherLoop::ledger() const {
+  const Lock lock = lock_for_caller();
+  PublisherLedger ledger = counts_;
+  ledger.waiting = counts_.published - counts_.sent;
+  ledger.dropped_topics = losses_.most();
+  ledger.history_messages = protocol_.history().messages();
+  ledger.history_bytes = protocol_.history().bytes();
+  ledger.peers = socket_.peers();
+  return ledger;
+}
+
+}  // namespace busbar

@@ -1,0 +1,99 @@
+/// A publisher's socket, the thread that serves it, and what the callers' threads share with it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include <busbar/core/internal/socket_poll.hpp>
+#include <busbar/core/socket.hpp>
+#include <busbar/patterns/internal/slow_peers.hpp>
+#include <busbar/patterns/internal/topic_losses.hpp>
+#include <busbar/patterns/publisher.hpp>
+
+namespace busbar {
+
+/// One mutex guards it all, the socket included: libzmq allows a socket to change threads with a
+/// full fence. A message goes out in its caller's thread where it can, without a change of threads;
+/// what gathers in batches, and answers to subscribers, in the background thread.
+class PublisherLoop {
+ public:
+  PublisherLoop(Context& context, PublisherOptions options);
+  ~PublisherLoop();
+
+  PublishResult publish(std::string_view topic, std::string_view payload, const Headers& headers);
+  bool wait_for_subscribers(std::string_view topic, std::size_t count, TimePoint deadline);
+  std::size_t subscribers(std::string_view topic) const;
+  bool flush(TimePoint deadline);
+  PublisherLedger ledger() const;
+
+  const std::vector<Endpoint>& bound() const noexcept { return bound_; }
+  std::uint64_t id() const noexcept { return protocol_.id(); }
+
+ private:
+  struct Outgoing {
+    Multipart frames;
+    std::uint32_t messages = 1;
+    std::size_t bytes = 0;
+  };
+  using Lock = std::unique_lock<std::mutex>;
+
+  // In a caller's thread, with the lock.
+  bool make_room(Lock& lock, std::size_t bytes);
+  void publish_alone(protocol::Stream& stream, std::string_view payload, const Headers& headers,
+                     TimePoint now);
+  void add_to_batch(protocol::Stream& stream, std::string_view payload, const Headers& headers);
+  void publish_plain(std::string_view topic, std::string_view payload);
+  Lock lock_for_caller() const;
+
+  // In either.
+  void close_batch(protocol::Stream& stream, TimePoint now);
+  void close_batches(TimePoint now);
+  void enqueue(Multipart&& frames, std::uint32_t messages);
+  void send_waiting();
+  bool send(Outgoing& outgoing);
+  void drop(Outgoing& outgoing);
+  void send_to_those_with_room(Multipart& frames);
+  void wake();
+  void look_for_subscriptions(TimePoint now);
+
+  // In the background thread.
+  void run();
+  void serve(TimePoint now);
+  void read_subscriptions(TimePoint now);
+  void cut_slow_subscribers(TimePoint now);
+  bool send_answer(TimePoint now);
+  std::chrono::milliseconds longest_wait(TimePoint now) const;
+
+  Context context_;
+  PublisherOptions options_;
+  Socket socket_;
+  void* handle_;
+  std::vector<Endpoint> bound_;
+  protocol::PublisherProtocol protocol_;
+  int wake_;
+
+  mutable std::mutex mutex_;
+  mutable std::atomic<int> callers_stand_back_ = 0;  ///< The background thread wants the lock.
+  std::condition_variable changed_;      ///< Room, a subscriber, or nothing left that waits.
+  std::deque<Outgoing> waiting_;         ///< For room at the subscribers.
+  std::vector<protocol::Stream*> open_;  ///< Streams with an open batch.
+  std::size_t waiting_bytes_ = 0;        ///< Of those and of open batches.
+  std::optional<Multipart> answer_;      ///< One that found no room,
+  TimePoint answer_until_{};             ///< and how long it is kept for that.
+  TimePoint full_since_ = TimePoint::max();
+  TimePoint batch_due_ = TimePoint::max();
+  TimePoint last_sent_{};
+  TimePoint maintain_at_{};
+  TimePoint looked_at_{};  ///< For subscriptions, by a caller.
+  bool stopping_ = false;
+  PublisherLedger counts_;
+  detail::TopicLosses losses_;
+  detail::SlowPeers slow_peers_;
+  detail::SocketPoll poll_;
+  std::thread thread_;  ///< Last: it uses all of the above.
+};
+
+}  // namespace busbar

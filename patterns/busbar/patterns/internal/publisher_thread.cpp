@@ -1,0 +1,110 @@
+// The background thread of a publisher: what it does between two waits.
+#include <algorithm>
+#include <unistd.h>
+
+#include <busbar/core/internal/frames.hpp>
+#include <busbar/patterns/internal/publisher_loop.hpp>
+
+namespace busbar {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds retry{10};         // where a full subscriber cannot be polled
+constexpr milliseconds longest{250};      // should all news have been lost to a sender
+constexpr milliseconds answer_wait{500};  // for room, before an answer goes without those full
+
+}  // namespace
+
+void PublisherLoop::run() {
+  while (true) {
+    milliseconds wait{0};
+    {
+      callers_stand_back_ = 1;
+      const Lock lock{mutex_};
+      callers_stand_back_ = 0;
+      if (stopping_) break;
+      const TimePoint now = std::chrono::steady_clock::now();
+      serve(now);
+      changed_.notify_all();
+      wait = longest_wait(now);
+      poll_.start();
+      poll_.add(wake_);
+      poll_.add(socket_.monitor().handle(), ZMQ_POLLIN);
+      poll_.add(handle_, ZMQ_POLLIN);
+    }
+    if (!poll_.wait(wait)) break;
+    std::uint64_t ignored = 0;
+    [[maybe_unused]] const ssize_t drained = read(wake_, &ignored, sizeof ignored);
+  }
+  const Lock lock{mutex_};
+  stopping_ = true;
+  waiting_.clear();
+  open_.clear();
+  changed_.notify_all();
+  socket_.close();
+}
+
+void PublisherLoop::serve(TimePoint now) {
+  read_subscriptions(now);
+  protocol_.tick(now);
+  send_waiting();
+  if (waiting_.empty() && now >= batch_due_) {
+    batch_due_ = TimePoint::max();
+    close_batches(now);
+  }
+  while (send_answer(now)) {
+  }
+  cut_slow_subscribers(now);
+  maintain_at_ = socket_.maintain();
+}
+
+void PublisherLoop::read_subscriptions(TimePoint now) {
+  Multipart message;
+  while (detail::receive_frames(handle_, message, ZMQ_DONTWAIT) != detail::Received::none) {
+    if (message.empty()) break;  // the context was stopped, or there were too many frames
+    if (message.size() == 1) protocol_.on_subscription(message.text(0), now);
+  }
+}
+
+/// False: there is none, or no room for it.
+bool PublisherLoop::send_answer(TimePoint now) {
+  if (!answer_) {
+    answer_.emplace();
+    if (!protocol_.next_answer(*answer_)) {
+      answer_.reset();
+      return false;
+    }
+    answer_until_ = now + answer_wait;
+  }
+  int error = detail::send_frames(handle_, *answer_, ZMQ_DONTWAIT);
+  if (error == EAGAIN) {
+    detail::hear_of_room(handle_);
+    error = detail::send_frames(handle_, *answer_, ZMQ_DONTWAIT);
+  }
+  if (error == EAGAIN) {
+    if (now < answer_until_) return false;
+    Outgoing given_up{std::move(*answer_), 0, 0};
+    send_to_those_with_room(given_up.frames);
+  }
+  answer_.reset();
+  return true;
+}
+
+void PublisherLoop::cut_slow_subscribers(TimePoint now) {
+  if (options_.slow != SlowSubscriber::disconnect || full_since_ == TimePoint::max()) return;
+  if (now < after(full_since_, options_.block_for)) return;
+  counts_.slow_peers = slow_peers_.full();
+  counts_.disconnected += slow_peers_.cut();
+  full_since_ = now;
+}
+
+milliseconds PublisherLoop::longest_wait(TimePoint now) const {
+  TimePoint due = std::min({protocol_.next_deadline(), maintain_at_, now + longest});
+  if (!waiting_.empty() || answer_) due = std::min(due, now + retry);
+  if (!open_.empty()) due = std::min(due, batch_due_);
+  return left_until(due, now);
+}
+
+}  // namespace busbar

@@ -1,0 +1,41 @@
+#include "busbar/patterns/publisher.hpp"
+
+#include <busbar/core/error.hpp>
+#include <busbar/patterns/internal/publisher_loop.hpp>
+
+namespace busbar {
+
+Publisher::Publisher(Context& context, PublisherOptions options)
+    : loop_(std::make_unique<PublisherLoop>(context, std::move(options))) {}
+Publisher::Publisher(Publisher&&) noexcept = default;
+Publisher& Publisher::operator=(Publisher&&) noexcept = default;
+Publisher::~Publisher() = default;
+
+PublishResult Publisher::publish(std::string_view topic, std::string_view payload,
+                                 const Headers& headers) {
+  return loop_->publish(topic, payload, headers);
+}
+
+void Publisher::wait_for_subscribers(std::string_view topic, std::size_t count,
+                                     std::chrono::milliseconds timeout) {
+  const TimePoint deadline = after(std::chrono::steady_clock::now(), timeout);
+  if (loop_->wait_for_subscribers(topic, count, deadline)) return;
+  throw Error(ErrorKind::timeout, "wait for subscribers to '" + printable(topic) + "'",
+              std::to_string(subscribers(topic)) + " of " + std::to_string(count) + " after " +
+                  std::to_string(timeout.count()) + " ms",
+              "start them, or look at what they subscribe to");
+}
+
+std::size_t Publisher::subscribers(std::string_view topic) const {
+  return loop_->subscribers(topic);
+}
+
+bool Publisher::flush(std::chrono::milliseconds timeout) {
+  return loop_->flush(after(std::chrono::steady_clock::now(), timeout));
+}
+
+const std::vector<Endpoint>& Publisher::bound() const noexcept { return loop_->bound(); }
+std::uint64_t Publisher::id() const noexcept { return loop_->id(); }
+PublisherLedger Publisher::ledger() const { return loop_->ledger(); }
+
+}  // namespace busbar

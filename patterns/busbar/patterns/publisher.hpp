@@ -1,0 +1,123 @@
+/// Publishes messages to whoever subscribes, directly or through any chain of forwarders.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <busbar/core/codec.hpp>
+#include <busbar/core/context.hpp>
+#include <busbar/core/ledger.hpp>
+#include <busbar/core/socket_options.hpp>
+#include <busbar/protocol/publisher_protocol.hpp>
+
+namespace busbar {
+
+/// Whether messages carry Busbar's header frame (lib/WIRE.md).
+enum class Wire {
+  busbar,  ///< topic, header, payload: numbered, so losses are seen and made up for.
+  plain,   ///< topic, payload: as a stock PUB sends. No batches, history or late joiners.
+};
+
+/// What happens where a subscriber's queue is full.
+enum class SlowSubscriber {
+  drop,        ///< It misses the message; the others get it. It may fetch it from the history.
+  block,       ///< `publish` waits for it, for at most `block_for`, then answers `full`.
+  disconnect,  ///< Its connection is cut after `block_for`: it comes back, and may fetch the rest.
+};
+
+/// What gathers while the last batch is on its way goes as one ZeroMQ message. A lone message still
+/// leaves at once. The bounds are those of a batch, of one topic.
+struct Batching {
+  std::size_t bytes = 64u << 10;
+  std::uint32_t messages = 10'000;
+  std::chrono::milliseconds linger{0};  ///< Wait so long for more, unless a bound is reached.
+};
+
+struct PublisherOptions {
+  std::string name = {};  ///< Unique among publishers: subscribers notice a restart by it.
+  std::vector<Endpoint> bind = {};
+  std::vector<Endpoint> connect = {};
+  Wire wire = Wire::busbar;
+  std::optional<Batching> batching = {};
+  LateJoin late_join = LateJoin::nothing;
+  HistoryLimits history = {};
+  SlowSubscriber slow = SlowSubscriber::drop;
+  std::chrono::milliseconds block_for{1000};
+  int queue = 1000;  ///< ZeroMQ messages (batches) for each subscriber, ZMQ_SNDHWM.
+  std::size_t queue_bytes = 16u << 20;  ///< What waits in front of those queues, for all together.
+  Security security = {};
+};
+
+/// What became of a message.
+enum class PublishResult {
+  sent,       ///< Handed to ZeroMQ, or to the batch that goes next.
+  full,       ///< SlowSubscriber::block: no room within `block_for`. Nothing was published.
+  too_large,  ///< Above limits::message_bytes, or its headers above limits::header_bytes.
+};
+
+/// Counts of messages. published = sent + waiting; what was dropped for one subscriber is sent.
+struct PublisherLedger {
+  std::uint64_t published = 0;
+  std::uint64_t published_bytes = 0;  ///< Payloads.
+  std::uint64_t sent = 0;             ///< Handed to ZeroMQ, which drops what nobody subscribes to.
+  std::uint64_t waiting = 0;          ///< In batches, or for room.
+  std::uint64_t batches = 0;          ///< ZeroMQ messages that `sent` went in.
+  std::uint64_t refused = 0;          ///< `full` or `too_large`.
+  /// Messages that at least one subscriber missed as its queue was full.
+  std::uint64_t dropped = 0;
+  std::vector<TopicCount> dropped_topics = {};  ///< The busiest first, at most 20.
+  std::vector<std::string> slow_peers = {};     ///< Whose queues were full last, by address.
+  std::uint64_t disconnected = 0;               ///< Connections cut by SlowSubscriber::disconnect.
+  std::size_t history_messages = 0;
+  std::size_t history_bytes = 0;
+  std::vector<PeerInfo> peers = {};
+};
+
+/// Any thread may call; messages of one thread keep their order. A thread of its own answers to
+/// subscribers. The destructor sends what waits for at most a second, and never hangs.
+class Publisher {
+ public:
+  /// Throws Error as Socket does: no endpoint, one that cannot be bound, no keys off loopback.
+  Publisher(Context& context, PublisherOptions options);
+  Publisher(Publisher&&) noexcept;
+  Publisher& operator=(Publisher&&) noexcept;
+  ~Publisher();
+
+  /// Bytes and text go as they are. Throws Error (usage): no valid topic. Blocks only with
+  /// SlowSubscriber::block, or while queue_bytes of batches wait for the background thread.
+  PublishResult publish(std::string_view topic, std::string_view payload,
+                        const Headers& headers = {});
+  /// Any other type that msgpack can take goes packed: `message.as<T>()` at the other end.
+  template <class T>
+  requires(!std::convertible_to<const T&, std::string_view>) PublishResult
+      publish(std::string_view topic, const T& value, const Headers& headers = {}) {
+    return publish(topic, std::string_view{pack(value)}, headers);
+  }
+
+  /// Returns once `count` subscribers take the topic, on the whole way through any number of
+  /// forwarders, so that the next message reaches them. Throws Error (timeout) that says how many
+  /// there were. Stock subscribers behind one forwarder count as one.
+  void wait_for_subscribers(std::string_view topic, std::size_t count,
+                            std::chrono::milliseconds timeout);
+  std::size_t subscribers(std::string_view topic) const;
+
+  /// Waits until all that was published is handed to ZeroMQ. False: not within `timeout`.
+  bool flush(std::chrono::milliseconds timeout);
+
+  /// Where it is bound, with the ports that the system chose.
+  const std::vector<Endpoint>& bound() const noexcept;
+  /// Which one it is, drawn at random: Message::publisher at the other end.
+  std::uint64_t id() const noexcept;
+  PublisherLedger ledger() const;
+
+ private:
+  std::unique_ptr<class PublisherLoop> loop_;
+};
+
+}  // namespace busbar

@@ -1,0 +1,266 @@
+#include "busbar/patterns/subscriber.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <busbar/core/error.hpp>
+#include <busbar/core/internal/socket_poll.hpp>
+#include <busbar/core/socket.hpp>
+#include <busbar/patterns/internal/random_id.hpp>
+#include <busbar/patterns/internal/subscriber_protocol.hpp>
+
+namespace busbar {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr int burst = 1000;  // ZeroMQ messages read before what is there is handed over
+constexpr milliseconds announce_every{1000};
+
+Socket open_socket(Context& context, const SubscriberOptions& options) {
+  if (options.bind.empty() && options.connect.empty()) {
+    throw Error(ErrorKind::usage, "make a subscriber", "it has no endpoint",
+                "give one to bind or to connect");
+  }
+  return Socket(context, SocketType::sub,
+                {.name = options.name.empty() ? "subscriber" : options.name,
+                 .bind = options.bind,
+                 .connect = options.connect,
+                 .security = options.security,
+                 .receive_queue = options.queue});
+}
+
+/// A descriptor that is closed at the end.
+struct Descriptor {
+  explicit Descriptor(int opened) : number(opened) {
+    if (number < 0) {
+      throw Error(ErrorKind::refused, "open a descriptor", "none is left",
+                  "raise the limit (ulimit -n)");
+    }
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { close(number); }
+  int number;
+};
+
+}  // namespace
+
+struct Subscriber::State {
+  State(Context& context, const SubscriberOptions& options)
+      : socket(open_socket(context, options)),
+        protocol({.inbox = detail::random_id(),
+                  .recover = options.recover,
+                  .waiting_messages = options.waiting_messages,
+                  .waiting_bytes = options.waiting_bytes}),
+        stop(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+  /// What can be had without reading.
+  std::optional<Message> next();
+  /// Reads what is there, and does what is due. False: nothing came.
+  bool read();
+  void change_subscriptions();
+  void wait(milliseconds longest);
+  TimePoint next_deadline() const { return std::min(protocol.next_deadline(), maintain_at); }
+
+  Socket socket;
+  detail::SubscriberProtocol protocol;
+  Descriptor stop;
+  std::atomic<bool> stopped = false;
+  std::optional<detail::Arrival> arrival;
+  std::function<void(const Gap&)> gap_handler;
+  Multipart frames;
+  detail::SocketPoll poll;
+  TimePoint maintain_at{};
+  std::optional<Descriptor> timer;  ///< Both only where `fd` was asked for.
+  std::optional<Descriptor> watch;
+};
+
+std::optional<Message> Subscriber::State::next() {
+  while (true) {
+    if (arrival) {
+      if (auto message = arrival->next()) return message;
+      protocol.counts().malformed += arrival->rest();
+      protocol.counts().delivered -= arrival->rest();
+      arrival.reset();
+    }
+    auto event = protocol.next();
+    if (!event) return std::nullopt;
+    if (auto* come = std::get_if<detail::Arrival>(&*event)) {
+      arrival = std::move(*come);
+    } else if (gap_handler) {
+      gap_handler(std::get<Gap>(*event));
+    }
+  }
+}
+
+bool Subscriber::State::read() {
+  TimePoint now = std::chrono::steady_clock::now();
+  int read = 0;
+  while (read < burst && socket.receive(frames)) {
+    protocol.receive(std::move(frames), now);
+    ++read;
+  }
+  protocol.tick(now);
+  change_subscriptions();
+  if (read == 0 || now >= maintain_at) maintain_at = socket.maintain();
+  return read > 0;
+}
+
+void Subscriber::State::change_subscriptions() {
+  while (const auto change = protocol.next_change()) {
+    const auto prefix = TopicPattern::raw_prefix(change->topic);
+    change->on ? socket.subscribe(prefix) : socket.unsubscribe(prefix);
+  }
+}
+
+void Subscriber::State::wait(milliseconds longest) {
+  const auto left = left_until(next_deadline(), std::chrono::steady_clock::now());
+  poll.start();
+  poll.add(stop.number);
+  poll.add(socket.monitor().handle(), ZMQ_POLLIN);
+  poll.add(socket.raw().handle(), ZMQ_POLLIN);
+  if (!poll.wait(std::min(longest, left))) stopped = true;
+}
+
+Subscriber::Subscriber(Context& context, SubscriberOptions options)
+    : state_(std::make_unique<State>(context, options)) {
+  state_->socket.release();
+}
+Subscriber::Subscriber(Subscriber&&) noexcept = default;
+Subscriber& Subscriber::operator=(Subscriber&&) noexcept = default;
+Subscriber::~Subscriber() = default;
+
+void Subscriber::subscribe(const TopicPattern& pattern) {
+  state_->protocol.subscribe(pattern);
+  state_->change_subscriptions();
+}
+
+void Subscriber::unsubscribe(const TopicPattern& pattern) {
+  state_->protocol.unsubscribe(pattern);
+  state_->change_subscriptions();
+}
+
+void Subscriber::wait_ready(milliseconds timeout) {
+  const TimePoint deadline = after(std::chrono::steady_clock::now(), timeout);
+  TimePoint announce_at = after(std::chrono::steady_clock::now(), announce_every);
+  while (!state_->protocol.is_ready()) {
+    if (state_->read()) continue;
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (now >= deadline || state_->stopped) {
+      throw Error(ErrorKind::timeout, "wait until '" + state_->socket.name() + "' is ready",
+                  "no publisher has answered after " + std::to_string(timeout.count()) + " ms",
+                  "start one; stock publishers never answer");
+    }
+    if (now >= announce_at) {
+      state_->protocol.announce_again();
+      state_->change_subscriptions();
+      announce_at = after(now, announce_every);
+    }
+    state_->wait(left_until(std::min(deadline, announce_at), now));
+  }
+}
+
+std::optional<Message> Subscriber::receive(milliseconds timeout) {
+  if (auto message = state_->next()) return message;
+  TimePoint deadline = TimePoint::min();
+  while (!state_->stopped) {
+    if (state_->read()) {
+      if (auto message = state_->next()) return message;
+      continue;
+    }
+    if (auto message = state_->next()) return message;  // a gap was given up
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (deadline == TimePoint::min()) deadline = after(now, timeout);
+    if (now >= deadline) break;
+    state_->wait(left_until(deadline, now));
+  }
+  return std::nullopt;
+}
+
+Subscriber::Messages Subscriber::messages(milliseconds timeout) { return {*this, timeout}; }
+
+Subscriber::Messages::Iterator::Iterator(Subscriber& subscriber, milliseconds timeout)
+    : subscriber_(&subscriber), timeout_(timeout), message_(subscriber.receive(timeout)) {}
+
+Subscriber::Messages::Iterator& Subscriber::Messages::Iterator::operator++() {
+  message_ = subscriber_->receive(timeout_);
+  return *this;
+}
+
+void Subscriber::run(const std::function<void(const Message&)>& handler) {
+  for (const Message& message : messages()) handler(message);
+}
+
+void Subscriber::stop() noexcept {
+  state_->stopped = true;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(state_->stop.number, &one, sizeof one);
+}
+
+void Subscriber::on_gap(std::function<void(const Gap&)> handler) {
+  state_->gap_handler = std::move(handler);
+}
+
+int Subscriber::fd() {
+  if (state_->watch) return state_->watch->number;
+  state_->timer.emplace(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  state_->watch.emplace(epoll_create1(EPOLL_CLOEXEC));
+  const auto watch = [this](int descriptor) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = descriptor;
+    epoll_ctl(state_->watch->number, EPOLL_CTL_ADD, descriptor, &event);
+  };
+  watch(state_->timer->number);
+  watch(state_->stop.number);
+  watch(state_->socket.raw().get(zmq::sockopt::fd));
+  watch(state_->socket.monitor().get(zmq::sockopt::fd));
+  drain([](const Message&) {}, 0);  // arms it
+  return state_->watch->number;
+}
+
+std::size_t Subscriber::drain(const std::function<void(const Message&)>& handler,
+                              std::size_t most) {
+  std::size_t handed = 0;
+  bool idle = false;
+  while (handed < most && !idle) {
+    if (const auto message = state_->next()) {
+      handler(*message);
+      ++handed;
+    } else {
+      idle = !state_->read() && !(state_->next_deadline() <= std::chrono::steady_clock::now());
+    }
+  }
+  if (!state_->watch) return handed;
+  // The descriptors of sockets tell only of news (edge-triggered, ZMQ_FD): whatever is known to be
+  // left must ring again by itself.
+  const auto left = idle ? left_until(state_->next_deadline(), std::chrono::steady_clock::now())
+                         : milliseconds{0};
+  const auto nanoseconds = std::max<std::int64_t>(1, left.count() * 1'000'000);
+  const itimerspec at{{0, 0}, {nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000}};
+  timerfd_settime(state_->timer->number, 0, &at, nullptr);
+  return handed;
+}
+
+const std::vector<Endpoint>& Subscriber::bound() const noexcept { return state_->socket.bound(); }
+
+SubscriberLedger Subscriber::ledger() const {
+  const detail::SubscriberCounts& counts = state_->protocol.counts();
+  return {.received = counts.received,
+          .delivered = counts.delivered,
+          .duplicates = counts.duplicates,
+          .unwanted = counts.unwanted,
+          .malformed = counts.malformed,
+          .waiting = counts.waiting,
+          .recovered = counts.recovered,
+          .lost = counts.lost,
+          .peers = state_->socket.peers()};
+}
+
+}  // namespace busbar

@@ -1,0 +1,127 @@
+/// Receives what publishers send, in order and once, or says what was lost.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <busbar/core/context.hpp>
+#include <busbar/core/ledger.hpp>
+#include <busbar/core/socket_options.hpp>
+#include <busbar/core/topic.hpp>
+#include <busbar/patterns/gap.hpp>
+#include <busbar/patterns/message.hpp>
+
+namespace busbar {
+
+struct SubscriberOptions {
+  std::string name = {};
+  std::vector<Endpoint> bind = {};
+  std::vector<Endpoint> connect = {};
+  bool recover = true;  ///< Fetch what is missing; messages behind it wait so long, about a second.
+  std::size_t waiting_messages = 100'000;  ///< Bounds of what waits behind gaps.
+  std::size_t waiting_bytes = 64u << 20;
+  int queue = 1000;  ///< ZeroMQ messages (batches) from each publisher, ZMQ_RCVHWM.
+  Security security = {};
+};
+
+/// Counts of messages: received = delivered + duplicates + unwanted + malformed + waiting.
+struct SubscriberLedger {
+  std::uint64_t received = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t duplicates = 0;  ///< Came again, and were left out.
+  std::uint64_t unwanted = 0;    ///< Begin with a pattern's prefix, but do not match it.
+  std::uint64_t malformed = 0;   ///< Broken headers or batches.
+  std::uint64_t waiting = 0;     ///< Behind a gap.
+  std::uint64_t recovered = 0;   ///< Received because they were asked for.
+  std::uint64_t lost = 0;        ///< Told as gaps.
+  std::vector<PeerInfo> peers = {};
+};
+
+/// Belongs to one thread, as a Socket does; `stop` may be called by any. Without a thread of its
+/// own: what is not received waits in ZeroMQ's queue, and then at the publisher, whose policy
+/// counts. A stock publisher's messages come as they are, with their second frame as payload.
+class Subscriber {
+ public:
+  /// Throws Error as Socket does.
+  Subscriber(Context& context, SubscriberOptions options);
+  Subscriber(Subscriber&&) noexcept;
+  Subscriber& operator=(Subscriber&&) noexcept;
+  ~Subscriber();
+
+  /// Takes effect when the publishers hear of it; see `wait_ready`.
+  void subscribe(const TopicPattern& pattern);
+  void unsubscribe(const TopicPattern& pattern);
+  /// Returns once a publisher has welcomed every subscription: from now on nothing that it
+  /// publishes is missed. Throws Error (timeout). Stock publishers never welcome anyone.
+  void wait_ready(std::chrono::milliseconds timeout);
+
+  /// Empty: nothing is there now.
+  std::optional<Message> receive() { return receive(std::chrono::milliseconds{0}); }
+  /// Waits for at most `timeout`. Empty: nothing came, or `stop` was called.
+  std::optional<Message> receive(std::chrono::milliseconds timeout);
+
+  /// All messages until `stop`, or until none came for `timeout`:
+  /// `for (const Message& message : quotes.messages())`. A message is good until the next one;
+  /// copies are good for longer.
+  class Messages;
+  Messages messages(std::chrono::milliseconds timeout = std::chrono::hours{24 * 365});
+  /// Hands every message to `handler`, until `stop`. What it throws comes out of here.
+  void run(const std::function<void(const Message&)>& handler);
+  /// Makes every waiting call return, and all later ones return at once. Any thread.
+  void stop() noexcept;
+
+  /// Called between the message before a gap and the one behind it, by whatever call receives.
+  void on_gap(std::function<void(const Gap&)> handler);
+
+  /// For another event loop: readable (poll(2), level-triggered) when `drain` has something to do.
+  int fd();
+  /// Hands over what there is, at most `most` messages, and never waits. Answers how many.
+  std::size_t drain(const std::function<void(const Message&)>& handler, std::size_t most = 1000);
+
+  const std::vector<Endpoint>& bound() const noexcept;
+  SubscriberLedger ledger() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// What a range-based for loop needs, and no more.
+class Subscriber::Messages {
+ public:
+  class Iterator {
+   public:
+    using value_type = Message;
+    using difference_type = std::ptrdiff_t;
+    Iterator& operator++();
+    void operator++(int) { ++*this; }
+    const Message& operator*() const { return *message_; }
+    const Message* operator->() const { return &*message_; }
+    bool operator==(std::default_sentinel_t) const noexcept { return !message_; }
+
+   private:
+    friend class Messages;
+    Iterator(Subscriber& subscriber, std::chrono::milliseconds timeout);
+    Subscriber* subscriber_;
+    std::chrono::milliseconds timeout_;
+    std::optional<Message> message_;
+  };
+
+  Iterator begin() const { return {*subscriber_, timeout_}; }
+  std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  friend class Subscriber;
+  Messages(Subscriber& subscriber, std::chrono::milliseconds timeout)
+      : subscriber_(&subscriber), timeout_(timeout) {}
+  Subscriber* subscriber_;
+  std::chrono::milliseconds timeout_;
+};
+
+}  // namespace busbar

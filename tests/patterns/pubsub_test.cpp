@@ -1,0 +1,407 @@
+// Publishers and subscribers on real sockets: one suite for every transport and way.
+#include "support/folder.hpp"
+
+#include <map>
+#include <memory>
+#include <set>
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include <busbar/core/event_loop.hpp>
+#include <busbar/core/socket.hpp>
+#include <busbar/devices/device.hpp>
+#include <busbar/patterns/publisher.hpp>
+#include <busbar/patterns/subscriber.hpp>
+
+using namespace busbar;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A publisher's and a subscriber's way to one another: direct, or through forwarders.
+struct Way {
+  Context context;
+  testing::Folder folder;
+  std::vector<std::unique_ptr<Forwarder>> hubs;
+  std::vector<Runner> running;
+  Endpoint publish_to{"inproc://none"};
+  Endpoint subscribe_at{"inproc://none"};
+  bool direct = true;
+
+  Endpoint fresh(const std::string& transport, const std::string& name) const {
+    if (transport == "tcp") return "tcp://127.0.0.1:*";
+    if (transport == "ipc") return "ipc://" + folder.path(name);
+    return "inproc://" + name;
+  }
+  Way(const std::string& transport, int forwarders) : direct(forwarders == 0) {
+    if (direct) publish_to = fresh(transport, "direct");
+    for (int i = 0; i < forwarders; ++i) {
+      const std::string name = "hub" + std::to_string(i);
+      DeviceOptions options{.name = name,
+                               .frontend = {},
+                               .backend = {.bind = {fresh(transport, name + ".out")}},
+                               .overflow = Overflow::block};
+      if (i == 0) {
+        options.frontend.bind = {fresh(transport, name + ".in")};
+      } else {
+        options.frontend.connect = {subscribe_at};
+      }
+      hubs.push_back(std::make_unique<Forwarder>(context, options));
+      if (i == 0) publish_to = hubs.back()->frontend().front();
+      subscribe_at = hubs.back()->backend().front();
+      running.emplace_back(*hubs.back());
+    }
+  }
+  Publisher publisher(PublisherOptions options = {}) {
+    (direct ? options.bind : options.connect) = {publish_to};
+    Publisher made{context, std::move(options)};
+    if (direct) subscribe_at = made.bound().front();
+    return made;
+  }
+  Subscriber subscriber(SubscriberOptions options = {}) {
+    options.connect = {subscribe_at};
+    return Subscriber{context, std::move(options)};
+  }
+};
+
+template <class Test>
+void every_way(Test test) {
+  for (const char* transport : {"inproc", "ipc", "tcp"}) {
+    for (const int forwarders : {0, 1, 3}) {
+      CAPTURE(transport);
+      CAPTURE(forwarders);
+      Way way{transport, forwarders};
+      test(way);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the first message reaches a subscriber that was waited for, on every way") {
+  every_way([](Way& way) {
+    Publisher prices = way.publisher();
+    Subscriber quotes = way.subscriber();
+    quotes.subscribe("prices.*");
+    prices.wait_for_subscribers("prices.eur", 1, 10s);
+    CHECK(prices.publish("prices.eur", 1.25, {{"trace", "abc"}}) == PublishResult::sent);
+    CHECK(prices.publish("prices", "not wanted") == PublishResult::sent);
+    CHECK(prices.publish("prices.usd", "bytes") == PublishResult::sent);
+    const auto first = quotes.receive(10s);
+    REQUIRE(first);
+    CHECK(first->topic() == "prices.eur");
+    CHECK(first->as<double>() == 1.25);
+    CHECK(first->header("trace") == "abc");
+    CHECK(first->sequence() == 1);
+    CHECK(first->publisher() == prices.id());
+    CHECK(std::chrono::system_clock::now() - first->time() < 1min);
+    const auto second = quotes.receive(10s);
+    REQUIRE(second);
+    CHECK(second->payload() == "bytes");
+    CHECK(second->headers().empty());
+    CHECK(quotes.receive() == std::nullopt);
+  });
+}
+
+TEST_CASE("subscribers are counted on every way, and a lack of them is said") {
+  every_way([](Way& way) {
+    Publisher prices = way.publisher();
+    CHECK_THROWS_WITH_AS(prices.wait_for_subscribers("prices.eur", 1, 1ms),
+                         "wait for subscribers to 'prices.eur': 0 of 1 after 1 ms (start them, or "
+                         "look at what they subscribe to)",
+                         Error);
+    std::vector<Subscriber> quotes;
+    for (const char* pattern : {"prices.eur", "prices.>", ">", "prices.usd", "prices.eu"}) {
+      quotes.push_back(way.subscriber());
+      quotes.back().subscribe(pattern);
+    }
+    prices.wait_for_subscribers("prices.eur", 3, 10s);
+    prices.wait_for_subscribers("prices.usd", 3, 10s);
+    prices.wait_for_subscribers("prices.eu", 3, 10s);
+    CHECK(prices.subscribers("prices.eur") == 3);
+    for (Subscriber& one : quotes) one.wait_ready(10s);
+    quotes.erase(quotes.begin() + 1);
+    const TimePoint end = std::chrono::steady_clock::now() + 10s;
+    while (prices.subscribers("prices.eur") != 2 && std::chrono::steady_clock::now() < end) {
+      std::this_thread::yield();
+    }
+    CHECK(prices.subscribers("prices.eur") == 2);
+  });
+}
+
+TEST_CASE("a flood arrives in order and whole, batched or not, on every way") {
+  every_way([](Way& way) {
+    for (const bool batched : {false, true}) {
+      CAPTURE(batched);
+      PublisherOptions options{.slow = SlowSubscriber::block, .block_for = 20s};
+      if (batched) options.batching.emplace();
+      if (way.direct) way.publish_to = way.fresh(batched ? "tcp" : "ipc", "again");
+      Publisher numbers = way.publisher(std::move(options));
+      Subscriber all = way.subscriber();
+      all.subscribe("n.>");
+      numbers.wait_for_subscribers("n.a", 1, 10s);
+      constexpr int count = 20'000;
+      std::thread sender{[&] {
+        for (int i = 0; i < count; ++i) {
+          Headers headers;
+          if (i % 1000 == 0) headers = {{"i", std::to_string(i)}};
+          CHECK(numbers.publish(i % 3 == 0 ? "n.a" : "n.b", i, headers) == PublishResult::sent);
+        }
+      }};
+      std::map<std::string, int, std::less<>> last{{"n.a", -1}, {"n.b", -1}};
+      int received = 0;
+      for (const Message& message : all.messages(10s)) {
+        const int i = message.as<int>();
+        if (i % 1000 == 0) CHECK(message.header("i") == std::to_string(i));
+        int& before = last.find(message.topic())->second;
+        REQUIRE(i > before);
+        before = i;
+        if (++received == count) break;
+      }
+      sender.join();
+      CHECK(received == count);
+      CHECK(numbers.flush(10s));
+      const PublisherLedger ledger = numbers.ledger();
+      CHECK(ledger.published == count);
+      CHECK(ledger.sent == count);
+      CHECK(ledger.waiting == 0);
+      CHECK(ledger.dropped == 0);
+      if (batched) CHECK(ledger.batches < count / 2);
+      const SubscriberLedger got = all.ledger();
+      CHECK(got.lost == 0);
+      CHECK(got.received == got.delivered + got.duplicates + got.unwanted + got.malformed);
+    }
+  });
+}
+
+TEST_CASE("a late joiner gets the last value of each topic, then the updates, on every way") {
+  every_way([](Way& way) {
+    Publisher prices = way.publisher({.late_join = LateJoin::last_value});
+    Subscriber early = way.subscriber();
+    early.subscribe(">");
+    prices.wait_for_subscribers("p.a", 1, 10s);
+    for (int i = 1; i <= 5; ++i) {
+      prices.publish("p.a", i);
+      prices.publish("p.b", 10 * i);
+    }
+    // What is still on its way when one joins is delivered too.
+    for (int i = 0; i < 10; ++i) REQUIRE(early.receive(10s));
+    Subscriber late = way.subscriber();
+    late.subscribe("p.>");
+    late.wait_ready(10s);
+    prices.publish("p.a", 6);
+    std::multiset<int> got;
+    while (got.size() < 3) {
+      const auto message = late.receive(10s);
+      REQUIRE(message);
+      got.insert(message->as<int>());
+    }
+    CHECK(got == std::multiset{5, 6, 50});
+    CHECK(early.receive(10s));
+    CHECK_FALSE(early.receive(50ms));  // what was sent to the other one was not for this one
+  });
+}
+
+TEST_CASE("a late joiner gets the history, in order") {
+  Way way{"tcp", 1};
+  Publisher prices = way.publisher({.late_join = LateJoin::history});
+  for (int i = 1; i <= 50; ++i) prices.publish("p.a", i);
+  Subscriber late = way.subscriber();
+  late.subscribe("p.a");
+  for (int i = 1; i <= 50; ++i) {
+    const auto message = late.receive(10s);
+    REQUIRE(message);
+    CHECK(message->as<int>() == i);
+  }
+}
+
+TEST_CASE("what a slow subscriber missed is counted, and fetched when it reads again") {
+  for (const int forwarders : {0, 1}) {
+    CAPTURE(forwarders);
+    Way way{"tcp", forwarders};
+    Publisher numbers =
+        way.publisher({.history = {.messages = 100'000, .bytes = 1u << 30}, .queue = 10});
+    Subscriber slow = way.subscriber({.queue = 10});
+    std::uint64_t lost = 0;
+    slow.on_gap([&](const Gap& gap) { lost += gap.missing(); });
+    slow.subscribe("n");
+    slow.wait_ready(10s);
+    const std::string payload(20'000, 'x');
+    constexpr std::uint64_t count = 5000;
+    for (std::uint64_t i = 0; i < count; ++i) numbers.publish("n", payload);
+    const PublisherLedger ledger = numbers.ledger();
+    if (forwarders == 0) {
+      CHECK(ledger.dropped > 0);
+      CHECK(ledger.dropped_topics.at(0).topic == "n");
+      CHECK(ledger.dropped_topics.at(0).messages == ledger.dropped);
+      CHECK(ledger.slow_peers.size() == 1);
+    }
+    std::uint64_t received = 0;
+    std::uint64_t last = 0;
+    while (received + lost < count) {
+      const auto message = slow.receive(20s);
+      REQUIRE(message);
+      REQUIRE(message->sequence() > last);
+      last = message->sequence();
+      ++received;
+    }
+    CHECK(received == count);
+    if (forwarders == 0) CHECK(slow.ledger().recovered > 0);
+  }
+}
+
+TEST_CASE("a gap that cannot be filled is told where it is") {
+  Way way{"tcp", 0};
+  Publisher numbers = way.publisher({.history = {.messages = 0}, .queue = 10});
+  Subscriber slow = way.subscriber({.queue = 10});
+  std::vector<Gap> gaps;
+  slow.on_gap([&](const Gap& gap) { gaps.push_back(gap); });
+  slow.subscribe("n");
+  slow.wait_ready(10s);
+  const std::string payload(20'000, 'x');
+  std::uint64_t published = 0;
+  while (numbers.ledger().dropped == 0) {
+    numbers.publish("n", payload);
+    ++published;
+  }
+  std::uint64_t received = 0;
+  std::uint64_t missing = 0;
+  while (received + missing < published) {
+    if (slow.receive(20ms)) ++received;
+    missing = 0;
+    for (const Gap& gap : gaps) missing += gap.missing();
+  }
+  REQUIRE_FALSE(gaps.empty());
+  CHECK(gaps[0].cause == GapCause::not_kept);
+  CHECK(gaps[0].topic == "n");
+  CHECK(gaps[0].publisher == numbers.id());
+  CHECK(missing == numbers.ledger().dropped);
+}
+
+TEST_CASE("a publisher that blocks says full when its time is up, and one that cuts goes on") {
+  Way way{"tcp", 0};
+  const std::string payload(100'000, 'x');
+  {
+    Publisher numbers = way.publisher(
+        {.slow = SlowSubscriber::block, .block_for = 50ms, .queue = 10, .queue_bytes = 1u << 20});
+    Subscriber slow = way.subscriber({.queue = 10});
+    slow.subscribe("n");
+    slow.wait_ready(10s);
+    std::uint64_t accepted = 0;
+    while (numbers.publish("n", payload) == PublishResult::sent) ++accepted;
+    CHECK(numbers.ledger().refused == 1);
+    CHECK(numbers.ledger().waiting * payload.size() <= (1u << 20));
+    for (std::uint64_t i = 0; i < accepted; ++i) REQUIRE(slow.receive(10s));
+  }
+  {
+    Publisher numbers = way.publisher({.history = {.bytes = 1u << 30},
+                                       .slow = SlowSubscriber::disconnect,
+                                       .block_for = 50ms,
+                                       .queue = 10,
+                                       .queue_bytes = 1u << 20});
+    Subscriber slow = way.subscriber({.queue = 10});
+    slow.subscribe("n");
+    slow.wait_ready(10s);
+    constexpr std::uint64_t count = 1000;
+    std::uint64_t accepted = 0;
+    const TimePoint end = std::chrono::steady_clock::now() + 20s;
+    while (numbers.ledger().disconnected == 0 && std::chrono::steady_clock::now() < end) {
+      if (accepted < count && numbers.publish("n", payload) == PublishResult::sent) ++accepted;
+    }
+    CHECK(numbers.ledger().disconnected == 1);
+    CHECK(numbers.ledger().slow_peers.size() == 1);
+    // It comes back by itself, and gets what it missed.
+    for (std::uint64_t i = 0; i < accepted; ++i) REQUIRE(slow.receive(20s));
+  }
+}
+
+TEST_CASE("stock sockets take part: plain publishers and plain subscribers") {
+  Way way{"tcp", 0};
+  Publisher plain = way.publisher({.wire = Wire::plain});
+  Subscriber ours = way.subscriber();
+  ours.subscribe("t");
+  Socket stock{way.context, SocketType::sub, {.connect = {way.subscribe_at}}};
+  stock.subscribe("t");
+  plain.wait_for_subscribers("t", 2, 10s);
+  plain.publish("t", "hello");
+  const auto message = ours.receive(10s);
+  REQUIRE(message);
+  CHECK(message->topic() == "t");
+  CHECK(message->payload() == "hello");
+  CHECK(message->sequence() == 0);
+  const auto frames = stock.receive(10s);
+  REQUIRE(frames);
+  REQUIRE(frames->size() == 2);
+  CHECK(frames->text(1) == "hello");
+
+  Socket pub{way.context, SocketType::xpub, {.bind = {"tcp://127.0.0.1:*"}}};
+  Subscriber of_stock{way.context, {.connect = pub.bound()}};
+  of_stock.subscribe("a.>");
+  while (pub.receive(10s)->text(0) != "\1a.") {
+  }
+  CHECK(pub.send(Multipart{"a.b", "two"}) == SendResult::sent);
+  CHECK(pub.send(Multipart{"a.c"}) == SendResult::sent);
+  CHECK(of_stock.receive(10s)->payload() == "two");
+  CHECK(of_stock.receive(10s)->topic() == "a.c");
+  CHECK_THROWS_AS(of_stock.wait_ready(1ms), Error);
+}
+
+TEST_CASE("a restarted publisher is noticed by its name") {
+  Way way{"tcp", 1};
+  std::vector<GapCause> causes;
+  Subscriber quotes = way.subscriber();
+  quotes.on_gap([&](const Gap& gap) { causes.push_back(gap.cause); });
+  quotes.subscribe("p");
+  for (int life = 0; life < 2; ++life) {
+    Publisher prices = way.publisher({.name = "prices"});
+    prices.wait_for_subscribers("p", 1, 10s);
+    prices.publish("p", life);
+    const auto message = quotes.receive(10s);
+    REQUIRE(message);
+    CHECK(message->as<int>() == life);
+    CHECK(message->sequence() == 1);
+  }
+  CHECK(causes == std::vector{GapCause::publisher_restarted});
+}
+
+TEST_CASE("a subscriber is served by another event loop through its descriptor") {
+  Way way{"tcp", 0};
+  Publisher numbers = way.publisher({.batching = Batching{}});
+  Subscriber all = way.subscriber();
+  all.subscribe("n");
+  all.wait_ready(10s);
+  EventLoop loop{way.context};
+  std::uint64_t received = 0;
+  loop.add(all.fd(), [&] {
+    all.drain([&](const Message& message) { CHECK(message.sequence() == ++received); }, 7);
+    if (received == 1000) loop.stop();
+  });
+  for (int i = 0; i < 1000; ++i) numbers.publish("n", i);
+  loop.after(20s, [&] { loop.stop(); });
+  loop.run();
+  CHECK(received == 1000);
+}
+
+TEST_CASE("a waiting subscriber is stopped from another thread") {
+  Way way{"inproc", 0};
+  Publisher none = way.publisher();
+  Subscriber waiting = way.subscriber();
+  waiting.subscribe(">");
+  std::thread stopper{[&] { waiting.stop(); }};
+  for (const Message& message : waiting.messages()) FAIL(message.topic());
+  stopper.join();
+  CHECK_FALSE(waiting.receive(1h));
+}
+
+TEST_CASE("bad topics and payloads are refused, and nothing is sent") {
+  Way way{"inproc", 0};
+  Publisher prices = way.publisher();
+  CHECK_THROWS_AS(prices.publish("", 1), Error);
+  CHECK_THROWS_AS(prices.publish("a..b", 1), Error);
+  CHECK_THROWS_AS(prices.publish("\xff", 1), Error);
+  CHECK(prices.publish("a", 1, {{"h", std::string(100'000, 'x')}}) == PublishResult::too_large);
+  CHECK(prices.ledger().published == 0);
+  CHECK(prices.ledger().refused == 1);
+  CHECK_THROWS_AS((Publisher{way.context, {}}), Error);
+}

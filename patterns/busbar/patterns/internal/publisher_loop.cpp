@@ -236,7 +236,7 @@ bool PublisherLoop::send(Outgoing& outgoing) {
   full_since_ = TimePoint::max();
   if (error == EAGAIN) drop(outgoing);
   counts_.sent += outgoing.messages;
-  ++counts_.batches;
+  if (outgoing.messages > 0) ++counts_.batches;
   return true;
 }
 

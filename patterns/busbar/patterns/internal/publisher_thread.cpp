@@ -78,6 +78,11 @@ bool PublisherLoop::send_answer(TimePoint now) {
     }
     answer_until_ = now + answer_wait;
   }
+  if (!waiting_.empty()) {  // what is told of them must not come before them
+    enqueue(std::move(*answer_), 0);
+    answer_.reset();
+    return true;
+  }
   int error = detail::send_frames(handle_, *answer_, ZMQ_DONTWAIT);
   if (error == EAGAIN) {
     detail::hear_of_room(handle_);

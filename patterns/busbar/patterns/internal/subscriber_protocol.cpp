@@ -295,15 +295,17 @@ void SubscriberProtocol::on_control(const protocol::Welcome& welcome, TimePoint 
   publisher.name = welcome.name;
   publisher.keeps = welcome.keeps;
   auto& welcomed = publisher.welcomed;
-  if (std::find(welcomed.begin(), welcomed.end(), welcome.presence) == welcomed.end()) {
-    welcomed.push_back(welcome.presence);
-  }
+  const bool again =
+      std::find(welcomed.begin(), welcomed.end(), welcome.presence) != welcomed.end();
+  if (!again) welcomed.push_back(welcome.presence);
   for (const auto& [number, next] : welcome.positions) {
     if (stream_count_ >= options_.streams_max) break;
     Stream& stream = stream_of({.publisher = welcome.publisher, .stream = number});
     if (stream.next == 0) {
+      // A stream that is new since an earlier welcome is ours from its beginning.
       const bool waits = !stream.waiting.empty();
-      stream.next = waits ? std::min(next, stream.waiting.begin()->first) : next;
+      const std::uint64_t joined = waits ? std::min(next, stream.waiting.begin()->first) : next;
+      stream.next = again ? 1 : joined;
     }
     stream.head = std::max(stream.head, next);
     settle(stream, now);

@@ -14,15 +14,10 @@
 #include <busbar/core/context.hpp>
 #include <busbar/core/ledger.hpp>
 #include <busbar/core/socket_options.hpp>
+#include <busbar/patterns/wire.hpp>
 #include <busbar/protocol/publisher_protocol.hpp>
 
 namespace busbar {
-
-/// Whether messages carry Busbar's header frame (lib/WIRE.md).
-enum class Wire {
-  busbar,  ///< topic, header, payload: numbered, so losses are seen and made up for.
-  plain,   ///< topic, payload: as a stock PUB sends. No batches, history or late joiners.
-};
 
 /// What happens where a subscriber's queue is full.
 enum class SlowSubscriber {

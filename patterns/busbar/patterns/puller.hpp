@@ -1,0 +1,157 @@
+/// Takes work, as much at a time as it says, and answers for it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <busbar/core/runner.hpp>
+#include <busbar/core/socket.hpp>
+#include <busbar/patterns/message.hpp>
+#include <busbar/patterns/wire.hpp>
+
+namespace busbar {
+
+namespace detail {
+class PullLoop;
+}
+
+/// One message to work on. Move-only. Destroyed without `done` it has failed: the pusher gives it
+/// to another worker. May be settled in any thread, also after its Puller was destroyed, which has
+/// no effect then.
+class Work {
+ public:
+  Work(Message message, std::uint32_t attempt, std::uint64_t ticket,
+       std::shared_ptr<detail::PullLoop> loop);
+  Work(Work&& other) noexcept;
+  Work& operator=(Work&& other) noexcept;
+  ~Work();
+
+  const Message& message() const noexcept { return message_; }
+  std::string_view payload() const noexcept { return message_.payload(); }
+  template <class T>
+  T as() const {
+    return message_.as<T>();
+  }
+  const Headers& headers() const noexcept { return message_.headers(); }
+  std::string_view header(std::string_view name) const noexcept { return message_.header(name); }
+
+  /// How often it has been given to a worker, this time included; 0 without acknowledgement.
+  std::uint32_t attempt() const noexcept { return attempt_; }
+  /// It may have been worked on before, in part or as a whole.
+  bool redelivered() const noexcept { return attempt_ > 1; }
+
+  /// It is done, and never comes again. No effect where it was settled, or needs no answer.
+  void done();
+  /// Gives it to another worker at once; `reason`, up to 240 bytes, goes along where it is given
+  /// up.
+  void failed(std::string_view reason = {});
+
+ private:
+  void settle(bool done, std::string_view reason) noexcept;
+
+  Message message_;
+  std::uint32_t attempt_;
+  std::uint64_t ticket_;  ///< 0: nothing to answer for.
+  std::shared_ptr<detail::PullLoop> loop_;
+};
+
+struct PullerOptions {
+  std::string name = "puller";  ///< Pushers are told it.
+  std::vector<Endpoint> bind = {};
+  std::vector<Endpoint> connect = {};
+  Security security = {};
+  /// Messages that are here at a time, begun or not, from all pushers together (one from each at
+  /// least). As many as there are threads to work on them, and some more where work is short and
+  /// the way is long; what is here is not with an idle worker.
+  std::uint32_t credit = 10;
+  /// How often it shows pushers that it lives, however long work takes; silent for three of them,
+  /// it is dead to them, and its work goes to others.
+  std::chrono::milliseconds heartbeat{1000};
+  /// plain: from stock PUSH programs; nothing is acknowledged, and what is here is lost with us.
+  Wire wire = Wire::busbar;
+};
+
+/// received = taken + waiting + dropped + doubled; taken = done + failed + late + held.
+struct PullerLedger {
+  std::uint64_t received = 0;
+  std::uint64_t taken = 0;
+  std::uint64_t done = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t late = 0;     ///< Settled when the pusher had given it to another one, or had gone.
+  std::uint64_t dropped = 0;  ///< Never taken: its pusher has given it to another one.
+  std::uint64_t doubled = 0;  ///< Redelivered, but held or done here already: not handed out again.
+  std::uint64_t waiting = 0;
+  std::uint64_t held = 0;     ///< Taken and not settled.
+  std::uint64_t refused = 0;  ///< Frames that broke the protocol.
+  std::size_t pushers = 0;
+
+  bool reconciles() const noexcept {
+    return received == taken + waiting + dropped + doubled && taken == done + failed + late + held;
+  }
+};
+
+/// Every call may be made from any thread, so several threads may work from one Puller. Its own
+/// thread receives, answers and shows that it lives. The destructor gives back what was not taken.
+class Puller {
+ public:
+  /// Binds and connects. Throws Error; see Socket.
+  Puller(Context& context, PullerOptions options);
+  Puller(Puller&&) noexcept;
+  ~Puller();
+
+  /// Empty: none came within `timeout`, or it was stopped.
+  std::optional<Work> receive(std::chrono::milliseconds timeout);
+  /// Does not block.
+  std::optional<Work> try_receive() { return receive(std::chrono::milliseconds{0}); }
+
+  /// `for (busbar::Work& work : puller.work())`: waits for each, and ends with `stop`. One loop at
+  /// a time for each call; what is not done when the loop turns has failed.
+  class Range;
+  Range work();
+
+  /// Ends `work` and every receive, takes no more and gives back what was not taken. What was taken
+  /// may still be settled, until the Puller is destroyed.
+  void stop();
+  bool stopped() const;
+
+  PullerLedger ledger() const;
+  /// Where it is bound, with the ports that the system chose.
+  const std::vector<Endpoint>& bound() const noexcept;
+
+ private:
+  std::shared_ptr<detail::PullLoop> loop_;
+  Runner runner_;
+};
+
+class Puller::Range {
+ public:
+  class Iterator {
+   public:
+    explicit Iterator(Puller& puller) : puller_(&puller) { ++*this; }
+    Work& operator*() noexcept { return *work_; }
+    Work* operator->() noexcept { return &*work_; }
+    Iterator& operator++();
+    bool operator==(std::default_sentinel_t) const noexcept { return !work_; }
+
+   private:
+    Puller* puller_;
+    std::optional<Work> work_;
+  };
+  explicit Range(Puller& puller) : puller_(&puller) {}
+  Iterator begin() { return Iterator{*puller_}; }
+  std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  Puller* puller_;
+};
+
+inline Puller::Range Puller::work() { return Range{*this}; }
+
+}  // namespace busbar

@@ -1,0 +1,32 @@
+#include "busbar/patterns/pusher.hpp"
+
+#include <busbar/patterns/internal/push_loop.hpp>
+
+namespace busbar {
+
+using std::chrono::milliseconds;
+
+Pusher::Pusher(Context& context, PusherOptions options)
+    : loop_(std::make_shared<detail::PushLoop>(context, std::move(options))), runner_(loop_) {}
+
+SendResult Pusher::push(std::string_view payload, const With& with) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  protocol::Job job{.time = static_cast<std::uint64_t>(
+                        std::chrono::duration_cast<std::chrono::microseconds>(now).count()),
+                    .payload = Frame{payload.data(), payload.size()},
+                    .headers = with.headers};
+  return loop_->push(std::move(job), with.timeout);
+}
+
+void Pusher::on_give_up(std::function<void(Message&&)> handler) {
+  loop_->on_give_up(std::move(handler));
+}
+void Pusher::flush(milliseconds timeout) { loop_->flush(timeout); }
+StopReport Pusher::stop(milliseconds deadline) { return runner_.stop(deadline); }
+bool Pusher::wait_for_workers(std::size_t n, milliseconds timeout) {
+  return loop_->wait_for_workers(n, timeout);
+}
+PusherLedger Pusher::ledger() const { return loop_->ledger(); }
+const std::vector<Endpoint>& Pusher::bound() const noexcept { return loop_->bound(); }
+
+}  // namespace busbar

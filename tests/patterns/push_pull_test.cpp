@@ -1,0 +1,281 @@
+#include "support/folder.hpp"
+#include "support/stock.hpp"
+
+#include <atomic>
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include <busbar/patterns/puller.hpp>
+#include <busbar/patterns/pusher.hpp>
+
+using namespace busbar;
+using namespace std::chrono_literals;
+using busbar::testing::eventually;
+using busbar::testing::soon;
+using busbar::testing::Stock;
+
+namespace {
+
+constexpr const char* any_port = "tcp://127.0.0.1:*";
+
+void push_all(Pusher& jobs, int count, int from = 0) {
+  for (int i = from; i < from + count; ++i) {
+    REQUIRE(jobs.push(std::to_string(i), {.timeout = soon}) == SendResult::sent);
+  }
+}
+
+/// Workers that do everything until they are stopped.
+class Crew {
+ public:
+  Puller& add(Context& context, PullerOptions options) {
+    pullers_.push_back(std::make_unique<Puller>(context, std::move(options)));
+    Puller& puller = *pullers_.back();
+    threads_.emplace_back([&puller, this] {
+      for (Work& work : puller.work()) {
+        {
+          const std::scoped_lock lock(mutex_);
+          done_.insert(std::string(work.payload()));
+        }
+        work.done();
+      }
+    });
+    return puller;
+  }
+  ~Crew() {
+    for (auto& puller : pullers_) puller->stop();
+    for (std::thread& thread : threads_) thread.join();
+  }
+  std::size_t different() const {
+    const std::scoped_lock lock(mutex_);
+    return done_.size();
+  }
+  const std::vector<std::unique_ptr<Puller>>& pullers() const { return pullers_; }
+
+ private:
+  mutable std::mutex mutex_;
+  std::multiset<std::string> done_;
+  std::vector<std::unique_ptr<Puller>> pullers_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+TEST_CASE("what is pushed is done, over every transport, whoever binds") {
+  const testing::Folder folder;
+  for (const std::string& endpoint :
+       {std::string("inproc://jobs"), "ipc://" + folder.path("jobs"), std::string(any_port)}) {
+    for (const bool pusher_binds : {true, false}) {
+      CAPTURE(endpoint);
+      CAPTURE(pusher_binds);
+      Context context;
+      Crew crew;
+      std::optional<Pusher> jobs;
+      if (pusher_binds) {
+        jobs.emplace(context, PusherOptions{.bind = {endpoint}});
+        for (int i = 0; i < 2; ++i) crew.add(context, {.connect = jobs->bound()});
+      } else {
+        std::vector<Endpoint> ends;
+        for (int i = 0; i < 2; ++i) {
+          const std::string mine = endpoint == any_port ? endpoint : endpoint + std::to_string(i);
+          ends.push_back(crew.add(context, {.bind = {mine}}).bound().front());
+        }
+        jobs.emplace(context, PusherOptions{.connect = ends});
+      }
+      REQUIRE(jobs->wait_for_workers(2, soon));
+      push_all(*jobs, 1000);
+      jobs->flush(soon);
+      CHECK(crew.different() == 1000);
+      const PusherLedger ledger = jobs->ledger();
+      CHECK(ledger.done == 1000);
+      CHECK(ledger.reconciles());
+      for (const auto& puller : crew.pullers()) {
+        CHECK(puller->ledger().reconciles());
+        CHECK(puller->ledger().done > 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("several pushers and pullers, each connected to each") {
+  Context context;
+  std::vector<std::unique_ptr<Pusher>> pushers;
+  std::vector<Endpoint> ends;
+  for (int i = 0; i < 3; ++i) {
+    pushers.push_back(std::make_unique<Pusher>(context, PusherOptions{.bind = {any_port}}));
+    ends.push_back(pushers.back()->bound().front());
+  }
+  Crew crew;
+  for (int i = 0; i < 3; ++i) crew.add(context, {.connect = ends});
+  for (int i = 0; i < 3; ++i) push_all(*pushers[static_cast<std::size_t>(i)], 500, 1000 * i);
+  for (auto& pusher : pushers) pusher->flush(soon);
+  CHECK(crew.different() == 1500);
+}
+
+TEST_CASE("work has its type, its headers and its number") {
+  Context context;
+  Pusher jobs{context, {.bind = {any_port}}};
+  Puller mine{context, {.connect = jobs.bound()}};
+  REQUIRE(jobs.push(std::vector<int>{1, 2, 3}, {.headers = {{"trace", "abc"}}}) ==
+          SendResult::sent);
+  auto work = mine.receive(soon);
+  REQUIRE(work);
+  CHECK(work->as<std::vector<int>>() == std::vector<int>{1, 2, 3});
+  CHECK(work->header("trace") == "abc");
+  CHECK(work->message().sequence() == 1);
+  CHECK(work->message().publisher() != 0);
+  CHECK(work->attempt() == 1);
+  CHECK_FALSE(work->redelivered());
+  CHECK_FALSE(mine.try_receive());
+}
+
+TEST_CASE("work that is not done goes to another worker, and in the end to a callback") {
+  Context context;
+  Pusher jobs{context, {.bind = {any_port}, .attempts_max = 2}};
+  std::promise<Message> parked;
+  jobs.on_give_up([&](Message&& poison) { parked.set_value(std::move(poison)); });
+  Puller a{context, {.connect = jobs.bound()}};
+  Puller b{context, {.connect = jobs.bound()}};
+  REQUIRE(jobs.wait_for_workers(2, soon));
+  REQUIRE(jobs.push("poison") == SendResult::sent);
+  Puller* first = nullptr;
+  REQUIRE(eventually([&] {
+    for (Puller* one : {&a, &b}) {
+      if (first == nullptr && one->try_receive()) first = one;
+    }
+    return first != nullptr;
+  }));
+  Puller& second = first == &a ? b : a;
+  auto again = second.receive(soon);
+  REQUIRE(again);
+  CHECK(again->redelivered());
+  again->failed("no such file");
+  const Message poison = parked.get_future().get();
+  CHECK(poison.payload() == "poison");
+  CHECK(poison.header("busbar-failure") == "no such file");
+  jobs.flush(soon);
+  CHECK(jobs.ledger().given_up == 1);
+  CHECK(jobs.ledger().reconciles());
+}
+
+TEST_CASE("what a worker held when it went is done by another one") {
+  Context context;
+  Pusher jobs{context, {.bind = {any_port}}};
+  push_all(jobs, 10);
+  {
+    Puller gone{context, {.connect = jobs.bound()}};
+    auto held = gone.receive(soon);
+    REQUIRE(held);
+    Puller left = std::move(gone);
+  }
+  Crew crew;
+  crew.add(context, {.connect = jobs.bound()});
+  jobs.flush(soon);
+  CHECK(crew.different() == 10);
+}
+
+TEST_CASE("a pusher has bounds in messages and bytes, and says when it is full") {
+  Context context;
+  Pusher few{context, {.bind = {any_port}, .queue_messages = 3}};
+  push_all(few, 3);
+  CHECK(few.push("one more") == SendResult::no_peer);
+  CHECK(few.ledger().full == 1);
+  CHECK_THROWS_WITH_AS(few.flush(0ms), doctest::Contains("3 of 3 messages are not done, 0 workers"),
+                       Error);
+  Pusher small{context, {.bind = {any_port}, .queue_bytes = 10}};
+  CHECK(small.push("123456789") == SendResult::sent);
+  CHECK(small.push("12") == SendResult::no_peer);
+  CHECK(small.push("1") == SendResult::sent);
+  Puller puller{context, {.connect = few.bound(), .credit = 3}};
+  auto work = puller.receive(soon);
+  REQUIRE(work);
+  CHECK(few.push("one more") == SendResult::full);
+  std::thread other([&] { work->done(); });
+  CHECK(few.push("one more", {.timeout = soon}) == SendResult::sent);
+  other.join();
+  const std::string large(limits::message_bytes + 1, 'x');
+  CHECK(few.push(large) == SendResult::too_large);
+  const StopReport report = few.stop(0ms);
+  CHECK(report.abandoned == 3);
+  CHECK_THROWS_AS((void)few.push("late"), Error);
+}
+
+TEST_CASE("plain talks to stock PUSH and PULL, and both ends to each other") {
+  Context context;
+  zmq::context_t stock;
+  Pusher jobs{context, {.bind = {any_port}, .wire = Wire::plain}};
+  Stock puller{stock, zmq::socket_type::pull};
+  puller.connect(jobs.bound().front().str());
+  REQUIRE(jobs.push("bare") == SendResult::sent);
+  CHECK(puller.receive() == std::vector<std::string>{"bare"});
+  jobs.flush(soon);
+  CHECK(jobs.ledger().reconciles());
+
+  Puller mine{context, {.bind = {any_port}, .wire = Wire::plain}};
+  Stock pusher{stock, zmq::socket_type::push};
+  pusher.connect(mine.bound().front().str());
+  pusher.send({"stock"});
+  auto work = mine.receive(soon);
+  REQUIRE(work);
+  CHECK(work->payload() == "stock");
+  Pusher ours{context, {.connect = mine.bound(), .wire = Wire::plain}};
+  push_all(ours, 100);
+  for (int i = 0; i < 100; ++i) {
+    auto next = mine.receive(soon);
+    REQUIRE(next);
+    CHECK(next->payload() == std::to_string(i));
+  }
+  CHECK(mine.ledger().reconciles());
+}
+
+TEST_CASE("a puller's stop from another thread ends its iteration, and returns what it has") {
+  Context context;
+  Pusher jobs{context, {.bind = {any_port}}};
+  Puller mine{context, {.connect = jobs.bound()}};
+  push_all(jobs, 5);
+  std::atomic<int> begun = 0;
+  std::thread worker([&] {
+    for (Work& work : mine.work()) {
+      ++begun;
+      mine.stop();
+      work.done();
+    }
+  });
+  worker.join();
+  CHECK(begun == 1);
+  REQUIRE(eventually([&] { return jobs.ledger().done == 1 && jobs.ledger().waiting == 4; }));
+  CHECK(mine.ledger().reconciles());
+}
+
+TEST_CASE("a context that is stopped ends both, without an error") {
+  Context context;
+  Pusher jobs{context, {.bind = {any_port}}};
+  Puller mine{context, {.connect = jobs.bound()}};
+  REQUIRE(jobs.wait_for_workers(1, soon));
+  const StopReport stopped = context.stop(soon);
+  CHECK(stopped.clean);
+  CHECK_FALSE(mine.receive(soon));
+  CHECK_THROWS_AS((void)jobs.push("late"), Error);
+}
+
+TEST_CASE("noise on a pusher's or a puller's port harms nobody") {
+  Context context;
+  zmq::context_t stock;
+  Pusher jobs{context, {.bind = {any_port}}};
+  Stock noise{stock, zmq::socket_type::dealer};
+  noise.connect(jobs.bound().front().str());
+  for (const char* text :
+       {"", "hello", "\xBD", "\xBD\x93\x01\x05\x09", "\xBD\xdd\xff\xff\xff\xff"}) {
+    noise.send({text});
+    noise.send({text, text, text});
+  }
+  Crew crew;
+  crew.add(context, {.connect = jobs.bound()});
+  push_all(jobs, 100);
+  jobs.flush(soon);
+  CHECK(crew.different() == 100);
+  REQUIRE(eventually([&] { return jobs.ledger().refused >= 6; }));
+}

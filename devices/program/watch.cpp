@@ -9,7 +9,8 @@
 namespace busbar::program {
 namespace {
 
-constexpr std::chrono::milliseconds tick{50};
+// How late an end is seen: a stop has 100 ms in all.
+constexpr std::chrono::milliseconds tick{20};
 
 }  // namespace
 

@@ -1,28 +1,23 @@
 #!/usr/bin/env bash
-# quickstart.sh [FOLDER]: from a bare Debian 12 to a running topology. Counts the words of all files
-# below FOLDER (default /usr/include) with one `busbar run` process and a handful of small programs,
-# and compares everything with an independent count. WORKERS=N for another number of workers.
+# quickstart.sh [FOLDER]: from a bare Debian 12 to a running topology. Installs and builds busbar
+# and the small programs in quickstart/, which count the words of all files below FOLDER (default
+# /usr/include): see quickstart/count.sh. WORKERS=N for another number of workers.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 folder=$(cd "${1:-/usr/include}" && pwd)
-workers=${WORKERS:-3}
 
 say() { printf '\n== %s\n' "$*"; }
-work=
-fail() {
-  [[ -z $work || ! -s $work/run.log ]] || cat "$work/run.log" >&2
-  echo "quickstart: FAILED: $*" >&2
-  exit 1
-}
 
 say "Install what is needed"
 "$root/tests/install-packages.sh" build
 out="$root/build/quickstart"
+mkdir -p "$out"
 # What it prints is shown only where it fails.
-quietly() { "$@" >"$out.log" 2>&1 || { cat "$out.log" >&2; fail "$*"; }; }
+quietly() {
+  "$@" >"$out.log" 2>&1 || { cat "$out.log" >&2; echo "quickstart: FAILED: $*" >&2; exit 1; }
+}
 
 say "Build busbar (some minutes; progress in build/quickstart.log), and install it"
-mkdir -p "$root/build"
 quietly cmake -S "$root" -B "$out/busbar" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUSBAR_TESTS=OFF
 quietly cmake --build "$out/busbar"
 quietly cmake --install "$out/busbar" --prefix "$out/prefix"
@@ -31,76 +26,6 @@ say "Build the workers as an outside project that links the installed library"
 quietly cmake -S "$root/examples/quickstart" -B "$out/workers" -G Ninja \
   -DCMAKE_PREFIX_PATH="$out/prefix"
 quietly cmake --build "$out/workers"
-PATH="$out/prefix/bin:$out/workers:$PATH"
 
-work=$(mktemp -d)
-pids=()
-clean_up() {
-  [[ ${#pids[@]} -eq 0 ]] || kill "${pids[@]}" 2>/dev/null || true
-  wait || true
-  rm -rf "$work"
-}
-trap clean_up EXIT
-cd "$work"
-start() { "$@" & pids+=($!); }
-topology="$root/examples/quickstart/quickstart.toml"
-
-find "$folder" -type f -readable ! -name $'*\n*' >files
-total=$(wc -l <files)
-[[ $total -gt 0 ]] || fail "no file below $folder"
-
-say "Count the words of $total files below $folder with $workers workers"
-busbar check "$topology"
-# Its ledgers are shown below; the rest of what it says is shown only where something fails.
-start busbar run "$topology" 2>run.log
-device=$!
-# The progress bar is a subscriber, and is for people; its lines, the names of the files, are not
-# shown.
-bar=()
-[[ ! -t 2 ]] || bar=(--progress)
-start busbar sub ipc://progress.out --topic progress --count "$total" --timeout 2min \
-  "${bar[@]}" >done
-watcher=$!
-start collector ipc://counts.out "$total" counts.tsv
-collector=$!
-for ((i = 0; i < workers; ++i)); do
-  start worker ipc://files.out ipc://counts.in ipc://progress.in
-done
-# Its input stays open until all is counted: over ipc, libzmq 4.3.4 loses what a sender that has
-# ended left in the system's buffer while the other end was busy.
-exec {names}> >(exec busbar push ipc://files.in)
-pusher=$!
-pids+=("$pusher")
-cat files >&"$names"
-wait "$collector" || fail "not all counts arrived"
-wait "$watcher" || fail "not all progress arrived"
-exec {names}>&-
-wait "$pusher" || fail "not all names were sent"
-
-say "Ask two replicas, through the queue proxy, how often the ten most frequent words occur"
-start replica ipc://lookup.out counts.tsv "replica 1"
-start replica ipc://lookup.out counts.tsv "replica 2"
-LC_ALL=C sort -t $'\t' -k 2,2nr -k 1,1 counts.tsv >by_count
-head -n 10 by_count | cut -f 1 >words
-busbar req ipc://lookup.in --timeout 30s <words | tee answers
-cut -f 1,2 answers | cmp - <(head -n 10 by_count) || fail "an answer is wrong"
-
-say "Compare with grep and awk"
-tr '\n' '\0' <files | LC_ALL=C xargs -0 grep -ohaE '[A-Za-z]+' |
-  LC_ALL=C awk '{ ++n[$0] } END { for (word in n) print word "\t" n[word] }' |
-  LC_ALL=C sort >independent || true
-ours=$(awk -F '\t' '{ n += $2 } END { printf "%d", n }' counts.tsv)
-theirs=$(awk -F '\t' '{ n += $2 } END { printf "%d", n }' independent)
-echo "busbar: $ours words, $(wc -l <counts.tsv) different"
-echo "grep:   $theirs words, $(wc -l <independent) different"
-[[ $ours -gt 0 ]] || fail "nothing was counted"
-LC_ALL=C sort counts.tsv | cmp - independent || fail "the counts differ"
-
-say "The ledger of each device"
-busbar status "$topology" --json >status.json
-python3 "$root/examples/quickstart/check_ledgers.py" status.json "$total" ||
-  fail "a ledger does not agree"
-
-kill "$device"
-wait "$device" || fail "busbar run ended with exit code $?"
-say "All agrees, after $SECONDS s"
+PATH="$out/prefix/bin:$out/workers:$PATH" "$root/examples/quickstart/count.sh" "$folder"
+say "Done, after $SECONDS s"

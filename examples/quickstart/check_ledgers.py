@@ -1,13 +1,13 @@
-"""check_ledgers.py STATUS.json FILES: prints each device's ledger, and fails unless every message
-that was received was sent and none was dropped."""
+"""check_ledgers.py STATUS.json FILES WORDS: prints each device's ledger, and fails unless every
+message that was received was sent and none was dropped."""
 
 import json
 import sys
 
 with open(sys.argv[1], encoding="utf-8") as file:
     ledgers = {ledger["name"]: ledger for ledger in json.load(file)["devices"]}
-files = int(sys.argv[2])
-expected = {"files": files, "counts": files, "progress": files, "lookup": 10}
+files, words = int(sys.argv[2]), int(sys.argv[3])
+expected = {"files": files, "counts": files, "progress": files, "lookup": words}
 wrong = []
 
 print(f"{'device':<10}{'kind':<11}{'direction':<10}{'received':>10}{'sent':>10}{'dropped':>9}")

@@ -11,7 +11,11 @@
 using namespace std::chrono_literals;
 using Counts = std::map<std::string, std::uint64_t>;
 
-int main(int, char** argv) {
+int main(int argc, char** argv) {
+  if (argc != 4) {
+    std::cerr << "usage: collector COUNTS N FILE (an endpoint, a number, a file to write)\n";
+    return 2;
+  }
   busbar::Context context;
   busbar::Socket counts{context, busbar::SocketType::pull, {.connect = {argv[1]}}};
 

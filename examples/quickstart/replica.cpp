@@ -2,6 +2,7 @@
 // queue proxy; each answer says who gave it.
 #include <chrono>
 #include <fstream>
+#include <iostream>
 #include <map>
 #include <string>
 
@@ -9,9 +10,14 @@
 
 using namespace std::chrono_literals;
 
-int main(int, char** argv) {
+int main(int argc, char** argv) {
+  std::ifstream in;
+  if (argc == 4) in.open(argv[2]);
+  if (!in.is_open()) {
+    std::cerr << "usage: replica LOOKUP FILE NAME (an endpoint, a file to read, any name)\n";
+    return 2;
+  }
   std::map<std::string, std::string, std::less<>> counts;
-  std::ifstream in{argv[2]};
   for (std::string word, count; in >> word >> count;) counts[word] = count;
 
   busbar::Context context;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <map>
 #include <string>
@@ -28,12 +29,16 @@ static std::map<std::string, std::uint64_t> count_words(const std::string& file)
   return counts;
 }
 
-int main(int, char** argv) {
+int main(int argc, char** argv) {
+  if (argc != 4) {
+    std::cerr << "usage: worker FILES COUNTS PROGRESS (three endpoints)\n";
+    return 2;
+  }
   busbar::Context context;
   busbar::Socket progress{
       context, SocketType::xpub, {.connect = {argv[3]}, .refuse_when_full = true}};
-  if (!progress.receive(1min))
-    return 4;  // An XPUB hears of its first subscriber: now none is missed.
+  // An XPUB hears of its first subscriber: now no step is missed.
+  if (!progress.receive(1min)) return 4;
   busbar::Socket files{context, SocketType::pull, {.connect = {argv[1]}}};
   busbar::Socket counts{context, SocketType::push, {.connect = {argv[2]}}};
 

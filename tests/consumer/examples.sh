@@ -20,3 +20,18 @@ expect() {
 }
 expect embedded_device "fx.eur 1.0834"
 expect topology "3 of 3 arrived"
+
+# The quickstart's topology, on real input and on hardly any.
+export PATH="$work/prefix/bin:$work/examples/quickstart:$PATH"
+mkdir "$work/few"
+echo "to be or not to be" >"$work/few/file"
+for folder in "$root/lib" "$work/few"; do
+  "$root/examples/quickstart/count.sh" "$folder" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+  echo "quickstart: counted $folder"
+done
+for program in worker collector replica; do
+  code=0
+  "$program" 2>"$work/log" || code=$?
+  [[ $code -eq 2 ]] && grep -q "^usage: $program" "$work/log" ||
+    { echo "$program without arguments: exit code $code"; cat "$work/log"; exit 1; }
+done

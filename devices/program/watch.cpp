@@ -3,13 +3,12 @@
 #include "program/talk.hpp"
 
 #include <exception>
-#include <poll.h>
 #include <string>
 
 namespace busbar::program {
 namespace {
 
-// How late an end is seen: a stop has 100 ms in all.
+// How late a signal is seen.
 constexpr std::chrono::milliseconds tick{20};
 
 }  // namespace
@@ -24,15 +23,9 @@ void try_reload(const std::function<void()>& reload) noexcept {
   }
 }
 
-void wait_for_signal(const Signals& signals, std::chrono::milliseconds wait) {
-  pollfd waiting{signals.descriptor(), POLLIN, 0};
-  (void)::poll(&waiting, 1, static_cast<int>(wait.count()));
-}
-
 void watch(Signals& signals, const Watched& watched) {
   bool draining = false;
-  while (!watched.finished()) {
-    wait_for_signal(signals, tick);
+  while (!watched.finished(tick)) {
     while (const auto signal = signals.next()) {
       if (*signal == Signal::reload) {
         try_reload(watched.reload);

@@ -9,10 +9,11 @@
 namespace busbar::program {
 
 struct Watched {
-  std::function<bool()> finished;  ///< Asked every 50 ms.
-  std::function<void()> drain;     ///< First SIGINT or SIGTERM.
-  std::function<void()> stop;      ///< Second one.
-  std::function<void()> reload;    ///< SIGHUP. Its errors are said.
+  /// Waits for the end, at most for so long; true: it has come.
+  std::function<bool(std::chrono::milliseconds)> finished;
+  std::function<void()> drain;   ///< First SIGINT or SIGTERM.
+  std::function<void()> stop;    ///< Second one.
+  std::function<void()> reload;  ///< SIGHUP. Its errors are said.
 };
 
 /// Carries out a reload; whatever it throws is only said.
@@ -20,8 +21,5 @@ void try_reload(const std::function<void()>& reload) noexcept;
 
 /// Returns when it has finished.
 void watch(Signals& signals, const Watched& watched);
-
-/// Waits for a signal, at most for `wait`.
-void wait_for_signal(const Signals& signals, std::chrono::milliseconds wait);
 
 }  // namespace busbar::program

@@ -99,7 +99,7 @@ int run_device(const Options& options) {
   announce(device, device_opts, options);
   const std::shared_ptr<Active> active = device.active();
   Runner running{active};
-  watch(signals, {.finished = [&] { return running.wait(std::chrono::milliseconds{0}); },
+  watch(signals, {.finished = [&](std::chrono::milliseconds wait) { return running.wait(wait); },
                   .drain = [&] { device.drain(options.drain_timeout); },
                   .stop = [&] { device.stop(); },
                   .reload =

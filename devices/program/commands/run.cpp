@@ -120,7 +120,7 @@ int run_topology(const Options& options) {
   // Apart from a reload too: its deadline counts while one is under way. A drain blocks its thread,
   // and a second signal has to be heard meanwhile.
   std::jthread draining;
-  watch(signals, {.finished = [&] { return running.wait(std::chrono::milliseconds{0}); },
+  watch(signals, {.finished = [&](std::chrono::milliseconds wait) { return running.wait(wait); },
                   .drain =
                       [&] {
                         draining = std::jthread{[&] {

@@ -16,8 +16,8 @@ namespace {
 constexpr std::size_t burst = 1000;  // messages before the other direction has its turn
 constexpr milliseconds tick{50};     // the longest time until connections are looked after
 // After a stop, for peers that read what was sent to them; one that does not must not be waited
-// for.
-constexpr milliseconds at_once{50};
+// for. A stop has 100 ms in all, with what it takes to count what is abandoned.
+constexpr milliseconds at_once{30};
 constexpr milliseconds longest_retry{10};  // where a full output cannot be polled
 
 }  // namespace

@@ -106,7 +106,10 @@ std::string inbox_topic(std::uint64_t inbox) {
   return topic;
 }
 
-std::string_view heads_topic() noexcept { return "\xFFH"; }
+std::string_view heads_topic() noexcept {
+  static constexpr char topic[]{reserved_byte, heads_letter};
+  return {topic, sizeof topic};
+}
 
 std::string encode(const Presence& presence) {
   const TopicPattern& pattern = presence.pattern;

@@ -15,21 +15,22 @@ namespace {
 
 constexpr std::size_t chunk = 256u << 10;
 
+/// 0 where it is not known beforehand. Throws Error where `file` cannot be read.
 std::uint64_t size_of(const std::string& file) {
+  if (file == "-") return 0;
   struct stat found {};
-  if (file == "-" || ::stat(file.c_str(), &found) != 0 || !S_ISREG(found.st_mode)) return 0;
-  return static_cast<std::uint64_t>(found.st_size);
+  int failure = ::access(file.c_str(), R_OK) != 0 || ::stat(file.c_str(), &found) != 0 ? errno : 0;
+  if (S_ISDIR(found.st_mode)) failure = EISDIR;
+  if (failure != 0)
+    throw Error{ErrorKind::usage, "open " + file, std::strerror(failure), "name a file to read"};
+  return S_ISREG(found.st_mode) ? static_cast<std::uint64_t>(found.st_size) : 0;
 }
 
 }  // namespace
 
 Input::Input(std::vector<std::string> files, bool whole) : files_(std::move(files)), whole_(whole) {
   if (files_.empty()) files_.emplace_back("-");
-  for (const std::string& file : files_) {
-    if (file != "-" && ::access(file.c_str(), R_OK) != 0)
-      throw Error{ErrorKind::usage, "open " + file, std::strerror(errno), "name a file to read"};
-    bytes_total_ += size_of(file);
-  }
+  for (const std::string& file : files_) bytes_total_ += size_of(file);
   open_next();
 }
 

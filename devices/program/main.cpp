@@ -50,7 +50,9 @@ std::string in_plain_words(const CLI::App& used, const CLI::ParseError& failure)
   const CLI::App* used = &parser.app;
   if (const auto subs = parser.app.get_subcommands(); !subs.empty()) used = subs.front();
   const std::string help = used == &parser.app ? "busbar" : "busbar " + used->get_name();
-  if (dynamic_cast<const CLI::ExtrasError*>(&failure) != nullptr) {
+  // What is not known first: it may be why something else is missing.
+  if (dynamic_cast<const CLI::ExtrasError*>(&failure) != nullptr ||
+      dynamic_cast<const CLI::RequiredError*>(&failure) != nullptr) {
     for (const std::string& extra : used->remaining()) {
       if (extra.size() > 1 && extra.front() == '-') {
         const std::string name = extra.substr(0, extra.find('='));

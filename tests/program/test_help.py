@@ -25,6 +25,8 @@ class Help(Case):
     def test_a_mistyped_command_or_option_is_refused_with_the_nearest(self):
         self.assertIn("did you mean 'status'?", self.busbar("statsu", code=2)[1])
         self.assertIn("did you mean '--topic'?", self.busbar("pub", "--tpoic", "x", code=2)[1])
+        self.assertIn("did you mean 'sub'?", self.busbar("sbu", code=2)[1])
+        self.assertIn("did you mean '--bind'?", self.busbar("pub", "--bnid", code=2)[1])
         self.assertIn("--timeout", self.busbar("pull", "ipc:///x", "--timeout=soon", code=2)[1])
         for bad in ((), ("pub",), ("check",), ("run", "a.toml", "b.toml")):
             with self.subTest(bad):

@@ -173,6 +173,8 @@ class PushPull(StockCase):
     def test_files_that_cannot_be_read_or_written_are_named(self):
         _, err = self.busbar("push", self.ipc("p"), "--file", self.path("none"), code=2)
         self.assertIn(self.path("none"), err)
+        _, err = self.busbar("push", self.ipc("p"), "--file", self.folder, code=2)
+        self.assertIn(f"open {self.folder}: Is a directory", err)
         _, err = self.busbar("pull", self.ipc("p"), "--file", self.path("no/where"), code=2)
         self.assertIn(self.path("no/where"), err)
 

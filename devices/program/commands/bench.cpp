@@ -30,7 +30,7 @@ Command bench_command() {
         words(app.add_option("--device", options->devices, "Only these devices")->delimiter(','),
               detail::names_of(device_kinds));
         numbers(app.add_option("--size", options->sizes, "Sizes of messages in bytes")
-                    ->type_name("BYTES,…")
+                    ->type_name("BYTES")
                     ->delimiter(','),
                 1, limits::message_bytes);
         words(app.add_option("--against", options->against, "What to compare with")->delimiter(','),

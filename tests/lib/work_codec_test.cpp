@@ -89,7 +89,7 @@ TEST_CASE("numbers that would overflow and texts that are too long are refused")
 
 TEST_CASE("deliveries that follow each other are one run") {
   std::vector<Run> runs;
-  for (const std::uint64_t delivery : {4, 5, 6, 9, 8, 9}) append(runs, delivery);
+  for (const std::uint64_t delivery : {4u, 5u, 6u, 9u, 8u, 9u}) append(runs, delivery);
   CHECK(runs == std::vector<Run>{{4, 3}, {9, 1}, {8, 2}});
 }
 

@@ -253,6 +253,19 @@ TEST_CASE("a stage that needs topics where there are none is found") {
   }
 }
 
+TEST_CASE("credit in the wrong place, or with sides that cannot have it, is found") {
+  const std::string credit = "kind = 'streamer'\ncredit = true\n";
+  CHECK(findings(device("x", a, b, credit) + device("y", c, d, credit) + joined("x", "y")).empty());
+  CHECK(contains(finding(device("x", a, b, "kind = 'queue'\ncredit = true\n")),
+                 "credit is for streamers"));
+  CHECK(contains(
+      finding(device("x", a, "connect = ['tcp://127.0.0.1:1', 'tcp://127.0.0.1:2']", credit)),
+      "connects to one endpoint"));
+  CHECK(contains(finding(device("x", a, b, credit) + device("y", c, d, "kind = 'streamer'\n") +
+                         joined("x", "y")),
+                 "only one of x.backend and y.frontend has credit"));
+}
+
 TEST_CASE("a topology without devices does not fit to run") {
   CHECK(Topology{}.findings().size() == 1);
   CHECK_THROWS_WITH_AS(Topology{"site"}.check(),

@@ -61,6 +61,10 @@ struct DeviceOptions {
   /// Default by kind. forwarder: drop, for the slow subscriber alone. streamer: block. queue: block
   /// where no worker has room, drop replies that a client does not read.
   std::optional<Overflow> overflow = {};
+  /// Streamers only: speak with Pusher and Puller, so that work is acknowledged, and goes to the
+  /// least loaded, through this device too. A side then binds, or connects to one endpoint; `queue`
+  /// is what the device asks for at most. A message's publisher and number are the device's.
+  bool credit = false;
   std::chrono::milliseconds drain_timeout{5000};  ///< For `drain` without a deadline of its own.
 };
 

@@ -25,6 +25,7 @@ struct Options {
   SecurityOptions security;
   int queue = 1000;
   bool json = false;
+  bool credit = false;
 };
 
 DeviceOptions device_options(const Options& options, const Security& security) {
@@ -40,6 +41,7 @@ DeviceOptions device_options(const Options& options, const Security& security) {
   device.control_security = device.tap_security = security;
   device.overflow = detail::named(options.overflow, overflow_policies);
   device.drain_timeout = options.drain_timeout;
+  device.credit = options.credit;
   const auto no_side = [](const SideOptions& side) {
     return side.bind.empty() && side.connect.empty();
   };
@@ -133,6 +135,9 @@ Run declare(CLI::App& app, DeviceKind kind) {
   add_duration(app, "--drain-timeout", options->drain_timeout, "How long a drain may take");
   add_list(app, "--stage", options->stages, "A step for what goes to the backend: 'only prices.>'",
            "TEXT");
+  if (kind == DeviceKind::streamer) {
+    app.add_flag("--credit", options->credit, "Between Pusher and Puller: acknowledged work");
+  }
   numbers(app.add_option("--queue", options->queue, "Messages for each peer and direction")
               ->type_name("N")
               ->capture_default_str(),
@@ -165,7 +170,7 @@ Command forwarder_command() {
 
 Command streamer_command() {
   return device_command(DeviceKind::streamer,
-                        "Run a streamer: work dealt out to workers, at most once",
+                        "Run a streamer: work dealt out to workers, at most once unless with credit",
                         "  busbar streamer --frontend tcp://127.0.0.1:5557 \\\n"
                         "    --backend tcp://127.0.0.1:5558 --control ipc:///tmp/work.control");
 }

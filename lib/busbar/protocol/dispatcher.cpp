@@ -46,11 +46,31 @@ void Dispatcher::probe() {
   for (const auto& [address, worker] : workers_) greet(address);
 }
 
-void Dispatcher::push(Job job) {
+std::uint64_t Dispatcher::push(Job job) {
   ++counts_.pushed;
   job.number = ++numbers_;
   bytes_ += job.bytes();
   fresh_.push_back(std::move(job));
+  return numbers_;
+}
+
+std::vector<Job> Dispatcher::take_waiting() {
+  std::vector<Job> jobs;
+  for (std::deque<Job>* queue : {&again_, &fresh_}) {
+    for (Job& job : *queue) {
+      bytes_ -= job.bytes();
+      jobs.push_back(std::move(job));
+    }
+    queue->clear();
+  }
+  counts_.given_up += jobs.size();
+  return jobs;
+}
+
+std::uint64_t Dispatcher::credit() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& [address, worker] : workers_) sum += worker.credit;
+  return sum;
 }
 
 void Dispatcher::on_message(const Address& from, const Multipart& frames, TimePoint now) {
@@ -149,10 +169,12 @@ void Dispatcher::settle(Worker& worker, std::uint64_t delivery, const Answer& an
   if (job.suspect) --worker.suspects;
   if (answer.verdict == Verdict::done || !options_.acknowledge) {
     ++counts_.done;
+    if (options_.tell_done) done_.push_back(job.number);
     return finished(job);
   }
   if (answer.verdict == Verdict::returned) --job.attempts;
-  if (answer.verdict == Verdict::failed) job.failure = answer.reason;
+  if (answer.verdict != Verdict::returned) job.failure = answer.reason;
+  if (answer.verdict == Verdict::died) job.suspect = true;
   job.avoid = worker.id;
   again(std::move(job), false);
 }
@@ -317,7 +339,7 @@ void Dispatcher::book_out(Worker& worker, Job job) {
 
 void Dispatcher::hand_one(Worker& worker, Job job, Outgoing& out) {
   ++job.attempts;
-  begin_hand(worker, options_.acknowledge ? job.attempts : 0, 1, out);
+  begin_hand(worker, options_.acknowledge ? job.earlier + job.attempts : 0, 1, out);
   const Header header{
       .publisher = options_.id, .sequence = job.number, .time = job.time, .headers = job.headers};
   if (header.headers.empty()) {
@@ -338,7 +360,8 @@ void Dispatcher::hand_batch(Worker& worker, std::uint64_t most, Outgoing& out) {
   for (std::size_t bytes = 0; count < most; ++count) {
     const std::size_t more = fresh_[count].bytes();
     bytes += more;
-    if (more > single || bytes > options_.batch_bytes) break;
+    const bool alone = more > single || fresh_[count].earlier > 0;
+    if (alone || bytes > options_.batch_bytes) break;
   }
   if (count < 2) {
     Job job = std::move(fresh_.front());

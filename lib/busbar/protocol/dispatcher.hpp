@@ -9,6 +9,7 @@
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <busbar/core/clock.hpp>
@@ -33,9 +34,10 @@ struct Job {
   std::uint64_t time = 0;    ///< Microseconds since 1970, UTC.
   Frame payload = {};
   Headers headers = {};
-  std::uint32_t attempts = 0;
-  bool suspect = false;     ///< A worker died with it.
-  std::uint64_t avoid = 0;  ///< The worker that had it last; 0: none.
+  std::uint32_t attempts = 0;  ///< Ours.
+  std::uint32_t earlier = 0;   ///< Attempts before it came to us.
+  bool suspect = false;        ///< A worker died with it.
+  std::uint64_t avoid = 0;     ///< The worker that had it last; 0: none.
   std::string failure = {};
 
   std::size_t bytes() const noexcept;
@@ -48,6 +50,7 @@ struct DispatcherOptions {
   std::chrono::milliseconds heartbeat{1000};
   std::size_t batch_bytes = 64u << 10;  ///< 0: no batches.
   std::uint32_t batch_messages = 1000;
+  bool tell_done = false;  ///< Collect the numbers for take_done.
 };
 
 /// pushed = done + given_up + lost + waiting + out.
@@ -80,7 +83,8 @@ class Dispatcher {
   /// Some peer, and we do not know which, has gone: find out at once.
   void probe();
 
-  void push(Job job);
+  /// Answers its number.
+  std::uint64_t push(Job job);
   void on_message(const Address& from, const Multipart& frames, TimePoint now);
   /// Due at next_deadline.
   void on_time(TimePoint now);
@@ -92,6 +96,12 @@ class Dispatcher {
 
   /// What reached attempts_max since the last call.
   std::vector<Job> take_given_up() { return std::exchange(given_up_, {}); }
+  /// The numbers of what was done since the last call, with DispatcherOptions::tell_done.
+  std::vector<std::uint64_t> take_done() { return std::exchange(done_, {}); }
+  /// What was never given to anybody, or was given back; nothing waits afterwards.
+  std::vector<Job> take_waiting();
+  /// Of all workers together.
+  std::uint64_t credit() const noexcept;
   DispatcherCounts counts() const noexcept;
   /// Of all messages that are waiting, and of those out that may have to be sent again.
   std::size_t bytes() const noexcept { return bytes_; }
@@ -146,6 +156,7 @@ class Dispatcher {
   std::deque<Job> fresh_;  ///< Their numbers follow each other.
   PagedTable<Entry> out_;
   std::vector<Job> given_up_;
+  std::vector<std::uint64_t> done_;
   std::string batch_;
   DispatcherCounts counts_;
   std::size_t bytes_ = 0;

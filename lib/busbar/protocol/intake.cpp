@@ -11,6 +11,7 @@ constexpr std::size_t finished_max = 4096;
 }  // namespace
 
 Intake::Intake(IntakeOptions options) : options_(std::move(options)) {
+  credit_ever_ = options_.credit;
   options_.name.resize(std::min(options_.name.size(), work_text_bytes));
 }
 
@@ -112,8 +113,7 @@ void Intake::on(const Address& from, const Hand& hand, Multipart& frames, TimePo
 
 void Intake::accept(const Link& pusher, const Hand& hand, const Header& header, Multipart& frames) {
   const std::uint32_t messages = header.messages();
-  // More than was ever asked for is no honest pusher's.
-  if (messages > options_.credit - std::min<std::uint64_t>(pusher->out, options_.credit)) {
+  if (messages > credit_ever_ - std::min<std::uint64_t>(pusher->out, credit_ever_)) {
     ++counts_.refused;
     return begin_anew(pusher);
   }
@@ -250,10 +250,19 @@ void Intake::answer(const Origin& origin, Verdict verdict, std::string_view reas
       append(pusher.returned, origin.delivery);
       break;
     case Verdict::failed:
-      pusher.failed.emplace_back(origin.delivery, reason.substr(0, work_text_bytes));
+    case Verdict::died:
+      pusher.failed.push_back(
+          {origin.delivery, verdict, std::string(reason.substr(0, work_text_bytes))});
       break;
   }
   if (!std::exchange(pusher.answering, true)) answering_.push_back(origin.pusher);
+}
+
+void Intake::set_credit(std::uint32_t credit) {
+  if (options_.credit == credit) return;
+  options_.credit = credit;
+  credit_ever_ = std::max(credit_ever_, credit);
+  greet_all();
 }
 
 void Intake::close() {
@@ -327,9 +336,9 @@ bool Intake::next_answer(Pusher& pusher, Outgoing& out) {
   if (!pusher.done.empty()) {
     message.runs.swap(pusher.done);
   } else if (!pusher.failed.empty()) {
-    message.verdict = Verdict::failed;
-    message.runs = {{pusher.failed.front().first, 1}};
-    message.reason = std::move(pusher.failed.front().second);
+    message.verdict = pusher.failed.front().verdict;
+    message.runs = {{pusher.failed.front().delivery, 1}};
+    message.reason = std::move(pusher.failed.front().reason);
     pusher.failed.pop_front();
   } else if (!pusher.returned.empty()) {
     message.verdict = Verdict::returned;
@@ -356,7 +365,7 @@ Ready Intake::ready(const Pusher& pusher) const {
   const auto pushers = static_cast<std::uint32_t>(std::max<std::size_t>(registered_, 1));
   return {.worker = pusher.worker,
           .session = pusher.session,
-          .credit = closed_ ? 0 : std::max(options_.credit / pushers, 1u),
+          .credit = closed_ || options_.credit == 0 ? 0 : std::max(options_.credit / pushers, 1u),
           .expiry = silent_beats * options_.heartbeat,
           .registration = pusher.registration,
           .answers = pusher.answers,

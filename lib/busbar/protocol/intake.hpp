@@ -78,6 +78,8 @@ class Intake {
   std::optional<Item> take();
   /// Of a ticket that was settled before, nothing. `reason`: at most work_text_bytes are kept.
   void settle(std::uint64_t ticket, Verdict verdict, std::string_view reason = {});
+  /// Announces another credit; 0: nothing is wanted for now.
+  void set_credit(std::uint32_t credit);
   /// Gives back what was not taken, and takes no more. What is held may still be settled.
   void close();
   /// Says goodbye to all pushers once `next` has given the answers.
@@ -86,6 +88,11 @@ class Intake {
   IntakeCounts counts() const noexcept;
 
  private:
+  struct Failure {
+    std::uint64_t delivery;
+    Verdict verdict;
+    std::string reason;
+  };
   struct Pusher {
     Address address;
     std::uint64_t worker = 0;  ///< Who we are to it.
@@ -98,7 +105,7 @@ class Intake {
     TimePoint heard{};
     std::vector<Run> done = {};
     std::vector<Run> returned = {};
-    std::deque<std::pair<std::uint64_t, std::string>> failed = {};  ///< Delivery and reason.
+    std::deque<Failure> failed = {};
     std::uint64_t out = 0;   ///< Messages of it that are not answered.
     bool answering = false;  ///< Is in answering_.
     bool greeting = false;   ///< Is in greetings_.
@@ -156,6 +163,7 @@ class Intake {
   std::size_t next_finished_ = 0;
   IntakeCounts counts_;
   std::size_t registered_ = 0;
+  std::uint32_t credit_ever_ = 0;  ///< The most that was announced; more is no honest pusher's.
   TimePoint beat_ = TimePoint::min();
   TimePoint looked_ = TimePoint::min();
   TimePoint deadline_ = TimePoint::min();

@@ -130,7 +130,7 @@ bool read(Fields& in, Hand& m) {
 bool read(Fields& in, Answer& m) {
   std::uint64_t verdict = 0;
   if (!in.number(m.pusher) || !in.number(m.registration) || !in.number(m.number) ||
-      !in.number(verdict, 2) || !in.runs(m.runs)) {
+      !in.number(verdict, 3) || !in.runs(m.runs)) {
     return false;
   }
   m.verdict = static_cast<Verdict>(verdict);

@@ -52,6 +52,7 @@ enum class Verdict : std::uint8_t {
   done,
   failed,    ///< Worked on in vain: it counts as an attempt.
   returned,  ///< Not worked on.
+  died,      ///< Failed, because the worker behind a device died with it.
 };
 
 /// `count` deliveries from `first` on.

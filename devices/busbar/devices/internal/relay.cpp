@@ -35,10 +35,14 @@ Relay::Relay(Context& context, DeviceKind kind, std::vector<DeviceOptions> chain
       hops_(make_hops(context, kind, chain)),
       forward_(Direction::forward, hops_, forward_overflow(kind, chain.back()),
                kind == DeviceKind::forwarder) {
-  frontend_.emplace(open_side(context, frontend_type(kind), hops_.front()->name + ".frontend",
-                              chain.front().frontend));
-  backend_.emplace(open_side(context, backend_type(kind), hops_.back()->name + ".backend",
-                             chain.back().backend));
+  const bool credit = chain.front().credit;
+  const SideOptions& front = chain.front().frontend;
+  const SideOptions& back = chain.back().backend;
+  frontend_.emplace(open_side(context, credit ? CreditLane::type_of(front) : frontend_type(kind),
+                              hops_.front()->name + ".frontend", front, credit));
+  backend_.emplace(open_side(context, credit ? CreditLane::type_of(back) : backend_type(kind),
+                             hops_.back()->name + ".backend", back, credit));
+  if (credit) credit_.emplace(hops_, chain.front(), chain.back(), *frontend_, *backend_);
   if (kind == DeviceKind::queue) {
     backward_.emplace(Direction::backward, hops_, chain.front().overflow.value_or(Overflow::drop),
                       false);
@@ -73,7 +77,7 @@ bool Relay::step(milliseconds wait) {
   try {
     take_commands();
     if (state_.phase() != Phase::stopped && !poll(wait)) state_.stop();
-    if (state_.moves()) move_messages();
+    if (state_.moves() || (credit_ && state_.phase() == Phase::paused)) move_messages();
     if (state_.phase() != Phase::stopped) {
       serve_control();
       maintain(std::chrono::steady_clock::now());
@@ -91,7 +95,7 @@ bool Relay::poll(milliseconds wait) {
   const bool holds = forward_.holds();
   const bool holds_back = backward_ && backward_->holds();
   const bool output_says_so = !subscriptions_;  // XPUB always says that it is writable
-  const bool reads_back = (backward_ || subscriptions_) && !holds_back;
+  const bool reads_back = (backward_ || subscriptions_ || credit_) && !holds_back;
 
   const bool retry_back = moves && holds && !output_says_so;
   const bool retry_front = moves && holds_back;  // a ROUTER never says so
@@ -129,7 +133,12 @@ void Relay::move_messages() {
   const std::scoped_lock lock(books_);
   Round round;
   const std::uint64_t requests_before = hops_.back()->backend.sent;
-  round.read = forward_.burst(front, back, burst);
+  if (credit_) {
+    if (state_.phase() == Phase::draining) credit_->close();
+    round.read = credit_->burst(context_.clock().now(), burst, state_.moves());
+  } else {
+    round.read = forward_.burst(front, back, burst);
+  }
   if (backward_) {
     replies_due_ += hops_.back()->backend.sent - requests_before;
     // What a worker sends unasked pays no debt.
@@ -138,7 +147,8 @@ void Relay::move_messages() {
   if (subscriptions_) subscriptions_->burst(back, front, burst);
   if (state_.phase() != Phase::draining) return;
 
-  round.holds = forward_.holds() || (backward_ && backward_->holds());
+  round.holds =
+      forward_.holds() || (credit_ && credit_->holds()) || (backward_ && backward_->holds());
   round.replies_due = replies_due_;
   state_.after_round(round, std::chrono::steady_clock::now());
 }
@@ -156,7 +166,7 @@ void Relay::take_commands() {
 }
 
 std::optional<std::uint64_t> Relay::backlog() const {
-  if (!frontend_bounded_) return std::nullopt;
+  if (!frontend_bounded_ || credit_) return std::nullopt;
   const auto connected = [](const PeerInfo& peer) { return peer.connected; };
   const auto& peers = frontend_->peers();
   const auto sources = std::count_if(peers.begin(), peers.end(), connected) + 1;
@@ -227,7 +237,7 @@ void Relay::maintain(TimePoint now) {
 void Relay::finish() {
   {
     const std::scoped_lock lock(books_);
-    abandoned_ = forward_.abandon(frontend_->raw().handle());
+    abandoned_ = credit_ ? credit_->leave() : forward_.abandon(frontend_->raw().handle());
     if (backward_) abandoned_ += backward_->abandon(backend_->raw().handle());
     state_name_ = name_of(Phase::stopped);
     const TimePoint now = std::chrono::steady_clock::now();

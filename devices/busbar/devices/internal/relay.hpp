@@ -13,6 +13,7 @@
 #include <busbar/core/runner.hpp>
 #include <busbar/core/socket.hpp>
 #include <busbar/devices/device.hpp>
+#include <busbar/devices/internal/credit_lane.hpp>
 #include <busbar/devices/internal/lane.hpp>
 #include <busbar/devices/internal/relay_state.hpp>
 
@@ -76,6 +77,7 @@ class Relay : public Active {
   Lane forward_;
   std::optional<Lane> backward_;
   std::optional<SubscriptionLane> subscriptions_;
+  std::optional<CreditLane> credit_;  ///< In place of forward_.
   RelayState state_;
   std::chrono::milliseconds linger_{1000};  ///< When the sockets are closed.
   std::uint64_t replies_due_ = 0;

@@ -9,6 +9,19 @@ namespace busbar::detail {
 
 namespace {
 
+void check_credit(const std::string& who, DeviceKind kind, const DeviceOptions& options) {
+  if (!options.credit) return;
+  if (kind != DeviceKind::streamer) {
+    throw Error(ErrorKind::usage, who, "credit is for streamers", "leave it out");
+  }
+  for (const SideOptions* side : {&options.frontend, &options.backend}) {
+    if (side->connect.size() + (side->bind.empty() ? 0 : 1) > 1) {
+      throw Error(ErrorKind::usage, who, "with credit a side binds, or connects to one endpoint",
+                  "let the others connect to it");
+    }
+  }
+}
+
 void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool last) {
   const std::string who =
       std::string(name_of(kind)) + (options.name.empty() ? "" : " '" + options.name + "'");
@@ -22,6 +35,7 @@ void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool l
                   "give one to bind or to connect");
     }
   }
+  check_credit(who, kind, options);
   for (const Stage& stage : options.stages) {
     if (stage.needs_topic && kind != DeviceKind::forwarder) {
       throw Error(ErrorKind::usage, who, "stage '" + stage.text + "' needs topics",
@@ -33,13 +47,13 @@ void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool l
 }  // namespace
 
 Socket open_side(Context& context, SocketType type, const std::string& name,
-                 const SideOptions& side) {
+                 const SideOptions& side, bool credit) {
   return Socket(context, type,
                 {.name = name,
                  .bind = side.bind,
                  .connect = side.connect,
                  .security = side.security,
-                 .send_queue = side.queue,
+                 .send_queue = credit ? 0 : side.queue,
                  .receive_queue = side.queue,
                  .ipc_mode = side.ipc_mode,
                  .refuse_when_full = true});

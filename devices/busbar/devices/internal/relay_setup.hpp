@@ -9,8 +9,9 @@
 
 namespace busbar::detail {
 
+/// `credit`: the protocol bounds what is sent.
 Socket open_side(Context& context, SocketType type, const std::string& name,
-                 const SideOptions& side);
+                 const SideOptions& side, bool credit);
 /// Throws Error where a device's options do not fit its kind or its place in the chain.
 Hops make_hops(Context& context, DeviceKind kind, const std::vector<DeviceOptions>& chain);
 /// Whether what a side may hold can be told: an inproc or ipc peer shows no connection of its own,

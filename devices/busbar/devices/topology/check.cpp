@@ -49,6 +49,7 @@ class Check {
     check_side(device, "backend", options.backend);
     check_outlet(device, "control", options.control, options.control_security);
     check_outlet(device, "tap", options.tap, options.tap_security);
+    if (options.credit) check_credit(device);
     for (const Stage& stage : options.stages) {
       if (!stage.needs_topic || device.kind == DeviceKind::forwarder) continue;
       note(place_of(device, "stages"),
@@ -153,6 +154,19 @@ class Check {
     return nullptr;
   }
 
+  void check_credit(const TopologyDevice& device) {
+    if (device.kind != DeviceKind::streamer) {
+      note(place_of(device, "credit"), "credit is for streamers", "remove it");
+    }
+    const DeviceOptions& options = device.options;
+    for (const auto& [side, key] :
+         {std::pair{&options.frontend, "frontend"}, {&options.backend, "backend"}}) {
+      if (side->connect.size() + (side->bind.empty() ? 0 : 1) <= 1) continue;
+      note(place_of(device, key), "with credit a side binds, or connects to one endpoint",
+           "let the others connect to it");
+    }
+  }
+
   void check_link(const TopologyLink& link) {
     const TopologyDevice* const from = find_end(link, link.from, "from");
     const TopologyDevice* const to = find_end(link, link.to, "to");
@@ -165,6 +179,10 @@ class Check {
            link.from + " (" + sockets_of(from->kind, false) + ") does not fit " + link.to + " (" +
                sockets_of(to->kind, true) + ")",
            "link devices of the same kind");
+    }
+    if (from != nullptr && to != nullptr && from->options.credit != to->options.credit) {
+      note(link.place, "only one of " + link.from + " and " + link.to + " has credit",
+           "give it to both, or to none");
     }
     if (!link.over) return;
     Place place = link.place;

@@ -64,6 +64,7 @@ std::string specification_of(const TopologyDevice& device, const DeviceOptions& 
       .add(options.control_security, from_file);
   result.add(options.tap ? options.tap->str() : "").add(options.tap_security, from_file);
   result.add(options.overflow ? std::to_string(static_cast<int>(*options.overflow)) : "");
+  result.add(options.credit ? "credit" : "");
   result.add(std::to_string(options.drain_timeout.count()));
   for (const Stage& stage : options.stages) result.add("stage").add(stage.text);
   for (const std::string& file : device.files) result.add("file").add(file);
@@ -127,7 +128,8 @@ class Joiner {
     const SideOptions usual;
     return !has_endpoint(from.backend) && !has_endpoint(to.frontend) &&
            from.backend.queue == usual.queue && to.frontend.queue == usual.queue &&
-           from.overflow == to.overflow && from.drain_timeout == to.drain_timeout;
+           from.overflow == to.overflow && from.credit == to.credit &&
+           from.drain_timeout == to.drain_timeout;
   }
 
   Chain chain_from(std::size_t first, std::size_t level) const {

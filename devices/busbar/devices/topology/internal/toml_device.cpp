@@ -39,6 +39,11 @@ class DeviceReader {
          {"tap", [&](auto& key,
                      auto& value) { read_outlet(key, value, options.tap, options.tap_security); }},
          {"overflow", [&](auto& key, auto& value) { read_overflow(key, value); }},
+         {"credit",
+          [&](auto& key, auto& value) {
+            locate(key, value);
+            options.credit = reader_.boolean(key, value).value_or(false);
+          }},
          {"drain-timeout", [&](auto& key, auto& value) { read_drain_timeout(key, value); }},
          {"stages", [&](auto& key, auto& value) { read_stages(key, value); }}},
         R"(write [devices.NAME], then kind, frontend and backend)");

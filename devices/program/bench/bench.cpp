@@ -1,5 +1,6 @@
 #include "program/bench/bench.hpp"
 
+#include "program/bench/pubsub.hpp"
 #include "program/bench/report.hpp"
 #include "program/bench/trial.hpp"
 #include "program/command.hpp"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <iostream>
+#include <map>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -32,6 +34,16 @@ std::vector<DeviceKind> devices(const Options& options) {
   std::vector<DeviceKind> all;
   for (const DeviceKind kind : device_kinds)
     if (has(options.devices, std::string{name_of(kind)})) all.push_back(kind);
+  return all;
+}
+
+/// What can be measured of what was asked for; the rest is said on stderr once.
+std::vector<Carrier> carriers(const Options& options) {
+  std::vector<Carrier> all{Carrier::batched, Carrier::unbatched};
+  for (const Carrier carrier : {Carrier::zmq_proxy, Carrier::nats, Carrier::mosquitto}) {
+    if (has(options.against, std::string{name_of(carrier)}) && why_not(carrier).empty())
+      all.push_back(carrier);
+  }
   return all;
 }
 
@@ -74,6 +86,8 @@ class Bench {
     if (has(options_.what, "throughput")) throughput();
     if (has(options_.what, "latency")) latency();
     if (has(options_.what, "idle")) idle();
+    if (has(options_.what, "pubsub")) pubsub();
+    if (has(options_.what, "lone")) lone_message();
     if (options_.json) std::cout << line(report_);
     std::cout << std::flush;
     return exit_ok;
@@ -87,6 +101,9 @@ class Bench {
       all += each * devices(options_).size() * options_.sizes.size();
     if (has(options_.what, "latency")) all += each * options_.sizes.size();
     if (has(options_.what, "idle")) all += 6 * devices(options_).size();
+    if (has(options_.what, "pubsub"))
+      all += options_.pairs * options_.sizes.size() * carriers(options_).size();
+    if (has(options_.what, "lone")) all += 2 * options_.pairs;
     return all;
   }
 
@@ -97,6 +114,8 @@ class Bench {
   void throughput();
   void latency();
   void idle();
+  void pubsub();
+  void lone_message();
 
   const Options& options_;
   Progress progress_;
@@ -176,6 +195,70 @@ void Bench::idle() {
       report_["idle"].push_back(row);
     }
   show("CPU with nothing to move", table);
+}
+
+void Bench::pubsub() {
+  for (const Carrier carrier : {Carrier::nats, Carrier::mosquitto}) {
+    const bool asked = has(options_.against, std::string{name_of(carrier)});
+    if (const std::string reason = why_not(carrier); asked && !reason.empty())
+      std::cerr << "bench: no figures of " << name_of(carrier) << ": " << reason << '\n';
+  }
+  Table table{
+      {"carrier", "subscribers", "bytes", "messages/s", "of zmq_proxy", "of nats", "of mosquitto"}};
+  for (const std::size_t size : options_.sizes) {
+    std::map<Carrier, Series> rates;
+    for (std::size_t pair = 0; pair < options_.pairs; ++pair)
+      for (const Carrier carrier : carriers(options_)) {
+        rates[carrier].push_back(
+            measure_pubsub(carrier, size, options_.subscribers, options_.window));
+        progress_.at(++done_);
+      }
+    for (const auto& [carrier, series] : rates) {
+      const auto of = [&, &ours = series](Carrier other) {
+        return Spread{ratios(ours, rates[other])};
+      };
+      table.add({std::string{name_of(carrier)}, std::to_string(options_.subscribers),
+                 std::to_string(size), Spread{series}.str("%.0f"), of(Carrier::zmq_proxy).str(),
+                 of(Carrier::nats).str(), of(Carrier::mosquitto).str()});
+      report_["pubsub"].push_back({{"carrier", name_of(carrier)},
+                                   {"subscribers", options_.subscribers},
+                                   {"bytes", size},
+                                   {"messages_per_second", Spread{series}.json()},
+                                   {"ratio",
+                                    {{"zmq_proxy", of(Carrier::zmq_proxy).json()},
+                                     {"nats", of(Carrier::nats).json()},
+                                     {"mosquitto", of(Carrier::mosquitto).json()}}}});
+    }
+  }
+  show("Publish/subscribe through a process in the middle, nothing dropped", table);
+}
+
+void Bench::lone_message() {
+  Table table{{"bytes", "p50 us", "of PUB/SUB", "p99 us", "of PUB/SUB"}};
+  std::array<std::vector<OneWay>, 2> all;
+  constexpr std::size_t size = 64;
+  for (std::size_t pair = 0; pair < options_.pairs; ++pair)
+    for (const bool stock : {false, true}) {
+      all[stock ? 1 : 0].push_back(measure_lone_message(stock, size, options_.rounds));
+      progress_.at(++done_);
+    }
+  const auto series = [&](std::size_t i, double OneWay::*member) {
+    Series picked;
+    for (const OneWay& one : all[i]) picked.push_back(one.*member);
+    return picked;
+  };
+  const Series p50 = series(0, &OneWay::p50_us);
+  const Series p99 = series(0, &OneWay::p99_us);
+  const Spread middle{ratios(p50, series(1, &OneWay::p50_us))};
+  const Spread tail{ratios(p99, series(1, &OneWay::p99_us))};
+  table.add({std::to_string(size), Spread{p50}.str("%.0f"), middle.str(), Spread{p99}.str("%.0f"),
+             tail.str()});
+  report_["lone_message"] = {{"bytes", size},
+                             {"p50_us", Spread{p50}.json()},
+                             {"p50_ratio", middle.json()},
+                             {"p99_us", Spread{p99}.json()},
+                             {"p99_ratio", tail.json()}};
+  show("A lone message, direct, batching on", table);
 }
 
 }  // namespace

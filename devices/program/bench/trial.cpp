@@ -1,30 +1,17 @@
 #include "program/bench/trial.hpp"
 
+#include "program/bench/waiting.hpp"
+
 #include <algorithm>
 #include <optional>
 #include <thread>
 #include <vector>
-
-#include <busbar/core/error.hpp>
 
 namespace busbar::program::bench {
 namespace {
 
 using std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
-
-constexpr milliseconds tick{1};
-constexpr std::chrono::seconds longest{30};
-
-template <class Condition>
-void await(const char* what, Condition condition) {
-  const auto give_up_at = clock::now() + longest;
-  while (!condition()) {
-    if (clock::now() > give_up_at)
-      throw Error{ErrorKind::timeout, std::string{"bench: "} + what, "nothing moved for 30 s"};
-    std::this_thread::sleep_for(tick);
-  }
-}
 
 double seconds_since(clock::time_point begin) {
   return std::chrono::duration<double>(clock::now() - begin).count();

@@ -26,7 +26,7 @@ Command bench_command() {
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<bench::Options>();
         words(app.add_option("what", options->what, "Which measurements"),
-              {"throughput", "latency", "idle"});
+              {"throughput", "latency", "idle", "pubsub", "lone"});
         words(app.add_option("--device", options->devices, "Only these devices")->delimiter(','),
               detail::names_of(device_kinds));
         numbers(app.add_option("--size", options->sizes, "Sizes of messages in bytes")
@@ -34,7 +34,11 @@ Command bench_command() {
                     ->delimiter(','),
                 1, limits::message_bytes);
         words(app.add_option("--against", options->against, "What to compare with")->delimiter(','),
-              {"direct", "zmq_proxy"});
+              {"direct", "zmq_proxy", "nats", "mosquitto"});
+        numbers(app.add_option("--subscribers", options->subscribers, "Subscribers of pubsub")
+                    ->type_name("N")
+                    ->capture_default_str(),
+                1, 1000);
         numbers(app.add_option("--pairs", options->pairs, "Runs of each")
                     ->type_name("N")
                     ->capture_default_str(),

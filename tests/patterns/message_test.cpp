@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <busbar/core/multipart.hpp>
 #include <busbar/patterns/message.hpp>
 
 using namespace busbar;

@@ -78,7 +78,8 @@ struct World {
     const auto copy = std::make_shared<Multipart>(frames.copy());
     for (const auto& node : subscribers) {
       down.send([this, node, copy] {
-        node->protocol.receive(copy->copy(), sim.now());
+        Multipart arriving = copy->copy();
+        node->protocol.receive(arriving, sim.now());
         pump(node);
       });
     }
@@ -112,12 +113,13 @@ struct World {
         hear(publisher, (change->on ? '\1' : '\0') + change->topic);
       }
     }
-    while (auto event = node->protocol.next()) {
-      if (auto* arrival = std::get_if<Arrival>(&*event)) {
+    while (auto* event = node->protocol.next()) {
+      if (auto* arrival = std::get_if<Arrival>(event)) {
         while (const auto message = arrival->next()) note(*node, *message);
       } else {
         note(*node, std::get<Gap>(*event));
       }
+      node->protocol.done();
     }
     wake(node, node->protocol.next_deadline());
   }

@@ -1,5 +1,7 @@
 #include "program/bench/pubsub_roles.hpp"
 
+#include "program/bench/foreign/clients.hpp"
+
 #include <chrono>
 #include <cstring>
 #include <memory>
@@ -26,6 +28,17 @@ constexpr auto forever = std::chrono::hours{24};
 
 bool is_ours(Carrier carrier) {
   return carrier == Carrier::batched || carrier == Carrier::unbatched;
+}
+
+/// Null where the build did not find the system's library.
+const Client* client_of([[maybe_unused]] Carrier carrier) {
+#ifdef BUSBAR_WITH_NATS
+  if (carrier == Carrier::nats) return &nats_client;
+#endif
+#ifdef BUSBAR_WITH_MOSQUITTO
+  if (carrier == Carrier::mosquitto) return &mosquitto_client;
+#endif
+  return nullptr;
 }
 
 PublisherOptions publisher_options(Carrier carrier, const std::string& to) {
@@ -136,7 +149,7 @@ void be_pubsub_middle(Carrier carrier, const Announce& announce) {
 void be_publisher(Carrier carrier, const std::string& to, std::size_t size,
                   std::size_t subscribers) {
   if (carrier == Carrier::zmq_proxy) be_stock_publisher(to, size, subscribers);
-  if (!is_ours(carrier)) be_foreign_publisher(carrier, to, size);
+  if (const Client* client = client_of(carrier)) client->publish(to, size);
   Context context;
   Publisher publisher{context, publisher_options(carrier, to)};
   publisher.wait_for_subscribers(topic, subscribers, 20s);
@@ -147,7 +160,13 @@ void be_publisher(Carrier carrier, const std::string& to, std::size_t size,
 void be_subscribers(Carrier carrier, const std::string& from, std::size_t count, Shared& shared) {
   if (carrier == Carrier::zmq_proxy) be_stock_subscribers(from, count, shared);
   if (is_ours(carrier)) be_our_subscribers(from, count, shared);
-  be_foreign_subscribers(carrier, from, count, shared);
+  if (const Client* client = client_of(carrier)) client->subscribe(from, count, shared);
+  ::_exit(1);
+}
+
+std::string missing_client(Carrier carrier) {
+  if (client_of(carrier) != nullptr) return {};
+  return carrier == Carrier::nats ? "libnats" : "libmosquitto";
 }
 
 void be_lone_publisher(bool stock, std::size_t size, const Announce& announce) {

@@ -24,10 +24,6 @@ namespace busbar::program::bench {
 [[noreturn]] void be_lone_subscriber(bool stock, const std::string& from, std::size_t messages,
                                      Shared& shared);
 
-/// With libnats and libmosquitto, where the build found them.
-[[noreturn]] void be_foreign_publisher(Carrier carrier, const std::string& to, std::size_t size);
-[[noreturn]] void be_foreign_subscribers(Carrier carrier, const std::string& from,
-                                         std::size_t count, Shared& shared);
 /// Empty, or which client library the build did not find.
 std::string missing_client(Carrier carrier);
 

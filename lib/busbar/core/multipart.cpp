@@ -5,7 +5,6 @@
 namespace busbar {
 
 Multipart::Multipart(std::initializer_list<std::string_view> frames) {
-  slots_.reserve(frames.size());
   for (const std::string_view frame : frames) push_back(frame);
 }
 
@@ -15,6 +14,12 @@ Multipart& Multipart::operator=(Multipart&& other) noexcept {
   std::swap(size_, other.size_);
   if (this != &other) other.clear();
   return *this;
+}
+
+void Multipart::add_slot() {
+  constexpr std::size_t usual = 4;  // routing id or topic, header, payload
+  if (slots_.empty()) slots_.reserve(usual);
+  slots_.emplace_back();
 }
 
 void Multipart::push_back(Frame frame) { grow() = std::move(frame); }

@@ -49,7 +49,7 @@ class Multipart {
   }
 
   void push_back(Frame frame);
-  void push_back(std::string_view bytes) { push_back(Frame{bytes.data(), bytes.size()}); }
+  void push_back(std::string_view bytes) { grow().rebuild(bytes.data(), bytes.size()); }
   void push_front(Frame frame);
   void push_front(std::string_view bytes) { push_front(Frame{bytes.data(), bytes.size()}); }
   /// Replaces frame `i` by a copy of `bytes`, which may be a part of that frame.
@@ -60,7 +60,7 @@ class Multipart {
   Frame pop_front();
   /// The slot behind the last frame, made part of the message: for receiving into.
   Frame& grow() {
-    if (size_ == slots_.size()) slots_.emplace_back();
+    if (size_ == slots_.size()) add_slot();
     return slots_[size_++];
   }
   /// Takes the last frame off, releasing its bytes.
@@ -76,6 +76,8 @@ class Multipart {
   Multipart copy();
 
  private:
+  void add_slot();
+
   std::vector<Frame> slots_;
   std::size_t size_ = 0;
 };

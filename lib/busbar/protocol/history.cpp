@@ -18,11 +18,25 @@ void History::add(std::uint32_t stream, std::uint64_t first, std::uint32_t count
   slot.count = count;
   slot.bytes = bytes;
   slot.sent_at = now;
+  std::uint64_t& newest = newest_of(stream);
+  slot.before = newest;
+  newest = number;
   slot.frames.clear();
   for (Frame& frame : sent) slot.frames.grow().copy(frame);
   ++size_;
   bytes_ += bytes;
-  places_[stream].push_back(number);
+}
+
+std::uint64_t& History::newest_of(std::uint32_t stream) {
+  if (latest_newest_ != nullptr && latest_stream_ == stream) return *latest_newest_;
+  if (newest_.size() > 2 * size_ + 1000) forget_old_streams();
+  latest_stream_ = stream;
+  latest_newest_ = &newest_[stream];
+  return *latest_newest_;
+}
+
+void History::forget_old_streams() {
+  std::erase_if(newest_, [this](const auto& entry) { return entry.second < oldest_; });
 }
 
 void History::grow() {
@@ -35,9 +49,6 @@ void History::grow() {
 
 void History::drop_oldest() {
   Kept& slot = at(oldest_);
-  const auto places = places_.find(slot.stream);
-  places->second.pop_front();
-  if (places->second.empty()) places_.erase(places);
   bytes_ -= slot.bytes;
   slot.frames.clear();
   ++oldest_;
@@ -48,19 +59,28 @@ void History::expire(TimePoint now) {
   while (size_ > 0 && now - at(oldest_).sent_at > limits_.age) drop_oldest();
 }
 
+std::vector<std::uint64_t> History::places_of(std::uint32_t stream, std::uint64_t first) const {
+  std::vector<std::uint64_t> places;
+  const auto newest = newest_.find(stream);
+  if (newest == newest_.end()) return places;
+  for (std::uint64_t place = newest->second; place >= oldest_ && at(place).last() >= first;
+       place = at(place).before) {
+    places.push_back(place);
+  }
+  return places;
+}
+
 std::uint64_t History::kept_from(std::uint32_t stream, std::uint64_t none) const {
-  const auto places = places_.find(stream);
-  return places == places_.end() ? none : at(places->second.front()).first;
+  const auto places = places_of(stream, 0);
+  return places.empty() ? none : at(places.back()).first;
 }
 
 void History::each(std::uint32_t stream, std::uint64_t first, std::uint64_t last,
                    const std::function<void(Kept&)>& with) {
-  const auto places = places_.find(stream);
-  if (places == places_.end()) return;
-  const auto& numbers = places->second;
-  auto number = std::partition_point(numbers.begin(), numbers.end(),
-                                     [&](std::uint64_t n) { return at(n).last() < first; });
-  for (; number != numbers.end() && at(*number).first <= last; ++number) with(at(*number));
+  const auto places = places_of(stream, first);
+  for (auto place = places.rbegin(); place != places.rend(); ++place) {
+    if (at(*place).first <= last) with(at(*place));
+  }
 }
 
 }  // namespace busbar::protocol

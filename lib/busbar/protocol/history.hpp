@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <unordered_map>
 #include <vector>
@@ -31,13 +30,14 @@ struct Kept {
   std::uint32_t count = 1;
   std::size_t bytes = 0;
   TimePoint sent_at{};
+  std::uint64_t before = 0;  ///< The place of the stream's message before it, in the ring.
   Multipart frames;
 
   std::uint64_t last() const noexcept { return first + count - 1; }
 };
 
-/// A ring over all streams, the oldest first, and for each stream where its messages are in it.
-/// Large frames are shared with what is being sent, small ones copied.
+/// A ring over all streams, in which each message knows the one before it in its stream. Large
+/// frames are shared with what is being sent, small ones copied.
 class History {
  public:
   explicit History(HistoryLimits limits) : limits_(limits) {}
@@ -50,7 +50,8 @@ class History {
   void expire(TimePoint now);
   /// The lowest sequence number that is still kept of a stream, or `none` where none is.
   std::uint64_t kept_from(std::uint32_t stream, std::uint64_t none) const;
-  /// Calls `with` for everything of a stream that has a message between `first` and `last`.
+  /// Calls `with` for everything of a stream that has a message between `first` and `last`, in
+  /// order.
   void each(std::uint32_t stream, std::uint64_t first, std::uint64_t last,
             const std::function<void(Kept&)>& with);
   std::size_t messages() const noexcept { return size_; }
@@ -61,13 +62,19 @@ class History {
   const Kept& at(std::uint64_t number) const noexcept { return ring_[number % ring_.size()]; }
   void drop_oldest();
   void grow();
+  std::uint64_t& newest_of(std::uint32_t stream);
+  void forget_old_streams();
+  /// The places of a stream's messages from `first` on, the newest first.
+  std::vector<std::uint64_t> places_of(std::uint32_t stream, std::uint64_t first) const;
 
   HistoryLimits limits_;
-  std::vector<Kept> ring_;  ///< Its slots are used again, so keeping a message allocates nothing.
-  std::uint64_t oldest_ = 0;
+  std::vector<Kept> ring_;    ///< Its slots are used again, so keeping a message allocates nothing.
+  std::uint64_t oldest_ = 1;  ///< Places before it are let go of.
   std::size_t size_ = 0;
   std::size_t bytes_ = 0;
-  std::unordered_map<std::uint32_t, std::deque<std::uint64_t>> places_;
+  std::unordered_map<std::uint32_t, std::uint64_t> newest_;  ///< By stream; may be let go of.
+  std::uint32_t latest_stream_ = 0;
+  std::uint64_t* latest_newest_ = nullptr;  ///< Most traffic repeats its stream.
 };
 
 }  // namespace protocol

@@ -4,27 +4,6 @@ namespace busbar::protocol {
 
 // The first bytes of the encodings: https://github.com/msgpack/msgpack/blob/master/spec.md
 
-std::optional<std::uint64_t> MsgpackReader::big_endian(std::size_t size) noexcept {
-  if (left_.size() < 1 + size) return std::nullopt;
-  std::uint64_t value = 0;
-  for (std::size_t i = 1; i <= size; ++i) {
-    value = (value << 8) | static_cast<std::uint8_t>(left_[i]);
-  }
-  left_.remove_prefix(1 + size);
-  return value;
-}
-
-std::optional<std::uint64_t> MsgpackReader::unsigned_integer() noexcept {
-  if (at_end()) return std::nullopt;
-  const std::uint8_t type = first();
-  if (type < 0x80) {
-    left_.remove_prefix(1);
-    return type;
-  }
-  if (type >= 0xcc && type <= 0xcf) return big_endian(std::size_t{1} << (type - 0xcc));
-  return std::nullopt;
-}
-
 std::optional<std::uint32_t> MsgpackReader::length(std::uint8_t fixed, std::uint8_t fixed_max,
                                                    std::uint8_t wide) noexcept {
   if (at_end()) return std::nullopt;

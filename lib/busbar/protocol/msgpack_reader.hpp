@@ -17,7 +17,16 @@ class MsgpackReader {
 
   bool at_end() const noexcept { return left_.empty(); }
   /// A non-negative integer in any of msgpack's encodings.
-  std::optional<std::uint64_t> unsigned_integer() noexcept;
+  std::optional<std::uint64_t> unsigned_integer() noexcept {
+    if (at_end()) return std::nullopt;
+    const std::uint8_t type = first();
+    if (type < 0x80) {
+      left_.remove_prefix(1);
+      return type;
+    }
+    if (type >= 0xcc && type <= 0xcf) return big_endian(std::size_t{1} << (type - 0xcc));
+    return std::nullopt;
+  }
   /// The number of elements that follow.
   std::optional<std::uint32_t> array() noexcept;
   /// The number of pairs of values that follow.
@@ -27,7 +36,15 @@ class MsgpackReader {
 
  private:
   std::uint8_t first() const noexcept { return static_cast<std::uint8_t>(left_.front()); }
-  std::optional<std::uint64_t> big_endian(std::size_t size) noexcept;
+  std::optional<std::uint64_t> big_endian(std::size_t size) noexcept {
+    if (left_.size() < 1 + size) return std::nullopt;
+    std::uint64_t value = 0;
+    for (std::size_t i = 1; i <= size; ++i) {
+      value = (value << 8) | static_cast<std::uint8_t>(left_[i]);
+    }
+    left_.remove_prefix(1 + size);
+    return value;
+  }
   std::optional<std::uint32_t> length(std::uint8_t fixed, std::uint8_t fixed_max,
                                       std::uint8_t wide) noexcept;
 

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <busbar/core/codec.hpp>
-#include <busbar/core/multipart.hpp>
 #include <busbar/protocol/header.hpp>
 
 namespace busbar {
@@ -19,9 +18,9 @@ namespace busbar {
 /// A const message may be read by several threads.
 class Message {
  public:
-  /// `payload` must lie in `frames`, or in what `frames` keeps alive.
-  Message(std::shared_ptr<const Multipart> frames, std::string_view topic, std::string_view payload)
-      : frames_(std::move(frames)), topic_(topic), payload_(payload) {}
+  /// `topic` and `payload` must live as long as what `owner` owns.
+  Message(std::shared_ptr<const void> owner, std::string_view topic, std::string_view payload)
+      : owner_(std::move(owner)), topic_(topic), payload_(payload) {}
 
   std::string_view topic() const noexcept { return topic_; }
   std::string_view payload() const noexcept { return payload_; }
@@ -47,7 +46,7 @@ class Message {
   void set_origin(const protocol::Header& header, std::uint64_t sequence) noexcept;
 
  private:
-  std::shared_ptr<const Multipart> frames_;
+  std::shared_ptr<const void> owner_;
   std::string_view topic_;
   std::string_view payload_;
   std::shared_ptr<const Headers> headers_;

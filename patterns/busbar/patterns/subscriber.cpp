@@ -72,7 +72,6 @@ struct Subscriber::State {
   detail::SubscriberProtocol protocol;
   Descriptor stop;
   std::atomic<bool> stopped = false;
-  std::optional<detail::Arrival> arrival;
   std::function<void(const Gap&)> gap_handler;
   Multipart frames;
   detail::SocketPoll poll;
@@ -82,28 +81,26 @@ struct Subscriber::State {
 };
 
 std::optional<Message> Subscriber::State::next() {
-  while (true) {
-    if (arrival) {
+  while (auto* event = protocol.next()) {
+    if (auto* arrival = std::get_if<detail::Arrival>(event)) {
       if (auto message = arrival->next()) return message;
       protocol.counts().malformed += arrival->rest();
       protocol.counts().delivered -= arrival->rest();
-      arrival.reset();
-    }
-    auto event = protocol.next();
-    if (!event) return std::nullopt;
-    if (auto* come = std::get_if<detail::Arrival>(&*event)) {
-      arrival = std::move(*come);
-    } else if (gap_handler) {
-      gap_handler(std::get<Gap>(*event));
+      protocol.done();
+    } else {
+      const Gap gap = std::move(std::get<Gap>(*event));
+      protocol.done();
+      if (gap_handler) gap_handler(gap);
     }
   }
+  return std::nullopt;
 }
 
 bool Subscriber::State::read() {
   TimePoint now = std::chrono::steady_clock::now();
   int read = 0;
   while (read < burst && socket.receive(frames)) {
-    protocol.receive(std::move(frames), now);
+    protocol.receive(frames, now);
     ++read;
   }
   protocol.tick(now);

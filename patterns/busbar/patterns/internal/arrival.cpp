@@ -2,21 +2,33 @@
 
 namespace busbar::detail {
 
-std::optional<Arrival> Arrival::from(Multipart&& frames) {
+namespace {
+
+std::shared_ptr<const std::array<Frame, 2>> take(Frame& topic, Frame& payload) {
+  auto owned = std::make_shared<std::array<Frame, 2>>();
+  (*owned)[0].move(topic);
+  if (&payload != &topic) (*owned)[1].move(payload);
+  return owned;
+}
+
+}  // namespace
+
+Arrival::Arrival(Multipart& frames, std::size_t payload)
+    : bytes_(frames.bytes()),
+      frames_(take(frames[0], frames[payload])),
+      topic_(text((*frames_)[0])),
+      payload_(payload == 0 ? topic_ : text((*frames_)[1])),
+      reader_(payload_) {}
+
+std::optional<Arrival> Arrival::from(Multipart& frames) {
   if (frames.empty()) return std::nullopt;
-  Arrival arrival{std::move(frames)};
-  const Multipart& parts = *arrival.frames_;
-  const bool headed = parts.size() > 1 && parts.text(1).starts_with(protocol::header_signature);
-  if (!headed) {
-    arrival.payload_ = parts.text(parts.size() > 1 ? 1 : 0);
-    return arrival;
-  }
-  auto header = protocol::decode_header(parts.text(1));
-  if (!header || parts.size() != 3) return std::nullopt;
+  const bool headed = frames.size() > 1 && frames.text(1).starts_with(protocol::header_signature);
+  if (!headed) return Arrival{frames, std::size_t{frames.size() > 1}};
+  auto header = protocol::decode_header(frames.text(1));
+  if (!header || frames.size() != 3) return std::nullopt;
+  Arrival arrival{frames, 2};
   arrival.header_ = std::move(*header);
   arrival.at_ = arrival.header_.sequence;
-  arrival.payload_ = parts.text(2);
-  arrival.reader_ = protocol::BatchReader{arrival.payload_};
   return arrival;
 }
 

@@ -1,10 +1,12 @@
 /// One ZeroMQ message on its way to the user: one message of a publisher, or a batch of them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 
+#include <busbar/core/multipart.hpp>
 #include <busbar/patterns/message.hpp>
 
 namespace busbar::detail {
@@ -13,11 +15,12 @@ class Arrival {
  public:
   /// topic, header, payload; or topic and payload from a stock publisher; or all in one frame.
   /// Empty: a Busbar header that cannot be read, or another number of frames behind one.
-  static std::optional<Arrival> from(Multipart&& frames);
+  /// The frames are taken out of their slots.
+  static std::optional<Arrival> from(Multipart& frames);
 
   bool has_header() const noexcept { return header_.sequence > 0; }
   const protocol::Header& header() const noexcept { return header_; }
-  std::string_view topic() const noexcept { return frames_->text(0); }
+  std::string_view topic() const noexcept { return topic_; }
   std::uint64_t first() const noexcept { return header_.sequence; }
   /// The sequence number behind its last message.
   std::uint64_t end() const noexcept { return header_.sequence + header_.messages(); }
@@ -32,14 +35,15 @@ class Arrival {
   std::uint64_t rest() const noexcept { return end() - at_; }
 
  private:
-  explicit Arrival(Multipart&& frames)
-      : frames_(std::make_shared<const Multipart>(std::move(frames))), bytes_(frames_->bytes()) {}
+  using Owned = std::array<Frame, 2>;  ///< topic and payload; the header was read.
+  Arrival(Multipart& frames, std::size_t payload);
 
-  std::shared_ptr<const Multipart> frames_;
-  protocol::Header header_;
   std::size_t bytes_;
+  std::shared_ptr<const Owned> frames_;
+  std::string_view topic_;
   std::string_view payload_;
-  protocol::BatchReader reader_{{}};
+  protocol::Header header_;
+  protocol::BatchReader reader_;
   std::uint64_t at_ = 0;  ///< The sequence number of the message that is read next.
   std::uint64_t start_ = 0;
 };

@@ -35,12 +35,6 @@ Socket open_socket(Context& context, const PublisherOptions& options) {
                  .refuse_when_full = true});
 }
 
-std::uint64_t microseconds_since_1970() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
-
 /// A frame over the bytes of `text`, without a copy of them.
 Frame frame_of(std::string&& text) {
   auto* const owned = new std::string{std::move(text)};
@@ -73,6 +67,7 @@ PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
   }
   if (options_.wire == Wire::plain) options_.batching.reset();
   socket_.on_event([this](const SocketEvent& event) { slow_peers_.on_event(event); });
+  calendar_.set(std::chrono::steady_clock::now());
   socket_.release();
   thread_ = std::thread{[this] { run(); }};
 }
@@ -139,8 +134,9 @@ bool PublisherLoop::make_room(Lock& lock, std::size_t bytes) {
 
 void PublisherLoop::publish_alone(protocol::Stream& stream, std::string_view payload,
                                   const Headers& headers, TimePoint now) {
-  protocol::Header header = protocol_.header_for(stream, microseconds_since_1970(), 0);
-  Multipart frames{stream.topic};
+  protocol::Header header = protocol_.header_for(stream, calendar_.microseconds(now), 0);
+  Multipart& frames = next_.frames;
+  frames.push_back(stream.topic);
   if (headers.empty()) {
     frames.push_back(short_header_frame(header));
   } else {
@@ -149,12 +145,14 @@ void PublisherLoop::publish_alone(protocol::Stream& stream, std::string_view pay
   }
   frames.push_back(payload);
   protocol_.keep(stream, header, frames, payload, headers, now);
-  enqueue(std::move(frames), 1);
+  send_next(1);
   last_sent_ = now;
 }
 
 void PublisherLoop::publish_plain(std::string_view topic, std::string_view payload) {
-  enqueue(Multipart{topic, payload}, 1);
+  next_.frames.push_back(topic);
+  next_.frames.push_back(payload);
+  send_next(1);
   look_for_subscriptions(std::chrono::steady_clock::now());
 }
 
@@ -187,10 +185,11 @@ void PublisherLoop::add_to_batch(protocol::Stream& stream, std::string_view payl
 
 void PublisherLoop::close_batch(protocol::Stream& stream, TimePoint now) {
   const protocol::Header header =
-      protocol_.header_for(stream, microseconds_since_1970(), stream.open_count);
+      protocol_.header_for(stream, calendar_.microseconds(now), stream.open_count);
   const std::size_t size = stream.open_batch.size();
   waiting_bytes_ -= size;
-  Multipart frames{stream.topic};
+  Multipart& frames = next_.frames;
+  frames.push_back(stream.topic);
   frames.push_back(short_header_frame(header));
   frames.push_back(frame_of(std::move(stream.open_batch)));
   protocol_.keep(stream, header, frames, frames.text(2).substr(size - stream.open_last_size),
@@ -199,7 +198,7 @@ void PublisherLoop::close_batch(protocol::Stream& stream, TimePoint now) {
   stream.open_batch.reserve(std::min(size + size / 8, options_.batching->bytes + 256));
   stream.open_count = 0;
   last_sent_ = now;
-  enqueue(std::move(frames), header.batch);
+  send_next(header.batch);
 }
 
 void PublisherLoop::close_batches(TimePoint now) {
@@ -207,12 +206,12 @@ void PublisherLoop::close_batches(TimePoint now) {
   open_.clear();
 }
 
-void PublisherLoop::enqueue(Multipart&& frames, std::uint32_t messages) {
-  Outgoing outgoing{std::move(frames), messages, 0};
-  outgoing.bytes = outgoing.frames.bytes();
-  if (waiting_.empty() && send(outgoing)) return;
-  waiting_bytes_ += outgoing.bytes;
-  waiting_.push_back(std::move(outgoing));
+void PublisherLoop::send_next(std::uint32_t messages) {
+  next_.messages = messages;
+  next_.bytes = next_.frames.bytes();
+  if (waiting_.empty() && send(next_)) return;
+  waiting_bytes_ += next_.bytes;
+  waiting_.push_back(std::move(next_));
 }
 
 void PublisherLoop::send_waiting() {

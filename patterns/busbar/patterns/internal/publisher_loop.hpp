@@ -19,6 +19,26 @@ namespace busbar {
 /// full fence. A message goes out in its caller's thread where it can, without a change of threads;
 /// what gathers in batches, and answers to subscribers, in the background thread.
 class PublisherLoop {
+  /// The calendar's time out of the steady clock's: reading two clocks for a message would cost.
+  class Calendar {
+   public:
+    void set(TimePoint now) noexcept {
+      using std::chrono::duration_cast;
+      using std::chrono::microseconds;
+      const auto calendar = std::chrono::system_clock::now().time_since_epoch();
+      offset_ = duration_cast<microseconds>(calendar) -
+                duration_cast<microseconds>(now.time_since_epoch());
+    }
+    std::uint64_t microseconds(TimePoint now) const noexcept {
+      const auto steady =
+          std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch());
+      return static_cast<std::uint64_t>((steady + offset_).count());
+    }
+
+   private:
+    std::chrono::microseconds offset_{0};
+  };
+
  public:
   PublisherLoop(Context& context, PublisherOptions options);
   ~PublisherLoop();
@@ -51,7 +71,7 @@ class PublisherLoop {
   // In either.
   void close_batch(protocol::Stream& stream, TimePoint now);
   void close_batches(TimePoint now);
-  void enqueue(Multipart&& frames, std::uint32_t messages);
+  void send_next(std::uint32_t messages);
   void send_waiting();
   bool send(Outgoing& outgoing);
   void drop(Outgoing& outgoing);
@@ -78,6 +98,7 @@ class PublisherLoop {
   mutable std::mutex mutex_;
   mutable std::atomic<int> callers_stand_back_ = 0;  ///< The background thread wants the lock.
   std::condition_variable changed_;      ///< Room, a subscriber, or nothing left that waits.
+  Outgoing next_;                        ///< What is being made; its slots are used again.
   std::deque<Outgoing> waiting_;         ///< For room at the subscribers.
   std::vector<protocol::Stream*> open_;  ///< Streams with an open batch.
   std::size_t waiting_bytes_ = 0;        ///< Of those and of open batches.
@@ -89,6 +110,7 @@ class PublisherLoop {
   TimePoint maintain_at_{};
   TimePoint looked_at_{};  ///< For subscriptions, by a caller.
   bool stopping_ = false;
+  Calendar calendar_;
   PublisherLedger counts_;
   detail::TopicLosses losses_;
   detail::SlowPeers slow_peers_;

@@ -47,6 +47,7 @@ void PublisherLoop::run() {
 }
 
 void PublisherLoop::serve(TimePoint now) {
+  calendar_.set(now);
   read_subscriptions(now);
   protocol_.tick(now);
   send_waiting();
@@ -79,7 +80,8 @@ bool PublisherLoop::send_answer(TimePoint now) {
     answer_until_ = now + answer_wait;
   }
   if (!waiting_.empty()) {  // what is told of them must not come before them
-    enqueue(std::move(*answer_), 0);
+    next_.frames = std::move(*answer_);
+    send_next(0);
     answer_.reset();
     return true;
   }

@@ -59,12 +59,12 @@ bool SubscriberProtocol::is_wanted(std::string_view topic) {
   return wanted;
 }
 
-void SubscriberProtocol::receive(Multipart&& frames, TimePoint now) {
+void SubscriberProtocol::receive(Multipart& frames, TimePoint now) {
   if (!frames.empty() && protocol::is_reserved(frames.text(0))) {
-    receive_reserved(std::move(frames), now);
+    receive_reserved(frames, now);
     return;
   }
-  auto arrival = Arrival::from(std::move(frames));
+  auto arrival = Arrival::from(frames);
   counts_.received += arrival ? arrival->messages() : 1;
   if (!arrival) {
     ++counts_.malformed;
@@ -78,7 +78,7 @@ void SubscriberProtocol::receive(Multipart&& frames, TimePoint now) {
   }
 }
 
-void SubscriberProtocol::receive_reserved(Multipart&& frames, TimePoint now) {
+void SubscriberProtocol::receive_reserved(Multipart& frames, TimePoint now) {
   const bool to_all = frames.text(0) == protocol::heads_topic();
   if (!to_all && frames.text(0) != protocol::inbox_topic(options_.inbox)) return;
   if (frames.size() == 2) {
@@ -88,7 +88,7 @@ void SubscriberProtocol::receive_reserved(Multipart&& frames, TimePoint now) {
     return;
   }
   (void)frames.pop_front();
-  auto arrival = Arrival::from(std::move(frames));
+  auto arrival = Arrival::from(frames);
   counts_.received += arrival ? arrival->messages() : 1;
   if (!arrival || !arrival->has_header()) {
     ++counts_.malformed;
@@ -338,13 +338,6 @@ void SubscriberProtocol::on_control(const protocol::Fetched& fetched, TimePoint 
   const std::uint64_t lost_end = std::min({fetched.kept_from, fetched.last + 1, stream.gap_end()});
   if (lost_end > stream.next) give_up(stream, lost_end - 1, GapCause::not_kept);
   settle(stream, now);
-}
-
-std::optional<std::variant<Arrival, Gap>> SubscriberProtocol::next() {
-  if (ready_.empty()) return std::nullopt;
-  std::optional<std::variant<Arrival, Gap>> front{std::move(ready_.front())};
-  ready_.pop_front();
-  return front;
 }
 
 std::optional<SubscriptionChange> SubscriberProtocol::next_change() {

@@ -61,9 +61,11 @@ class SubscriberProtocol {
   /// Says to publishers again that we are there: a welcome may have been lost.
   void announce_again();
 
-  void receive(Multipart&& frames, TimePoint now);
-  /// What is to be delivered next. Empty: nothing now.
-  std::optional<std::variant<Arrival, Gap>> next();
+  /// Takes the frames out of their slots, which stay for the next message.
+  void receive(Multipart& frames, TimePoint now);
+  /// What is to be delivered next, until `done` with it. Null: nothing now.
+  std::variant<Arrival, Gap>* next() { return ready_.empty() ? nullptr : &ready_.front(); }
+  void done() { ready_.pop_front(); }
   std::optional<SubscriptionChange> next_change();
   void tick(TimePoint now);
   TimePoint next_deadline() const noexcept { return deadline_; }
@@ -103,7 +105,7 @@ class SubscriberProtocol {
   };
 
   bool is_wanted(std::string_view topic);
-  void receive_reserved(Multipart&& frames, TimePoint now);
+  void receive_reserved(Multipart& frames, TimePoint now);
   void on_control(const protocol::Welcome& welcome, TimePoint now);
   void on_control(const protocol::Heads& heads, TimePoint now);
   void on_control(const protocol::Fetched& fetched, TimePoint now);

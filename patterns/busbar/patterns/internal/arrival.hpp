@@ -26,6 +26,8 @@ class Arrival {
   std::uint64_t end() const noexcept { return header_.sequence + header_.messages(); }
   std::uint32_t messages() const noexcept { return header_.messages(); }
   std::size_t bytes() const noexcept { return bytes_; }
+  /// What came in earlier has a lower one.
+  std::uint64_t number = 0;
 
   /// Leaves out what is before `sequence`: it was delivered already.
   void skip_to(std::uint64_t sequence) noexcept { start_ = sequence; }

@@ -124,6 +124,7 @@ void SubscriberProtocol::accept(Arrival&& arrival, bool fetched, TimePoint now) 
   Stream& stream = stream_of(arrival.header());
   if (stream.topic.empty()) stream.topic = arrival.topic();
   if (stream.next == 0 && knows_beginning(*stream.publisher, stream.topic)) stream.next = 1;
+  arrival.number = counts_.received;
   if (fetched && arrival.end() > stream.next) counts_.recovered += arrival.messages();
   const bool in_order = stream.next != 0 && arrival.first() <= stream.next;
   if (in_order && stream.waiting.empty() && !stream.fetch) [[likely]] {
@@ -311,10 +312,14 @@ void SubscriberProtocol::on_control(const protocol::Welcome& welcome, TimePoint 
     settle(stream, now);
   }
   // What began after the welcome was made is not in its positions.
+  std::vector<Stream*> begun;
   for (auto& [number, stream] : publisher.streams) {
-    if (stream.next != 0 || !knows_beginning(publisher, stream.topic)) continue;
-    stream.next = 1;
-    settle(stream, now);
+    if (stream.next == 0 && knows_beginning(publisher, stream.topic)) begun.push_back(&stream);
+  }
+  in_order_of_arrival(begun);
+  for (Stream* stream : begun) {
+    stream->next = 1;
+    settle(*stream, now);
   }
 }
 
@@ -347,6 +352,15 @@ std::optional<SubscriptionChange> SubscriberProtocol::next_change() {
   return front;
 }
 
+/// Nobody promises an order between topics, but it should not be that of a hash table.
+void SubscriberProtocol::in_order_of_arrival(std::vector<Stream*>& streams) {
+  const auto first = [](const Stream* stream) {
+    return stream->waiting.empty() ? UINT64_MAX : stream->waiting.begin()->second.number;
+  };
+  std::stable_sort(streams.begin(), streams.end(),
+                   [&](const Stream* a, const Stream* b) { return first(a) < first(b); });
+}
+
 void SubscriberProtocol::watch(Stream& stream, TimePoint until) {
   unsettled_.insert(&stream);
   deadline_ = std::min(deadline_, until);
@@ -355,7 +369,8 @@ void SubscriberProtocol::watch(Stream& stream, TimePoint until) {
 void SubscriberProtocol::tick(TimePoint now) {
   if (now < deadline_) return;
   deadline_ = TimePoint::max();
-  const std::vector<Stream*> unsettled{unsettled_.begin(), unsettled_.end()};
+  std::vector<Stream*> unsettled{unsettled_.begin(), unsettled_.end()};
+  in_order_of_arrival(unsettled);
   for (Stream* stream : unsettled) {
     if (stream->next == 0) {
       if (now < stream->join_until) {

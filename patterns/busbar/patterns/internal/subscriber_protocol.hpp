@@ -122,6 +122,7 @@ class SubscriberProtocol {
   void give_up(Stream& stream, std::uint64_t last, GapCause cause);
   void keep_within_bounds(Stream& stream, TimePoint now);
   void forget(std::uint64_t publisher);
+  static void in_order_of_arrival(std::vector<Stream*>& streams);
   void watch(Stream& stream, TimePoint until);
 
   SubscriberProtocolOptions options_;

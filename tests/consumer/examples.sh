@@ -5,7 +5,7 @@ set -euo pipefail
 build=$1 cxx=$2 cmake=$3
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 
 "$cmake" --install "$build" --prefix "$work/prefix" >/dev/null
 "$cmake" -S "$root/examples" -B "$work/examples" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" \
@@ -20,6 +20,16 @@ expect() {
 }
 expect embedded_device "fx.eur 1.0834"
 expect topology "3 of 3 arrived"
+
+jobs="ipc://$work/jobs"
+"$work/examples/jobs/jobs_worker" "$jobs" >"$work/first" &
+first=$!
+"$work/examples/jobs/jobs_worker" "$jobs" >"$work/second" &
+second=$!
+output=$("$work/examples/jobs/jobs_pusher" "$jobs" 100)
+kill "$first" "$second"
+[[ $output == "100 done, 10 of them redelivered" ]] || { echo "jobs printed: $output"; exit 1; }
+echo "jobs: as expected"
 
 # The quickstart's topology, on real input and on hardly any.
 export PATH="$work/prefix/bin:$work/examples/quickstart:$PATH"

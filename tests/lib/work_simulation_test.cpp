@@ -17,6 +17,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
+/// A message is known by its pusher's id times this, plus its number.
+constexpr std::uint64_t pusher_ids = 1000;
+
 /// One pusher and some workers at addresses "0", "1", …, with a faulty link each way.
 struct World {
   explicit World(std::uint64_t seed, DispatcherOptions options, Faults faults)
@@ -67,7 +70,7 @@ struct World {
     time.after(100ms, [this, i, life] { look_after(i, life); });
   }
   void work(std::size_t i, int life, Intake::Item item) {
-    const std::uint64_t number = item.header.sequence;
+    const std::uint64_t number = item.header.publisher * pusher_ids + item.header.sequence;
     if (item.attempt <= 1 && ++given[number] > 1) ++wrongly_first;
     time.after(std::chrono::milliseconds{time.below(300)},
                [this, i, life, number, ticket = item.ticket] {
@@ -197,10 +200,34 @@ void run(std::uint64_t seed, Faults faults, bool troubled, std::uint32_t attempt
     CAPTURE(number);
     given_up += world.given_up[number];
     // Never lost; and what the pusher took for done was done.
-    CHECK(world.done[number] + world.given_up[number] > 0);
+    CHECK(world.done[9 * pusher_ids + number] + world.given_up[number] > 0);
   }
   CHECK(world.pusher.counts().given_up == static_cast<std::uint64_t>(given_up));
   CHECK(world.pusher.bytes() == 0);
+  CHECK(world.wrongly_first == 0);
+}
+
+/// The pusher dies and another one takes its place, which counts from 1 again.
+void run_with_restarts(std::uint64_t seed) {
+  CAPTURE(seed);
+  const std::uint64_t jobs = 30;
+  World world{seed, {.id = 1}, {.drop = 0.01, .delay_max = 50ms}};
+  world.hire(3);
+  world.look_after_pusher();
+  std::uint64_t id = 1;
+  for (; id <= 4; ++id) {
+    world.pusher = Dispatcher{{.id = id, .batch_messages = 4}};
+    for (std::uint64_t i = 0; i < jobs; ++i) world.pusher.push({.payload = Frame{"work", 4}});
+    world.time.run_for(std::chrono::milliseconds{world.time.below(3000)});
+  }
+  world.heal();
+  REQUIRE(world.time.run_until([&] { return world.pusher.counts().done == jobs; }, 10min));
+  for (std::uint64_t number = 1; number <= jobs; ++number) {
+    CAPTURE(number);
+    CHECK(world.done[(id - 1) * pusher_ids + number] > 0);
+  }
+  CHECK(reconciles(world.pusher));
+  for (const auto& worker : world.workers) CHECK(reconciles(*worker->desk));
   CHECK(world.wrongly_first == 0);
 }
 
@@ -228,4 +255,8 @@ TEST_CASE("links that lose, double and reorder lose nothing, by seed") {
 TEST_CASE("with a last attempt every message is done or given up, by seed") {
   const Faults bad{.drop = 0.01, .duplicate = 0.01, .delay_max = 50ms};
   for (std::uint64_t seed = 1; seed <= seeds(); ++seed) run(seed, bad, true, 2);
+}
+
+TEST_CASE("answers to a pusher that died are none to its successor, by seed") {
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) run_with_restarts(seed);
 }

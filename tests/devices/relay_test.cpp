@@ -114,15 +114,15 @@ TEST_CASE("an earlier deadline shortens a drain, a later one does not lengthen i
 
 TEST_CASE("the busiest topics are exact among few, and stay among very many") {
   TopicTable table;
-  for (int i = 0; i < 1000; ++i) table.count("busy", 10);
-  table.count("quiet", 1);
+  for (int i = 0; i < 1000; ++i) table.count("busy", 1, 10);
+  table.count("quiet", 1, 1);
   CHECK(table.busiest(1).at(0).topic == "busy");
   CHECK(table.busiest(1).at(0).messages == 1000);
   CHECK(table.busiest(1).at(0).bytes == 10'000);
   CHECK(table.busiest(20).size() == 2);
-  table.count(std::string(limits::topic_bytes + 1, 'x'), 1);  // a payload without a topic
+  table.count(std::string(limits::topic_bytes + 1, 'x'), 1, 1);  // a payload without a topic
   CHECK(table.busiest(20).size() == 2);
-  for (int i = 0; i < 100'000; ++i) table.count("rare." + std::to_string(i), 1);
+  for (int i = 0; i < 100'000; ++i) table.count("rare." + std::to_string(i), 1, 1);
   CHECK(table.busiest(1).at(0).topic == "busy");
   CHECK(table.busiest(1).at(0).messages == 1000);
   CHECK(table.busiest(1'000'000).size() <= TopicTable::capacity);

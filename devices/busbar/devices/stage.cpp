@@ -3,8 +3,10 @@
 #include <busbar/core/error.hpp>
 #include <busbar/core/limits.hpp>
 #include <busbar/devices/internal/duration.hpp>
+#include <busbar/devices/internal/stage_batch.hpp>
 #include <busbar/devices/internal/stage_text.hpp>
 #include <busbar/devices/stage.hpp>
+#include <busbar/protocol/pubsub_control.hpp>
 
 namespace busbar {
 
@@ -78,6 +80,7 @@ class Sample final : public StageStep {
     seen_ = (seen_ + 1) % n_;
     return first ? std::nullopt : std::optional{Cause::sampled_out};
   }
+  bool thins_out() const noexcept override { return true; }
 
  private:
   std::size_t n_;
@@ -99,6 +102,7 @@ class RateLimit final : public StageStep {
     tokens_ -= 1.0;
     return {};
   }
+  bool thins_out() const noexcept override { return true; }
 
  private:
   double size_;
@@ -167,13 +171,36 @@ StagePipeline::StagePipeline(const std::vector<Stage>& stages, const Clock& cloc
 }
 
 std::optional<Cause> StagePipeline::apply(Multipart& message, std::size_t body) {
+  const bool batch = message.size() == body + 3 && detail::is_batch(message.text(body + 1));
   for (const auto& step : steps_) {
-    if (const auto cause = step->apply(message, body)) return cause;
+    const bool one_by_one = batch && step->translates();
+    const auto cause =
+        one_by_one ? detail::apply_to_batch(*step, message) : step->apply(message, body);
+    if (cause) return cause;
   }
   return {};
 }
 
 std::vector<std::string> StagePipeline::upstream(std::string_view prefix) const {
+  return protocol::is_reserved(prefix) ? upstream_of_reserved(prefix) : upstream_of_topics(prefix);
+}
+
+std::vector<std::string> StagePipeline::upstream_of_reserved(std::string_view topic) const {
+  const auto request = protocol::decode_request(topic);
+  if (!request) return {std::string{topic}};
+  const bool thinned =
+      std::any_of(steps_.begin(), steps_.end(), [](const auto& step) { return step->thins_out(); });
+  if (thinned) return {};
+  const auto* presence = std::get_if<protocol::Presence>(&*request);
+  if (presence == nullptr) return {std::string{topic}};
+  std::vector<std::string> topics;
+  for (const std::string& prefix : upstream_of_topics(presence->pattern.prefix())) {
+    topics.push_back(encode(detail::with_prefix(*presence, prefix)));
+  }
+  return topics;
+}
+
+std::vector<std::string> StagePipeline::upstream_of_topics(std::string_view prefix) const {
   std::vector<std::string> prefixes{std::string{prefix}};
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
     std::vector<std::string> next;

@@ -30,6 +30,11 @@ class StageStep {
   virtual std::vector<std::string> upstream(std::string_view prefix) const {
     return {std::string{prefix}};
   }
+  /// Translates the payload: it is given the messages of a publisher's batch one by one.
+  virtual bool translates() const noexcept { return false; }
+  /// Lets only some messages of a topic through. What it takes away must not be fetched again, so
+  /// publishers and subscribers then go without one another's answers (lib/WIRE.md).
+  virtual bool thins_out() const noexcept { return false; }
 };
 
 /// How to make a step: a value, so that options can be copied, compared by `text` and written to
@@ -73,6 +78,9 @@ class StagePipeline {
   std::vector<std::string> upstream(std::string_view prefix) const;
 
  private:
+  std::vector<std::string> upstream_of_topics(std::string_view prefix) const;
+  std::vector<std::string> upstream_of_reserved(std::string_view topic) const;
+
   std::vector<std::unique_ptr<StageStep>> steps_;
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <busbar/core/socket.hpp>
 #include <busbar/patterns/internal/random_id.hpp>
 #include <busbar/patterns/internal/subscriber_protocol.hpp>
+#include <busbar/patterns/internal/wake.hpp>
 
 namespace busbar {
 
@@ -57,8 +57,7 @@ struct Subscriber::State {
         protocol({.inbox = detail::random_id(),
                   .recover = options.recover,
                   .waiting_messages = options.waiting_messages,
-                  .waiting_bytes = options.waiting_bytes}),
-        stop(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+                  .waiting_bytes = options.waiting_bytes}) {}
 
   /// What can be had without reading.
   std::optional<Message> next();
@@ -70,7 +69,7 @@ struct Subscriber::State {
 
   Socket socket;
   detail::SubscriberProtocol protocol;
-  Descriptor stop;
+  detail::Wake stop;
   std::atomic<bool> stopped = false;
   std::function<void(const Gap&)> gap_handler;
   Multipart frames;
@@ -119,7 +118,7 @@ void Subscriber::State::change_subscriptions() {
 void Subscriber::State::wait(milliseconds longest) {
   const auto left = left_until(next_deadline(), std::chrono::steady_clock::now());
   poll.start();
-  poll.add(stop.number);
+  poll.add(stop.descriptor());
   poll.add(socket.monitor().handle(), ZMQ_POLLIN);
   poll.add(socket.raw().handle(), ZMQ_POLLIN);
   if (!poll.wait(std::min(longest, left))) stopped = true;
@@ -163,6 +162,8 @@ void Subscriber::wait_ready(milliseconds timeout) {
   }
 }
 
+bool Subscriber::is_ready() const noexcept { return state_->protocol.is_ready(); }
+
 std::optional<Message> Subscriber::receive(milliseconds timeout) {
   if (auto message = state_->next()) return message;
   TimePoint deadline = TimePoint::min();
@@ -196,8 +197,7 @@ void Subscriber::run(const std::function<void(const Message&)>& handler) {
 
 void Subscriber::stop() noexcept {
   state_->stopped = true;
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(state_->stop.number, &one, sizeof one);
+  state_->stop.signal();
 }
 
 void Subscriber::on_gap(std::function<void(const Gap&)> handler) {
@@ -215,7 +215,7 @@ int Subscriber::fd() {
     epoll_ctl(state_->watch->number, EPOLL_CTL_ADD, descriptor, &event);
   };
   watch(state_->timer->number);
-  watch(state_->stop.number);
+  watch(state_->stop.descriptor());
   watch(state_->socket.raw().get(zmq::sockopt::fd));
   watch(state_->socket.monitor().get(zmq::sockopt::fd));
   drain([](const Message&) {}, 0);  // arms it

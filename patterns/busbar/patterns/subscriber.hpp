@@ -60,6 +60,8 @@ class Subscriber {
   /// Returns once a publisher has welcomed every subscription: from now on nothing that it
   /// publishes is missed. Throws Error (timeout). Stock publishers never welcome anyone.
   void wait_ready(std::chrono::milliseconds timeout);
+  /// Whether that has happened, as far as was received.
+  bool is_ready() const noexcept;
 
   /// Empty: nothing is there now.
   std::optional<Message> receive() { return receive(std::chrono::milliseconds{0}); }

@@ -91,22 +91,21 @@ bool CreditLane::take() {
 /// Through the stages of all devices; what ends there is done.
 void CreditLane::pass(protocol::Intake::Item item) {
   Multipart message{item.payload};
-  std::size_t bytes = message.bytes();
+  Weight weight{message.bytes()};
   for (std::size_t i = 0; i < hops_.size(); ++i) {
-    if (!hops_[i]->forward(message, bytes)) {
+    if (!hops_[i]->forward(message, weight)) {
       intake_.settle(item.ticket, Verdict::done);
       return;
     }
     if (i + 1 == hops_.size()) break;
-    ++hops_[i]->backend.sent;
-    hops_[i]->backend.sent_bytes += bytes;
+    weight.sent_by(hops_[i]->backend);
   }
   const std::uint32_t earlier = item.attempt > 1 ? item.attempt - 1 : 0;
   const std::uint64_t number = dispatcher_.push({.time = item.header.time,
                                                  .payload = std::move(message[0]),
                                                  .headers = std::move(item.header.headers),
                                                  .earlier = earlier});
-  hops_.back()->backend.sent_bytes += bytes;
+  hops_.back()->backend.sent_bytes += weight.bytes;
   if (item.ticket != 0) tickets_[number] = item.ticket;
 }
 

@@ -5,13 +5,20 @@ namespace busbar::detail {
 namespace {
 
 /// Where the envelope ends: behind the first empty frame, or behind the routing id where a DEALER
-/// client sends none.
+/// client sends none; behind the inbox of what a publisher sends to one subscriber alone.
 std::size_t body_of(DeviceKind kind, const Multipart& message) {
+  if (kind == DeviceKind::forwarder) return protocol::is_reserved(message.text(0)) ? 1 : 0;
   if (kind != DeviceKind::queue) return 0;
   for (std::size_t i = 1; i + 1 < message.size(); ++i) {
     if (message[i].size() == 0) return i + 1;
   }
   return 1;
+}
+
+/// What publishers and subscribers say to one another about messages is none.
+bool is_control(DeviceKind kind, const Multipart& message) {
+  return kind == DeviceKind::forwarder && message.size() == 2 &&
+         protocol::is_reserved(message.text(0));
 }
 
 constexpr std::size_t topics_shown = 20;
@@ -30,14 +37,14 @@ Hop::Hop(Context& context, DeviceKind device_kind, const DeviceOptions& options)
   if (options.tap) tap = std::make_unique<Tap>(context, name, *options.tap, options.tap_security);
 }
 
-bool Hop::show_and_apply(Multipart& message, std::size_t& bytes) {
+bool Hop::show_and_apply(Multipart& message, Weight& weight) {
   if (tap && tap->watched()) tap->show(message, true);
-  if (stages.empty()) return true;
+  if (stages.empty() || is_control(kind, message)) return true;
   if (const std::optional<Cause> cause = stages.apply(message, body_of(kind, message))) {
-    ++frontend[*cause];
+    frontend[*cause] += weight.messages;
     return false;
   }
-  bytes = message.bytes();
+  weight.bytes = message.bytes();
   return true;
 }
 

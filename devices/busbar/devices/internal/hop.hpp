@@ -9,26 +9,50 @@
 #include <busbar/devices/internal/control_server.hpp>
 #include <busbar/devices/internal/tap.hpp>
 #include <busbar/devices/internal/topic_table.hpp>
+#include <busbar/protocol/header.hpp>
+#include <busbar/protocol/pubsub_control.hpp>
 
 namespace busbar::detail {
+
+/// What a ZeroMQ message counts for. A publisher's batch is as many messages as it says.
+struct Weight {
+  std::size_t bytes = 0;
+  std::uint32_t messages = 1;
+
+  void received_by(SideLedger& side) const noexcept {
+    side.received += messages;
+    side.received_bytes += bytes;
+  }
+  void sent_by(SideLedger& side) const noexcept {
+    side.sent += messages;
+    side.sent_bytes += bytes;
+  }
+};
 
 /// What passes is booked on both sides; what does not is booked under its cause on the side that it
 /// came from. The relay books what happens at its two sockets.
 struct Hop {
   Hop(Context& context, DeviceKind kind, const DeviceOptions& options);
 
-  /// Takes a message of `bytes` in at the frontend and leaves both as they leave the backend.
-  /// False: it does not go on.
-  bool forward(Multipart& message, std::size_t& bytes) {
-    ++frontend.received;
-    frontend.received_bytes += bytes;
-    if (kind == DeviceKind::forwarder) topics.count(message.text(0), bytes);
-    return !looks_inside_ || show_and_apply(message, bytes);
+  /// What a message that comes from the frontend counts for.
+  Weight weigh(const Multipart& message) const noexcept {
+    const std::size_t size = message.size();
+    const bool may_be_batch = kind == DeviceKind::forwarder && size > 2;
+    return {message.bytes(),
+            may_be_batch ? protocol::messages_announced(message.text(size - 2)) : 1};
+  }
+  /// Takes a message in at the frontend and leaves both as they leave the backend. False: it does
+  /// not go on.
+  bool forward(Multipart& message, Weight& weight) {
+    weight.received_by(frontend);
+    if (kind == DeviceKind::forwarder && !protocol::is_reserved(message.text(0))) {
+      topics.count(message.text(0), weight.messages, weight.bytes);
+    }
+    return !looks_inside_ || show_and_apply(message, weight);
   }
   /// Replies: in at the backend, out at the frontend.
-  void backward(Multipart& message, std::size_t bytes) {
-    ++backend.received;
-    backend.received_bytes += bytes;
+  void backward(Multipart& message, const Weight& weight) {
+    weight.received_by(backend);
     if (tap && tap->watched()) tap->show(message, false);
   }
 
@@ -46,7 +70,7 @@ struct Hop {
   std::unique_ptr<ControlServer> control;
 
  private:
-  bool show_and_apply(Multipart& message, std::size_t& bytes);
+  bool show_and_apply(Multipart& message, Weight& weight);
 
   bool looks_inside_;  ///< Has a tap or a stage: most devices have neither.
 };

@@ -33,16 +33,16 @@ inline SideLedger& Lane::output_book() noexcept {
 
 /// What no device carries is refused by the first one.
 inline bool Lane::admit() {
-  bytes_ = message_.bytes();
+  const bool forward = direction_ == Direction::forward;
+  weight_ = forward ? hops_.front()->weigh(message_) : Weight{message_.bytes()};
   // A ROUTER takes the first frame for the address, and drops a message that is nothing else.
-  const bool no_envelope = direction_ == Direction::backward && message_.size() < 2;
-  const bool too_large = bytes_ > limits::message_bytes + limits::header_bytes;
+  const bool no_envelope = !forward && message_.size() < 2;
+  const bool too_large = weight_.bytes > limits::message_bytes + limits::header_bytes;
   if (!no_envelope && !too_large) [[likely]]
     return true;
   SideLedger& book = input_book();
-  ++book.received;
-  book.received_bytes += bytes_;
-  ++book[no_envelope ? Cause::malformed : Cause::too_large];
+  weight_.received_by(book);
+  book[no_envelope ? Cause::malformed : Cause::too_large] += weight_.messages;
   return false;
 }
 
@@ -50,18 +50,16 @@ inline bool Lane::pass() {
   const std::size_t last = hops_.size() - 1;
   if (direction_ == Direction::forward) {
     for (std::size_t i = 0; i <= last; ++i) {
-      if (!hops_[i]->forward(message_, bytes_)) return false;
+      if (!hops_[i]->forward(message_, weight_)) return false;
       if (i == last) break;
-      ++hops_[i]->backend.sent;
-      hops_[i]->backend.sent_bytes += bytes_;
+      weight_.sent_by(hops_[i]->backend);
     }
     return true;
   }
   for (std::size_t i = last + 1; i-- > 0;) {
-    hops_[i]->backward(message_, bytes_);
+    hops_[i]->backward(message_, weight_);
     if (i == 0) break;
-    ++hops_[i]->frontend.sent;
-    hops_[i]->frontend.sent_bytes += bytes_;
+    weight_.sent_by(hops_[i]->frontend);
   }
   return true;
 }
@@ -69,9 +67,7 @@ inline bool Lane::pass() {
 inline bool Lane::deliver(void* output) {
   if (const int error = send_frames(output, message_, ZMQ_DONTWAIT)) [[unlikely]]
     return deliver_late(output, error);
-  SideLedger& book = output_book();
-  ++book.sent;
-  book.sent_bytes += bytes_;
+  weight_.sent_by(output_book());
   return true;
 }
 
@@ -106,17 +102,17 @@ bool Lane::deliver_late(void* output, int error) {
     error = send_frames(output, message_, ZMQ_DONTWAIT);
   }
   if (error == 0) {
-    ++book.sent;
-    book.sent_bytes += bytes_;
+    weight_.sent_by(book);
     return true;
   }
   if (error == EAGAIN && overflow_ == Overflow::block) {
     held_ = true;
-    book.held = 1;
+    book.held = weight_.messages;
     return false;
   }
   if (error == EAGAIN && fan_out_) error = send_to_those_with_room(output);
-  ++book[error == EHOSTUNREACH || error == EPIPE ? Cause::no_peer : Cause::overflow];
+  book[error == EHOSTUNREACH || error == EPIPE ? Cause::no_peer : Cause::overflow] +=
+      weight_.messages;
   message_.clear();
   return true;
 }
@@ -140,18 +136,20 @@ std::uint64_t Lane::abandon(void* input) {
     output_book().held = 0;
     // The devices before the last one have booked it as sent on.
     Hop& last = direction_ == Direction::forward ? *hops_.back() : *hops_.front();
-    ++(direction_ == Direction::forward ? last.frontend : last.backend)[Cause::abandoned];
-    ++abandoned;
+    SideLedger& book = direction_ == Direction::forward ? last.frontend : last.backend;
+    book[Cause::abandoned] += weight_.messages;
+    abandoned += weight_.messages;
   }
   SideLedger& book = input_book();
   const TimePoint end = std::chrono::steady_clock::now() + longest_abandon;
   while (std::chrono::steady_clock::now() < end) {
     const Received received = receive_frames(input, message_, ZMQ_DONTWAIT);
     if (received == Received::none || received == Received::closed) break;
-    ++book.received;
-    book.received_bytes += message_.bytes();
-    ++book[Cause::abandoned];
-    ++abandoned;
+    const bool forward = direction_ == Direction::forward;
+    const Weight left = forward ? hops_.front()->weigh(message_) : Weight{message_.bytes()};
+    left.received_by(book);
+    book[Cause::abandoned] += left.messages;
+    abandoned += left.messages;
   }
   return abandoned;
 }

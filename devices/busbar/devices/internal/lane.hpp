@@ -43,7 +43,7 @@ class Lane {
   bool fan_out_;
   bool held_ = false;
   Multipart message_;
-  std::size_t bytes_ = 0;
+  Weight weight_;
 };
 
 /// A forwarder's subscriptions, from its subscribers up to its publishers.

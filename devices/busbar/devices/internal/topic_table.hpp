@@ -19,12 +19,12 @@ class TopicTable {
  public:
   static constexpr std::size_t capacity = 4096;
 
-  void count(std::string_view topic, std::size_t bytes) {
+  void count(std::string_view topic, std::uint64_t messages, std::size_t bytes) {
     // A stock publisher's first frame may be its whole message, which is no topic when it is long.
     if (topic.size() > limits::topic_bytes) return;
     if (last_ == nullptr || last_->first != topic) [[unlikely]]
       last_ = &find_or_add(topic);
-    ++last_->second.messages;
+    last_->second.messages += messages;
     last_->second.bytes += bytes;
   }
   /// The `most` busiest, the busiest first.

@@ -85,6 +85,7 @@ class Translate final : public StageStep {
     }
     return {};
   }
+  bool translates() const noexcept override { return true; }
 
  private:
   Translation translation_;

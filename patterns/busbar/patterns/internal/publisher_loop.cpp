@@ -1,8 +1,6 @@
 #include "busbar/patterns/internal/publisher_loop.hpp"
 
 #include <algorithm>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <busbar/core/internal/frames.hpp>
 #include <busbar/patterns/internal/random_id.hpp>
@@ -59,12 +57,7 @@ PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
                  .name = options_.name,
                  .late_join = options_.late_join,
                  .history = options_.wire == Wire::plain ? HistoryLimits{.messages = 0}
-                                                         : options_.history}),
-      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (wake_ < 0) {
-    throw Error(ErrorKind::refused, "start publisher '" + options_.name + "'",
-                "no file descriptor is left", "raise the limit (ulimit -n)");
-  }
+                                                         : options_.history}) {
   if (options_.wire == Wire::plain) options_.batching.reset();
   socket_.on_event([this](const SocketEvent& event) { slow_peers_.on_event(event); });
   calendar_.set(std::chrono::steady_clock::now());
@@ -78,14 +71,8 @@ PublisherLoop::~PublisherLoop() {
     const Lock lock = lock_for_caller();
     stopping_ = true;
   }
-  wake();
+  wake_.signal();
   thread_.join();
-  close(wake_);
-}
-
-void PublisherLoop::wake() {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof one);
 }
 
 /// A mutex is not fair: a caller in a flood would keep the background thread out.
@@ -128,7 +115,7 @@ bool PublisherLoop::make_room(Lock& lock, std::size_t bytes) {
     return waiting_bytes_ == 0 || waiting_bytes_ + bytes <= options_.queue_bytes;
   };
   if (has_room()) return true;
-  wake();
+  wake_.signal();
   return changed_.wait_for(lock, options_.block_for, has_room);
 }
 
@@ -159,7 +146,7 @@ void PublisherLoop::publish_plain(std::string_view topic, std::string_view paylo
 void PublisherLoop::look_for_subscriptions(TimePoint now) {
   if (now - looked_at_ < look_every) return;
   looked_at_ = now;
-  if ((detail::hear_of_room(handle_) & ZMQ_POLLIN) != 0) wake();
+  if ((detail::hear_of_room(handle_) & ZMQ_POLLIN) != 0) wake_.signal();
 }
 
 void PublisherLoop::add_to_batch(protocol::Stream& stream, std::string_view payload,
@@ -179,7 +166,7 @@ void PublisherLoop::add_to_batch(protocol::Stream& stream, std::string_view payl
     std::erase(open_, &stream);
     close_batch(stream, std::chrono::steady_clock::now());
   } else if (stream.open_count == 1 && open_.size() == 1) {
-    wake();
+    wake_.signal();
   }
 }
 
@@ -274,7 +261,7 @@ std::size_t PublisherLoop::subscribers(std::string_view topic) const {
 
 bool PublisherLoop::flush(TimePoint deadline) {
   Lock lock = lock_for_caller();
-  if (!open_.empty() || !waiting_.empty()) wake();
+  if (!open_.empty() || !waiting_.empty()) wake_.signal();
   return changed_.wait_until(lock, deadline, [&] { return open_.empty() && waiting_.empty(); });
 }
 

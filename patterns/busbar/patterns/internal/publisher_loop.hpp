@@ -11,6 +11,7 @@
 #include <busbar/core/socket.hpp>
 #include <busbar/patterns/internal/slow_peers.hpp>
 #include <busbar/patterns/internal/topic_losses.hpp>
+#include <busbar/patterns/internal/wake.hpp>
 #include <busbar/patterns/publisher.hpp>
 
 namespace busbar {
@@ -76,7 +77,6 @@ class PublisherLoop {
   bool send(Outgoing& outgoing);
   void drop(Outgoing& outgoing);
   void send_to_those_with_room(Multipart& frames);
-  void wake();
   void look_for_subscriptions(TimePoint now);
 
   // In the background thread.
@@ -93,7 +93,7 @@ class PublisherLoop {
   void* handle_;
   std::vector<Endpoint> bound_;
   protocol::PublisherProtocol protocol_;
-  int wake_;
+  detail::Wake wake_;
 
   mutable std::mutex mutex_;
   mutable std::atomic<int> callers_stand_back_ = 0;  ///< The background thread wants the lock.

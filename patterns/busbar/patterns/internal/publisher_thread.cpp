@@ -1,6 +1,5 @@
 // The background thread of a publisher: what it does between two waits.
 #include <algorithm>
-#include <unistd.h>
 
 #include <busbar/core/internal/frames.hpp>
 #include <busbar/patterns/internal/publisher_loop.hpp>
@@ -30,13 +29,12 @@ void PublisherLoop::run() {
       changed_.notify_all();
       wait = longest_wait(now);
       poll_.start();
-      poll_.add(wake_);
+      poll_.add(wake_.descriptor());
       poll_.add(socket_.monitor().handle(), ZMQ_POLLIN);
       poll_.add(handle_, ZMQ_POLLIN);
     }
     if (!poll_.wait(wait)) break;
-    std::uint64_t ignored = 0;
-    [[maybe_unused]] const ssize_t drained = read(wake_, &ignored, sizeof ignored);
+    wake_.clear();
   }
   const Lock lock{mutex_};
   stopping_ = true;

@@ -1,0 +1,68 @@
+/// A subscriber that reads all the time, so that a slow program costs nobody else anything.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <busbar/patterns/subscriber.hpp>
+
+namespace busbar {
+
+/// What goes when the buffer is full.
+enum class WhenFull {
+  drop_oldest,
+  drop_newest,
+  keep_latest,  ///< Of each topic only the newest message is kept, full or not.
+};
+
+struct BufferOptions {
+  std::vector<TopicPattern> patterns;  ///< What is subscribed to.
+  WhenFull when_full = WhenFull::drop_oldest;
+  std::size_t messages = 10'000;
+  std::size_t bytes = 16u << 20;  ///< Payloads. One larger message is kept alone.
+};
+
+/// What became of the messages that the subscriber delivered into the buffer:
+/// subscriber.delivered = taken + held + dropped.
+struct BufferLedger {
+  SubscriberLedger subscriber;
+  std::uint64_t taken = 0;
+  std::uint64_t held = 0;
+  std::uint64_t held_bytes = 0;
+  std::uint64_t dropped = 0;
+  std::vector<TopicCount> dropped_topics = {};  ///< The busiest first, at most 20.
+};
+
+/// A Subscriber in a thread of its own with a bounded buffer behind it: the publisher never sees
+/// this program as slow. Without the buffer, what is not received waits at the publisher, whose
+/// policy counts. Any thread may call; each message goes to one caller.
+class BufferedSubscriber {
+ public:
+  /// Throws Error as Subscriber does, and (usage) where a bound is 0 or nothing is subscribed to.
+  BufferedSubscriber(Context& context, SubscriberOptions options, BufferOptions buffer);
+  BufferedSubscriber(const BufferedSubscriber&) = delete;
+  BufferedSubscriber& operator=(const BufferedSubscriber&) = delete;
+  /// Stops the thread; what is held goes.
+  ~BufferedSubscriber();
+
+  /// As Subscriber::wait_ready.
+  void wait_ready(std::chrono::milliseconds timeout);
+  /// Waits for at most `timeout`. Empty: nothing came, or `stop` was called.
+  std::optional<Message> receive(std::chrono::milliseconds timeout);
+  void stop() noexcept;
+  /// Called in the reading thread, so what was received before a gap may still be in the buffer.
+  /// Set it before messages are expected.
+  void on_gap(std::function<void(const Gap&)> handler);
+  BufferLedger ledger() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace busbar

@@ -1,0 +1,45 @@
+/// A bounded buffer of messages with a policy, without threads.
+#pragma once
+
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <busbar/patterns/buffered_subscriber.hpp>
+#include <busbar/patterns/internal/topic_losses.hpp>
+
+namespace busbar::detail {
+
+class MessageBuffer {
+ public:
+  MessageBuffer(WhenFull when_full, std::size_t messages, std::size_t bytes)
+      : when_full_(when_full), messages_max_(messages), bytes_max_(bytes) {}
+
+  void offer(Message message);
+  std::optional<Message> take();
+  bool empty() const noexcept { return messages_.empty(); }
+  /// All but `subscriber`.
+  BufferLedger ledger() const;
+
+ private:
+  bool is_full(const Message& message) const noexcept {
+    return messages_.size() >= messages_max_ ||
+           (!messages_.empty() && bytes_ + message.payload().size() > bytes_max_);
+  }
+  void drop(std::list<Message>::iterator message);
+  void remove(std::list<Message>::iterator message);
+  void count_dropped(const Message& message);
+
+  WhenFull when_full_;
+  std::size_t messages_max_;
+  std::size_t bytes_max_;
+  std::list<Message> messages_;                                              ///< The oldest first.
+  std::map<std::string, std::list<Message>::iterator, std::less<>> latest_;  ///< keep_latest
+  std::size_t bytes_ = 0;
+  std::uint64_t taken_ = 0;
+  std::uint64_t dropped_ = 0;
+  TopicLosses losses_;
+};
+
+}  // namespace busbar::detail

@@ -279,3 +279,21 @@ TEST_CASE("noise on a pusher's or a puller's port harms nobody") {
   CHECK(crew.different() == 100);
   REQUIRE(eventually([&] { return jobs.ledger().refused >= 6; }));
 }
+
+TEST_CASE("what a puller acknowledged before it left is done") {
+  Context context;
+  for (int round = 0; round < 100; ++round) {
+    CAPTURE(round);
+    std::optional<Puller> worker{std::in_place, context, PullerOptions{.bind = {any_port}}};
+    Pusher jobs{context, {.connect = worker->bound()}};
+    push_all(jobs, 2);
+    for (int i = 0; i < 2; ++i) {
+      auto work = worker->receive(soon);
+      REQUIRE(work);
+      work->done();
+    }
+    worker.reset();
+    jobs.flush(soon);
+    CHECK(jobs.ledger().redelivered == 0);
+  }
+}

@@ -38,16 +38,23 @@ Links::Links(Context& context, const LinksOptions& options, Events events)
     SocketOptions how = socket_options(options);
     how.connect = {endpoint};
     const Address address = by_endpoint + std::to_string(dealers_.size());
-    watch(address, dealers_.emplace_back(context, SocketType::dealer, how));
+    dealers_.push_back({address, Socket{context, SocketType::dealer, how}});
+    watch(dealers_.size() - 1);
     if (endpoint.transport() == Transport::inproc) at_once_.push_back(address);
   }
 }
 
-void Links::watch(const Address& address, Socket& socket) {
-  socket.on_event([this, address](const SocketEvent& event) {
-    if (event.kind == SocketEvent::Kind::connected) events_.connected(address);
-    if (event.kind == SocketEvent::Kind::disconnected) events_.disconnected(address);
-  });
+void Links::watch(std::size_t dealer) {
+  dealers_[dealer].socket.on_event(
+      [this, dealer](const SocketEvent& event) { dealers_[dealer].news.push_back(event.kind); });
+}
+
+void Links::tell_news(Dealer& dealer) {
+  if (dealer.news.empty()) return;
+  for (const SocketEvent::Kind kind : std::exchange(dealer.news, {})) {
+    if (kind == SocketEvent::Kind::connected) events_.connected(dealer.address);
+    if (kind == SocketEvent::Kind::disconnected) events_.disconnected(dealer.address);
+  }
 }
 
 bool Links::receive(Address& from, Multipart& into) {
@@ -55,8 +62,11 @@ bool Links::receive(Address& from, Multipart& into) {
   for (std::size_t i = 0; i < sockets; ++i, ++turn_) {
     const std::size_t socket = turn_ % sockets;
     if (socket < dealers_.size()) {
-      if (!dealers_[socket].receive(into)) continue;
-      from = by_endpoint + std::to_string(socket);
+      if (!dealers_[socket].socket.receive(into)) {
+        tell_news(dealers_[socket]);
+        continue;
+      }
+      from = dealers_[socket].address;
       return true;
     }
     if (!router_->receive(into)) continue;
@@ -70,7 +80,7 @@ bool Links::receive(Address& from, Multipart& into) {
 bool Links::send(const Address& to, Multipart& frames) {
   if (to.front() == by_endpoint) {
     const std::size_t socket = std::stoul(to.substr(1));
-    return dealers_[socket].send(frames) == SendResult::sent;
+    return dealers_[socket].socket.send(frames) == SendResult::sent;
   }
   if (!router_) return false;
   Frame id{to.data() + 1, to.size() - 1};
@@ -84,7 +94,7 @@ bool Links::send(const Address& to, Multipart& frames) {
 TimePoint Links::maintain() {
   for (const Address& address : std::exchange(at_once_, {})) events_.connected(address);
   TimePoint next = router_ ? router_->maintain() : TimePoint::max();
-  for (Socket& dealer : dealers_) next = std::min(next, dealer.maintain());
+  for (Dealer& dealer : dealers_) next = std::min(next, dealer.socket.maintain());
   return next;
 }
 
@@ -94,12 +104,12 @@ void Links::add_to(SocketPoll& poll) {
     poll.add(socket.monitor().handle(), ZMQ_POLLIN);
   };
   if (router_) add(*router_);
-  for (Socket& dealer : dealers_) add(dealer);
+  for (Dealer& dealer : dealers_) add(dealer.socket);
 }
 
 void Links::release() noexcept {
   if (router_) router_->release();
-  for (Socket& dealer : dealers_) dealer.release();
+  for (Dealer& dealer : dealers_) dealer.socket.release();
 }
 
 }  // namespace busbar::detail

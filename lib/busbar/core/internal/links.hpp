@@ -26,7 +26,8 @@ class Links {
  public:
   /// Names one end: the endpoint that we connected to, or a peer that connected to us.
   using Address = std::string;
-  /// Called from `maintain`.
+  /// Called from `maintain`, and by `receive` once all is read that came before: what an end said
+  /// last must not come behind the news that it left.
   struct Events {
     std::function<void(const Address&)> connected = {};
     std::function<void(const Address&)> disconnected = {};
@@ -50,11 +51,18 @@ class Links {
   const std::vector<Endpoint>& bound() const noexcept { return bound_; }
 
  private:
-  void watch(const Address& address, Socket& socket);
+  /// One that we connected, and its news that are still to be told.
+  struct Dealer {
+    Address address;
+    Socket socket;
+    std::vector<SocketEvent::Kind> news = {};
+  };
+  void watch(std::size_t dealer);
+  void tell_news(Dealer& dealer);
 
   Events events_;
   std::optional<Socket> router_;
-  std::vector<Socket> dealers_;
+  std::vector<Dealer> dealers_;
   std::vector<Endpoint> bound_;
   std::vector<Address> at_once_;  ///< inproc, whose connections no monitor tells of.
   std::size_t turn_ = 0;

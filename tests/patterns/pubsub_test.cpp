@@ -344,6 +344,12 @@ TEST_CASE("stock sockets take part: plain publishers and plain subscribers") {
   CHECK(pub.send(Multipart{"a.c"}) == SendResult::sent);
   CHECK(of_stock.receive(10s)->payload() == "two");
   CHECK(of_stock.receive(10s)->topic() == "a.c");
+  CHECK(pub.send(Multipart{"a.d", "two", "", "four"}) == SendResult::sent);
+  const auto long_one = of_stock.receive(10s);
+  REQUIRE(long_one);
+  CHECK(long_one->payload() == "two");
+  REQUIRE(long_one->further().size() == 2);
+  CHECK(text(long_one->further()[1]) == "four");
   CHECK_THROWS_AS(of_stock.wait_ready(1ms), Error);
 }
 

@@ -4,11 +4,13 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include <busbar/core/codec.hpp>
+#include <busbar/core/multipart.hpp>
 #include <busbar/protocol/header.hpp>
 
 namespace busbar {
@@ -24,6 +26,10 @@ class Message {
 
   std::string_view topic() const noexcept { return topic_; }
   std::string_view payload() const noexcept { return payload_; }
+  /// Frames behind the payload: only stock programs send such messages.
+  std::span<const Frame> further() const noexcept { return further_; }
+  /// They must live as long as what the owner owns.
+  void set_further(std::span<const Frame> frames) noexcept { further_ = frames; }
   /// The payload as T, unpacked from msgpack. Throws Error (refused) as `unpack` does.
   template <class T>
   T as() const {
@@ -49,6 +55,7 @@ class Message {
   std::shared_ptr<const void> owner_;
   std::string_view topic_;
   std::string_view payload_;
+  std::span<const Frame> further_ = {};
   std::shared_ptr<const Headers> headers_;
   std::uint64_t publisher_ = 0;
   std::uint64_t sequence_ = 0;

@@ -46,6 +46,8 @@ struct PublisherOptions {
   std::chrono::milliseconds block_for{1000};
   int queue = 1000;  ///< ZeroMQ messages (batches) for each subscriber, ZMQ_SNDHWM.
   std::size_t queue_bytes = 16u << 20;  ///< What waits in front of those queues, for all together.
+  /// At the end, for what ZeroMQ's queues still hold; see SocketOptions.
+  std::chrono::milliseconds linger{1000};
   Security security = {};
 };
 
@@ -75,7 +77,8 @@ struct PublisherLedger {
 };
 
 /// Any thread may call; messages of one thread keep their order. A thread of its own answers to
-/// subscribers. The destructor sends what waits for at most a second, and never hangs.
+/// subscribers. The destructor sends what waits for at most a second, and never hangs; ZeroMQ goes
+/// on for `linger`.
 class Publisher {
  public:
   /// Throws Error as Socket does: no endpoint, one that cannot be bound, no keys off loopback.

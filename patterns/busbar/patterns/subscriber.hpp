@@ -45,7 +45,8 @@ struct SubscriberLedger {
 
 /// Belongs to one thread, as a Socket does; `stop` may be called by any. Without a thread of its
 /// own: what is not received waits in ZeroMQ's queue, and then at the publisher, whose policy
-/// counts. A stock publisher's messages come as they are, with their second frame as payload.
+/// counts. A stock publisher's messages come as they are, with their second frame as payload
+/// and what is behind it in Message::further.
 class Subscriber {
  public:
   /// Throws Error as Socket does.

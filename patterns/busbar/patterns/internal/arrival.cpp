@@ -2,22 +2,21 @@
 
 namespace busbar::detail {
 
-namespace {
-
-std::shared_ptr<const std::array<Frame, 2>> take(Frame& topic, Frame& payload) {
-  auto owned = std::make_shared<std::array<Frame, 2>>();
-  (*owned)[0].move(topic);
-  if (&payload != &topic) (*owned)[1].move(payload);
+std::shared_ptr<const Arrival::Owned> Arrival::take(Multipart& frames, std::size_t payload) {
+  auto owned = std::make_shared<Owned>();
+  owned->topic.move(frames[0]);
+  if (payload > 0) owned->payload.move(frames[payload]);
+  for (std::size_t i = payload + 1; i < frames.size(); ++i) {
+    owned->further.push_back(std::move(frames[i]));
+  }
   return owned;
 }
 
-}  // namespace
-
 Arrival::Arrival(Multipart& frames, std::size_t payload)
     : bytes_(frames.bytes()),
-      frames_(take(frames[0], frames[payload])),
-      topic_(text((*frames_)[0])),
-      payload_(payload == 0 ? topic_ : text((*frames_)[1])),
+      frames_(take(frames, payload)),
+      topic_(text(frames_->topic)),
+      payload_(payload == 0 ? topic_ : text(frames_->payload)),
       reader_(payload_) {}
 
 std::optional<Arrival> Arrival::from(Multipart& frames) {
@@ -36,6 +35,7 @@ std::optional<Message> Arrival::next() {
   if (at_ == end()) return std::nullopt;
   if (header_.batch == 0) {
     Message message{frames_, topic(), payload_};
+    message.set_further(frames_->further);
     if (has_header()) {
       message.set_origin(header_, at_);
       message.set_headers(std::move(header_.headers));

@@ -1,10 +1,10 @@
 /// One ZeroMQ message on its way to the user: one message of a publisher, or a batch of them.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <busbar/core/multipart.hpp>
 #include <busbar/patterns/message.hpp>
@@ -13,9 +13,9 @@ namespace busbar::detail {
 
 class Arrival {
  public:
-  /// topic, header, payload; or topic and payload from a stock publisher; or all in one frame.
-  /// Empty: a Busbar header that cannot be read, or another number of frames behind one.
-  /// The frames are taken out of their slots.
+  /// topic, header, payload; or from a stock publisher topic, payload and any further frames; or
+  /// all in one frame. Empty: a Busbar header that cannot be read, or another number of frames
+  /// behind one. The frames are taken out of their slots.
   static std::optional<Arrival> from(Multipart& frames);
 
   bool has_header() const noexcept { return header_.sequence > 0; }
@@ -37,7 +37,13 @@ class Arrival {
   std::uint64_t rest() const noexcept { return end() - at_; }
 
  private:
-  using Owned = std::array<Frame, 2>;  ///< topic and payload; the header was read.
+  /// The header was read.
+  struct Owned {
+    Frame topic;
+    Frame payload;
+    std::vector<Frame> further;
+  };
+  static std::shared_ptr<const Owned> take(Multipart& frames, std::size_t payload);
   Arrival(Multipart& frames, std::size_t payload);
 
   std::size_t bytes_;

@@ -29,6 +29,7 @@ Socket open_socket(Context& context, const PublisherOptions& options) {
                  .connect = options.connect,
                  .security = options.security,
                  .send_queue = options.queue,
+                 .linger = options.linger,
                  .verbose_subscriptions = true,
                  .refuse_when_full = true});
 }

@@ -2,6 +2,7 @@
 
 #include "fuzz/core_targets.hpp"
 #include "fuzz/device_targets.hpp"
+#include "fuzz/pattern_targets.hpp"
 
 namespace busbar::fuzz {
 
@@ -20,6 +21,10 @@ const std::vector<Target>& targets() {
       {"control_reply", control_reply, control_reply_seeds()},
       {"msgpack", msgpack_value, msgpack_seeds()},
       {"work", work, work_seeds()},
+      {"header", header, header_seeds()},
+      {"pubsub_control", pubsub_control, pubsub_control_seeds()},
+      {"subscriber", subscriber, subscriber_seeds()},
+      {"publisher", publisher, publisher_seeds()},
       {"topology", topology, topology_seeds()},
       {"stage", stage, stage_seeds()},
       {"translation", translation, translation_seeds()},

@@ -47,16 +47,22 @@ void write_headers(Appender& stream, const Headers& headers) {
   }
 }
 
+std::size_t bytes_of(std::string_view name, std::string_view value) noexcept {
+  constexpr std::size_t each = 16;
+  return name.size() + value.size() + each;
+}
+
 bool read_headers(MsgpackReader& reader, Headers& into) {
   const auto size = reader.map();
   if (!size) return false;
+  std::size_t bytes = 0;
   for (std::uint32_t i = 0; i < *size; ++i) {
     const auto name = reader.bytes();
     const auto value = name ? reader.bytes() : std::nullopt;
-    if (!value) return false;
+    if (!value || (bytes += bytes_of(*name, *value)) > limits::header_bytes) return false;
     into.emplace_back(*name, *value);
   }
-  return fits(into);
+  return true;
 }
 
 /// The header but for its user headers, in front of which `reader` stands afterwards.
@@ -112,10 +118,9 @@ std::uint32_t messages_announced(std::string_view frame) noexcept {
 }
 
 bool fits(const Headers& headers) noexcept {
-  constexpr std::size_t each = 16;
   std::size_t bytes = 0;
   for (const auto& [name, value] : headers) {
-    bytes += name.size() + value.size() + each;
+    bytes += bytes_of(name, value);
     if (bytes > limits::header_bytes) return false;
   }
   return true;

@@ -8,10 +8,11 @@ namespace busbar::protocol {
 
 namespace {
 
-// What strangers can make us remember. What is above it is not counted, not answered, and asked for
-// again by whoever needs it.
+// What strangers can make us remember. Subscribers above it are welcomed, but not counted; answers
+// above it are asked for again by whoever needs them.
 constexpr std::size_t subscriptions_max = 100'000;
 constexpr std::size_t answers_max = 100'000;
+constexpr std::size_t answer_bytes_max = 64u << 20;
 constexpr std::chrono::seconds expire_every{1};
 // What drops the last messages of a burst may drop the news of them as well.
 constexpr int tell_heads_times = 3;
@@ -107,8 +108,10 @@ void PublisherProtocol::on_subscription(std::string_view message, TimePoint now)
     if (on) answer(std::get<Fetch>(*request));
   } else if (!on) {
     presences_.erase(std::string{topic});
-  } else if (presences_.size() < subscriptions_max) {
-    presences_.insert_or_assign(std::string{topic}, *presence);
+  } else {
+    if (presences_.size() < subscriptions_max) {
+      presences_.insert_or_assign(std::string{topic}, *presence);
+    }
     welcome(*presence);
   }
 }
@@ -133,7 +136,7 @@ void PublisherProtocol::welcome(const Presence& presence) {
 }
 
 void PublisherProtocol::answer(const Fetch& fetch) {
-  if (fetch.publisher != options_.id) return;
+  if (fetch.publisher != options_.id || answers_.size() >= answers_max) return;
   history_.each(fetch.stream, fetch.first, fetch.last,
                 [&](Kept& kept) { send_kept(fetch.inbox, kept.frames); });
   send_control(inbox_topic(fetch.inbox),
@@ -144,7 +147,10 @@ void PublisherProtocol::answer(const Fetch& fetch) {
 }
 
 void PublisherProtocol::send_kept(std::uint64_t inbox, Multipart& kept) {
-  if (answers_.size() >= answers_max) return;
+  const std::size_t bytes = kept.bytes();
+  const bool full = answers_.size() >= answers_max || answer_bytes_ + bytes > answer_bytes_max;
+  if (full && !answers_.empty()) return;
+  answer_bytes_ += bytes;
   answers_.push_back(kept.copy());
   answers_.back().push_front(inbox_topic(inbox));
 }
@@ -185,6 +191,8 @@ bool PublisherProtocol::next_answer(Multipart& into) {
   if (answers_.empty()) return false;
   into = std::move(answers_.front());
   answers_.pop_front();
+  // A kept message has its inbox in front; what is told has two frames.
+  if (into.size() > 2) answer_bytes_ -= into.bytes() - into[0].size();
   return true;
 }
 

@@ -99,7 +99,8 @@ class PublisherProtocol {
   std::map<std::string, std::size_t, std::less<>> subscriptions_;  ///< How often each was made.
   std::map<std::string, Presence, std::less<>> presences_;         ///< By the request's own text.
   std::deque<Multipart> answers_;
-  std::vector<Stream*> moved_;  ///< Those with heads_left.
+  std::size_t answer_bytes_ = 0;  ///< Of the kept messages in them: they outlive the history.
+  std::vector<Stream*> moved_;    ///< Those with heads_left.
   TimePoint heads_due_ = TimePoint::max();
   TimePoint expire_due_ = TimePoint::min();
 };

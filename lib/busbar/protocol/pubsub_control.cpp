@@ -20,6 +20,7 @@ constexpr char fetch_letter = 'R';
 constexpr std::size_t pattern_max = limits::topic_bytes - 13;
 constexpr std::uint64_t raw_mark = 0xFF;  // else the size of what is behind the pattern's prefix
 constexpr std::uint64_t sequence_max = UINT64_MAX / 2;
+constexpr std::uint32_t positions_max = 100'000;  // more than a publisher has streams
 
 enum ControlKind : std::uint8_t { welcome_kind, heads_kind, fetched_kind };
 
@@ -89,7 +90,7 @@ struct Fields {
   std::vector<Position> positions() {
     std::vector<Position> read;
     const auto size = reader.array();
-    if (!size || *size % 2 != 0) good = false;
+    if (!size || *size % 2 != 0 || *size / 2 > positions_max) good = false;
     for (std::uint32_t i = 0; good && i < *size; i += 2) {
       const std::uint32_t stream = small();
       read.push_back({stream, number(sequence_max)});

@@ -1,5 +1,7 @@
 #include "busbar/patterns/internal/arrival.hpp"
 
+#include <busbar/core/limits.hpp>
+
 namespace busbar::detail {
 
 std::shared_ptr<const Arrival::Owned> Arrival::take(Multipart& frames, std::size_t payload) {
@@ -24,7 +26,7 @@ std::optional<Arrival> Arrival::from(Multipart& frames) {
   const bool headed = frames.size() > 1 && frames.text(1).starts_with(protocol::header_signature);
   if (!headed) return Arrival{frames, std::size_t{frames.size() > 1}};
   auto header = protocol::decode_header(frames.text(1));
-  if (!header || frames.size() != 3) return std::nullopt;
+  if (!header || frames.size() != 3 || frames[0].size() > limits::topic_bytes) return std::nullopt;
   Arrival arrival{frames, 2};
   arrival.header_ = std::move(*header);
   arrival.at_ = arrival.header_.sequence;

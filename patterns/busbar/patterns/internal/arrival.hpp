@@ -1,6 +1,7 @@
 /// One ZeroMQ message on its way to the user: one message of a publisher, or a batch of them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,8 +15,9 @@ namespace busbar::detail {
 class Arrival {
  public:
   /// topic, header, payload; or from a stock publisher topic, payload and any further frames; or
-  /// all in one frame. Empty: a Busbar header that cannot be read, or another number of frames
-  /// behind one. The frames are taken out of their slots.
+  /// all in one frame. Empty: a Busbar header that cannot be read, another number of frames behind
+  /// one, or a topic in front of one that no publisher of ours sends. The frames are taken out of
+  /// their slots.
   static std::optional<Arrival> from(Multipart& frames);
 
   bool has_header() const noexcept { return header_.sequence > 0; }
@@ -34,7 +36,7 @@ class Arrival {
   /// The next message of it. Empty: no more, or the rest of a batch is broken.
   std::optional<Message> next();
   /// How many `next` has still to answer; after it answered empty: how many were broken.
-  std::uint64_t rest() const noexcept { return end() - at_; }
+  std::uint64_t rest() const noexcept { return end() - std::max(at_, start_); }
 
  private:
   /// The header was read.

@@ -78,6 +78,7 @@ bool PublisherLoop::send_answer(TimePoint now) {
     answer_until_ = now + answer_wait;
   }
   if (!waiting_.empty()) {  // what is told of them must not come before them
+    if (waiting_bytes_ >= options_.queue_bytes) return false;
     next_.frames = std::move(*answer_);
     send_next(0);
     answer_.reset();

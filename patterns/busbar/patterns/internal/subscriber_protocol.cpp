@@ -84,7 +84,9 @@ void SubscriberProtocol::receive_reserved(Multipart& frames, TimePoint now) {
   if (frames.size() == 2) {
     const auto control = protocol::decode_control(frames.text(1));
     if (control) std::visit([&](const auto& known) { on_control(known, now); }, *control);
-    if (!control) ++counts_.malformed;
+    if (control) return;
+    ++counts_.received;
+    ++counts_.malformed;
     return;
   }
   (void)frames.pop_front();
@@ -118,9 +120,7 @@ SubscriberProtocol::Stream& SubscriberProtocol::stream_of(const protocol::Header
 }
 
 void SubscriberProtocol::accept(Arrival&& arrival, bool fetched, TimePoint now) {
-  if (stream_count_ >= options_.streams_max) {
-    while (!publishers_.empty()) forget(publishers_.begin()->first);
-  }
+  forget_if_too_many();
   Stream& stream = stream_of(arrival.header());
   if (stream.topic.empty()) stream.topic = arrival.topic();
   if (stream.next == 0 && knows_beginning(*stream.publisher, stream.topic)) stream.next = 1;
@@ -274,11 +274,17 @@ void SubscriberProtocol::forget(std::uint64_t publisher) {
   latest_ = nullptr;
 }
 
+void SubscriberProtocol::forget_if_too_many() {
+  if (stream_count_ < options_.streams_max && publishers_.size() < options_.publishers_max) return;
+  while (!publishers_.empty()) forget(publishers_.begin()->first);
+}
+
 void SubscriberProtocol::on_control(const protocol::Welcome& welcome, TimePoint now) {
   const auto pattern = std::find_if(patterns_.begin(), patterns_.end(),
                                     [&](const Pattern& p) { return p.number == welcome.presence; });
   if (pattern == patterns_.end()) return;  // answers what was asked before, and not any more
   pattern->welcomed = true;
+  forget_if_too_many();
   const auto earlier = std::find_if(publishers_.begin(), publishers_.end(), [&](const auto& known) {
     return !welcome.name.empty() && known.second.name == welcome.name &&
            known.first != welcome.publisher;

@@ -29,7 +29,8 @@ struct SubscriberProtocolOptions {
   int fetch_attempts = 6;
   std::size_t waiting_messages = 100'000;  ///< Bounds of what waits behind gaps, in all.
   std::size_t waiting_bytes = 64u << 20;
-  std::size_t streams_max = 100'000;  ///< Remembered; beyond it, all are forgotten and met anew.
+  std::size_t streams_max = 100'000;    ///< Remembered; beyond it, all are forgotten and met anew.
+  std::size_t publishers_max = 10'000;  ///< Likewise.
 };
 
 /// Counts of messages.
@@ -122,6 +123,7 @@ class SubscriberProtocol {
   void give_up(Stream& stream, std::uint64_t last, GapCause cause);
   void keep_within_bounds(Stream& stream, TimePoint now);
   void forget(std::uint64_t publisher);
+  void forget_if_too_many();
   static void in_order_of_arrival(std::vector<Stream*>& streams);
   void watch(Stream& stream, TimePoint until);
 

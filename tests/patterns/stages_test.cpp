@@ -1,7 +1,9 @@
 // Publishers and subscribers on both sides of a forwarder that looks inside.
+#include <thread>
+
 #include <doctest/doctest.h>
 
-#include <busbar/core/event_loop.hpp>
+#include <busbar/core/socket.hpp>
 #include <busbar/devices/device.hpp>
 #include <busbar/patterns/publisher.hpp>
 #include <busbar/patterns/subscriber.hpp>
@@ -107,4 +109,55 @@ TEST_CASE("what a stage samples away is told at once, and not asked for again") 
   }
   CHECK(missing == 4);
   CHECK(some.ledger().recovered == 0);
+}
+
+TEST_CASE("a cache gives late subscribers what a stock publisher sent, and fills their gaps") {
+  for (const LateJoin kept : {LateJoin::last_value, LateJoin::history}) {
+    CAPTURE(name_of(kept));
+    Context context;
+    Forwarder hub{context,
+                  {.name = "cache",
+                   .frontend = {.bind = {"tcp://127.0.0.1:*"}},
+                   .backend = {.bind = {"tcp://127.0.0.1:*"}, .queue = 10},
+                   .overflow = Overflow::drop,
+                   .cache = kept}};
+    Runner running{hub};
+    Socket stock{context, SocketType::xpub, {.connect = hub.frontend()}};
+    REQUIRE(stock.receive(10s)->text(0) == "\1");  // the cache takes everything
+    for (const char* payload : {"1", "2", "3"}) {
+      REQUIRE(stock.send(Multipart{"t", payload}) == SendResult::sent);
+    }
+    REQUIRE(stock.send(Multipart{"not a topic", "x"}) == SendResult::sent);
+    while (hub.ledger().frontend.received < 4) std::this_thread::yield();
+    Subscriber late{context, {.connect = hub.backend(), .queue = 10}};
+    std::uint64_t lost = 0;
+    late.on_gap([&](const Gap& gap) { lost += gap.missing(); });
+    late.subscribe("t");
+    late.wait_ready(10s);
+    for (std::uint64_t i = kept == LateJoin::history ? 1 : 3; i <= 3; ++i) {
+      const auto message = late.receive(10s);
+      REQUIRE(message);
+      CHECK(message->payload() == std::to_string(i));
+      CHECK(message->sequence() == i);
+    }
+    // More than the queues hold, and nobody reads.
+    const std::string payload(20'000, 'x');
+    for (int i = 0; i < 700; ++i) {
+      REQUIRE(stock.send(Multipart{"t", payload}, 10s) == SendResult::sent);
+    }
+    for (std::uint64_t i = 4; i <= 703; ++i) {
+      const auto message = late.receive(10s);
+      REQUIRE(message);
+      CHECK(message->sequence() == i);
+    }
+    CHECK(lost == 0);
+    CHECK(hub.ledger().reconciles());
+  }
+  Context context;
+  CHECK_THROWS_WITH_AS((Device{context,
+                               DeviceKind::streamer,
+                               {.frontend = {.bind = {"inproc://a"}},
+                                .backend = {.bind = {"inproc://b"}},
+                                .cache = LateJoin::history}}),
+                       "streamer: a cache is for forwarders (leave it out)", Error);
 }

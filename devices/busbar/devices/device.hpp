@@ -15,6 +15,7 @@
 #include <busbar/core/runner.hpp>
 #include <busbar/core/socket_options.hpp>
 #include <busbar/devices/stage.hpp>
+#include <busbar/protocol/publisher_protocol.hpp>
 
 namespace busbar {
 
@@ -65,6 +66,11 @@ struct DeviceOptions {
   /// least loaded, through this device too. A side then binds, or connects to one endpoint; `queue`
   /// is what the device asks for at most. A message's publisher and number are the device's.
   bool credit = false;
+  /// Forwarders only: keep what stock publishers sent, and give it to Subscribers that come late,
+  /// or missed some: the last message of each topic, or up to 10,000 messages and 16 MiB for a
+  /// minute. It takes every topic from the publishers. Messages of two frames get a header between
+  /// them (WIRE.md); others, and those of Busbar's publishers, pass as they are.
+  LateJoin cache = LateJoin::nothing;
   std::chrono::milliseconds drain_timeout{5000};  ///< For `drain` without a deadline of its own.
 };
 

@@ -20,7 +20,7 @@ namespace {
 struct Options {
   DeviceKind kind = DeviceKind::forwarder;
   std::vector<std::string> frontend, backend, frontend_connect, backend_connect, stages;
-  std::string name, control, tap, overflow;
+  std::string name, control, tap, overflow, cache;
   std::chrono::milliseconds drain_timeout{5000};
   SecurityOptions security;
   int queue = 1000;
@@ -42,6 +42,7 @@ DeviceOptions device_options(const Options& options, const Security& security) {
   device.overflow = detail::named(options.overflow, overflow_policies);
   device.drain_timeout = options.drain_timeout;
   device.credit = options.credit;
+  device.cache = detail::named(options.cache, late_joins).value_or(LateJoin::nothing);
   const auto no_side = [](const SideOptions& side) {
     return side.bind.empty() && side.connect.empty();
   };
@@ -135,6 +136,11 @@ Run declare(CLI::App& app, DeviceKind kind) {
   add_duration(app, "--drain-timeout", options->drain_timeout, "How long a drain may take");
   add_list(app, "--stage", options->stages, "A step for what goes to the backend: 'only prices.>'",
            "TEXT");
+  if (kind == DeviceKind::forwarder) {
+    words(app.add_option("--cache", options->cache,
+                         "Give late subscribers what stock publishers sent before"),
+          detail::names_of(late_joins));
+  }
   if (kind == DeviceKind::streamer) {
     app.add_flag("--credit", options->credit, "Between Pusher and Puller: acknowledged work");
   }
@@ -169,10 +175,11 @@ Command forwarder_command() {
 }
 
 Command streamer_command() {
-  return device_command(DeviceKind::streamer,
-                        "Run a streamer: work dealt out to workers, at most once unless with credit",
-                        "  busbar streamer --frontend tcp://127.0.0.1:5557 \\\n"
-                        "    --backend tcp://127.0.0.1:5558 --control ipc:///tmp/work.control");
+  return device_command(
+      DeviceKind::streamer,
+      "Run a streamer: work dealt out to workers, at most once unless with credit",
+      "  busbar streamer --frontend tcp://127.0.0.1:5557 \\\n"
+      "    --backend tcp://127.0.0.1:5558 --control ipc:///tmp/work.control");
 }
 
 Command queue_command() {

@@ -4,6 +4,15 @@
 
 #include <busbar/core/topic.hpp>
 
+namespace busbar {
+
+std::string_view name_of(LateJoin late_join) noexcept {
+  constexpr std::array<std::string_view, 3> names{"nothing", "last-value", "history"};
+  return names[static_cast<std::size_t>(late_join)];
+}
+
+}  // namespace busbar
+
 namespace busbar::protocol {
 
 namespace {

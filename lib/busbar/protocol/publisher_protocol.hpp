@@ -1,6 +1,7 @@
 /// A publisher's side of the publish/subscribe protocol, without sockets, threads or clocks.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -24,6 +25,10 @@ enum class LateJoin {
   last_value,  ///< The last message of each topic.
   history,     ///< All that is kept of each topic, HistoryLimits.
 };
+
+inline constexpr std::array late_joins{LateJoin::nothing, LateJoin::last_value, LateJoin::history};
+/// `nothing`, `last-value`, `history`.
+std::string_view name_of(LateJoin late_join) noexcept;
 
 namespace protocol {
 

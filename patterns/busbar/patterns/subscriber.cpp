@@ -9,7 +9,7 @@
 #include <busbar/core/error.hpp>
 #include <busbar/core/internal/socket_poll.hpp>
 #include <busbar/core/socket.hpp>
-#include <busbar/patterns/internal/random_id.hpp>
+#include <busbar/core/internal/random_id.hpp>
 #include <busbar/patterns/internal/subscriber_protocol.hpp>
 #include <busbar/patterns/internal/wake.hpp>
 

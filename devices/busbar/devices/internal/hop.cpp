@@ -29,7 +29,9 @@ Hop::Hop(Context& context, DeviceKind device_kind, const DeviceOptions& options)
     : name(options.name.empty() ? std::string(name_of(device_kind)) : options.name),
       kind(device_kind),
       stages(options.stages, context.clock()),
-      looks_inside_(options.tap.has_value() || !options.stages.empty()) {
+      looks_inside_(options.tap.has_value() || !options.stages.empty() ||
+                    options.cache != LateJoin::nothing) {
+  if (options.cache != LateJoin::nothing) cache = std::make_unique<Cache>(name, options.cache);
   if (options.control) {
     control =
         std::make_unique<ControlServer>(context, name, *options.control, options.control_security);
@@ -39,11 +41,12 @@ Hop::Hop(Context& context, DeviceKind device_kind, const DeviceOptions& options)
 
 bool Hop::show_and_apply(Multipart& message, Weight& weight) {
   if (tap && tap->watched()) tap->show(message, true);
-  if (stages.empty() || is_control(kind, message)) return true;
+  if (is_control(kind, message)) return true;
   if (const std::optional<Cause> cause = stages.apply(message, body_of(kind, message))) {
     frontend[*cause] += weight.messages;
     return false;
   }
+  if (cache) cache->number(message, std::chrono::steady_clock::now());
   weight.bytes = message.bytes();
   return true;
 }

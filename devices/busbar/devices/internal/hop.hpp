@@ -6,6 +6,7 @@
 #include <string>
 
 #include <busbar/devices/device.hpp>
+#include <busbar/devices/internal/cache.hpp>
 #include <busbar/devices/internal/control_server.hpp>
 #include <busbar/devices/internal/tap.hpp>
 #include <busbar/devices/internal/topic_table.hpp>
@@ -68,11 +69,12 @@ struct Hop {
   TopicTable topics;
   std::unique_ptr<Tap> tap;
   std::unique_ptr<ControlServer> control;
+  std::unique_ptr<Cache> cache;
 
  private:
   bool show_and_apply(Multipart& message, Weight& weight);
 
-  bool looks_inside_;  ///< Has a tap or a stage: most devices have neither.
+  bool looks_inside_;  ///< Has a tap, a stage or a cache: most devices have none.
 };
 
 }  // namespace busbar::detail

@@ -46,20 +46,18 @@ inline bool Lane::admit() {
   return false;
 }
 
-inline bool Lane::pass() {
-  const std::size_t last = hops_.size() - 1;
+/// Through the hops from `first` on; replies go through all of them.
+inline bool Lane::pass(std::size_t first) {
   if (direction_ == Direction::forward) {
-    for (std::size_t i = 0; i <= last; ++i) {
+    for (std::size_t i = first; i < hops_.size(); ++i) {
+      if (i > 0) weight_.sent_by(hops_[i - 1]->backend);
       if (!hops_[i]->forward(message_, weight_)) return false;
-      if (i == last) break;
-      weight_.sent_by(hops_[i]->backend);
     }
     return true;
   }
-  for (std::size_t i = last + 1; i-- > 0;) {
+  for (std::size_t i = hops_.size(); i-- > 0;) {
     hops_[i]->backward(message_, weight_);
-    if (i == 0) break;
-    weight_.sent_by(hops_[i]->frontend);
+    if (i > 0) weight_.sent_by(hops_[i]->frontend);
   }
   return true;
 }
@@ -88,11 +86,24 @@ std::size_t Lane::burst(void* input, void* output, std::size_t most) {
     if (received == Received::too_many_frames) {
       ++input_book().received;
       ++input_book()[Cause::too_many_frames];
-    } else if (admit() && pass() && !deliver(output)) {
+    } else if (admit() && pass(0) && !deliver(output)) {
       break;
     }
   }
   return read;
+}
+
+void Lane::send_answers(void* output, TimePoint now) {
+  for (std::size_t i = 0; i < hops_.size(); ++i) {
+    Cache* const cache = hops_[i]->cache.get();
+    if (cache == nullptr) continue;
+    cache->tick(now);
+    while (!held_ && cache->next_answer(message_)) {
+      weight_ = hops_[i]->weigh(message_);
+      weight_.received_by(hops_[i]->frontend);
+      if (pass(i + 1)) deliver(output);
+    }
+  }
 }
 
 bool Lane::deliver_late(void* output, int error) {
@@ -167,17 +178,26 @@ std::size_t SubscriptionLane::burst(void* backend, void* frontend, std::size_t m
       ++book.refused;
       continue;
     }
-    pass_on(frontend);
+    pass_on(frontend, bytes, hops_.size());
   }
   return read;
 }
 
-void SubscriptionLane::pass_on(void* frontend) {
-  const char verb = message_.text(0)[0];
-  std::vector<std::string> prefixes{std::string(message_.text(0).substr(1))};
-  for (std::size_t i = hops_.size(); i-- > 0;) {
+void SubscriptionLane::take_all_for_caches(void* frontend) {
+  for (std::size_t i = 0; i < hops_.size(); ++i) {
+    if (hops_[i]->cache) pass_on(frontend, "\1", i + 1);
+  }
+}
+
+void SubscriptionLane::pass_on(void* frontend, std::string_view subscription, std::size_t hops) {
+  const char verb = subscription[0];
+  const TimePoint now = std::chrono::steady_clock::now();
+  std::vector<std::string> prefixes{std::string(subscription.substr(1))};
+  for (std::size_t i = hops; i-- > 0;) {
     std::vector<std::string> upstream;
     for (const std::string& prefix : prefixes) {
+      Cache* const cache = hops_[i]->cache.get();
+      if (cache != nullptr) cache->hear(std::string(1, verb).append(prefix), now);
       for (std::string& wanted : hops_[i]->stages.upstream(prefix)) {
         upstream.push_back(std::move(wanted));
       }
@@ -187,9 +207,9 @@ void SubscriptionLane::pass_on(void* frontend) {
     if (i > 0) ++hops_[i - 1]->subscriptions.received;
   }
   for (const std::string& prefix : prefixes) {
-    Multipart subscription{std::string(1, verb).append(prefix)};
+    Multipart asked{std::string(1, verb).append(prefix)};
     // XSUB has no bound on what it sends, so this cannot be full.
-    send_frames(frontend, subscription, ZMQ_DONTWAIT);
+    send_frames(frontend, asked, ZMQ_DONTWAIT);
   }
 }
 

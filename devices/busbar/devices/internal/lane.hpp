@@ -22,6 +22,9 @@ class Lane {
 
   /// Moves at most `most` messages; answers how many were read.
   std::size_t burst(void* input, void* output, std::size_t most);
+  /// Sends what caches answer to subscribers, as far as there is room. They are in the books of
+  /// their device as received.
+  void send_answers(void* output, TimePoint now);
   bool holds() const noexcept { return held_; }
   /// Counts the held message, and what can be read from `input` in 20 ms, as abandoned; answers how
   /// many that are.
@@ -29,7 +32,7 @@ class Lane {
 
  private:
   bool admit();
-  bool pass();
+  bool pass(std::size_t first);
   /// Sends, drops, or holds: false where it holds.
   bool deliver(void* output);
   bool deliver_late(void* output, int error);
@@ -50,10 +53,13 @@ class Lane {
 class SubscriptionLane {
  public:
   explicit SubscriptionLane(Hops& hops) : hops_(hops) {}
+  /// Once, before all else: a cache keeps what nobody has asked for yet.
+  void take_all_for_caches(void* frontend);
   std::size_t burst(void* backend, void* frontend, std::size_t most);
 
  private:
-  void pass_on(void* frontend);
+  /// From the last of the first `hops` hops up.
+  void pass_on(void* frontend, std::string_view subscription, std::size_t hops);
 
   Hops& hops_;
   Multipart message_;

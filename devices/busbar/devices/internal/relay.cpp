@@ -47,7 +47,11 @@ Relay::Relay(Context& context, DeviceKind kind, std::vector<DeviceOptions> chain
     backward_.emplace(Direction::backward, hops_, chain.front().overflow.value_or(Overflow::drop),
                       false);
   }
-  if (kind == DeviceKind::forwarder) subscriptions_.emplace(hops_);
+  if (kind == DeviceKind::forwarder) {
+    subscriptions_.emplace(hops_);
+    subscriptions_->take_all_for_caches(frontend_->raw().handle());
+    frontend_->release();  // to whoever steps
+  }
 
   frontend_bound_ = frontend_->bound();
   backend_bound_ = backend_->bound();
@@ -144,7 +148,10 @@ void Relay::move_messages() {
     // What a worker sends unasked pays no debt.
     replies_due_ -= std::min<std::uint64_t>(replies_due_, backward_->burst(back, front, burst));
   }
-  if (subscriptions_) subscriptions_->burst(back, front, burst);
+  if (subscriptions_) {
+    subscriptions_->burst(back, front, burst);
+    forward_.send_answers(back, std::chrono::steady_clock::now());
+  }
   if (state_.phase() != Phase::draining) return;
 
   round.holds =

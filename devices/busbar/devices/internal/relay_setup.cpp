@@ -22,6 +22,11 @@ void check_credit(const std::string& who, DeviceKind kind, const DeviceOptions& 
   }
 }
 
+void check_cache(const std::string& who, DeviceKind kind, const DeviceOptions& options) {
+  if (options.cache == LateJoin::nothing || kind == DeviceKind::forwarder) return;
+  throw Error(ErrorKind::usage, who, "a cache is for forwarders", "leave it out");
+}
+
 void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool last) {
   const std::string who =
       std::string(name_of(kind)) + (options.name.empty() ? "" : " '" + options.name + "'");
@@ -36,6 +41,7 @@ void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool l
     }
   }
   check_credit(who, kind, options);
+  check_cache(who, kind, options);
   for (const Stage& stage : options.stages) {
     if (stage.needs_topic && kind != DeviceKind::forwarder) {
       throw Error(ErrorKind::usage, who, "stage '" + stage.text + "' needs topics",

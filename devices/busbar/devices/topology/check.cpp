@@ -50,6 +50,9 @@ class Check {
     check_outlet(device, "control", options.control, options.control_security);
     check_outlet(device, "tap", options.tap, options.tap_security);
     if (options.credit) check_credit(device);
+    if (options.cache != LateJoin::nothing && device.kind != DeviceKind::forwarder) {
+      note(place_of(device, "cache"), "a cache is for forwarders", "remove it");
+    }
     for (const Stage& stage : options.stages) {
       if (!stage.needs_topic || device.kind == DeviceKind::forwarder) continue;
       note(place_of(device, "stages"),

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include <busbar/core/internal/frames.hpp>
-#include <busbar/patterns/internal/random_id.hpp>
+#include <busbar/core/internal/random_id.hpp>
 
 namespace busbar {
 

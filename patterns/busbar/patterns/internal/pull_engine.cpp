@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <deque>
 
-#include <busbar/patterns/internal/random_id.hpp>
+#include <busbar/core/internal/random_id.hpp>
 
 namespace busbar::detail {
 

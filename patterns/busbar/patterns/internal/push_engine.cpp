@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <busbar/patterns/internal/random_id.hpp>
+#include <busbar/core/internal/random_id.hpp>
 
 namespace busbar::detail {
 

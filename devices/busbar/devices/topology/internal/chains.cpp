@@ -64,7 +64,7 @@ std::string specification_of(const TopologyDevice& device, const DeviceOptions& 
       .add(options.control_security, from_file);
   result.add(options.tap ? options.tap->str() : "").add(options.tap_security, from_file);
   result.add(options.overflow ? std::to_string(static_cast<int>(*options.overflow)) : "");
-  result.add(options.credit ? "credit" : "");
+  result.add(options.credit ? "credit" : "").add(name_of(options.cache));
   result.add(std::to_string(options.drain_timeout.count()));
   for (const Stage& stage : options.stages) result.add("stage").add(stage.text);
   for (const std::string& file : device.files) result.add("file").add(file);

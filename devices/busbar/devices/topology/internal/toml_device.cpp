@@ -44,6 +44,7 @@ class DeviceReader {
             locate(key, value);
             options.credit = reader_.boolean(key, value).value_or(false);
           }},
+         {"cache", [&](auto& key, auto& value) { read_cache(key, value); }},
          {"drain-timeout", [&](auto& key, auto& value) { read_drain_timeout(key, value); }},
          {"stages", [&](auto& key, auto& value) { read_stages(key, value); }}},
         R"(write [devices.NAME], then kind, frontend and backend)");
@@ -188,6 +189,21 @@ class DeviceReader {
                    "no policy '" + printable(*policy) + "'" +
                        suggestion(*policy, names_of(overflow_policies)),
                    form);
+    }
+  }
+
+  void read_cache(const std::string& key, const TomlValue& value) {
+    constexpr const char* form = R"(write "last-value" or "history")";
+    locate(key, value);
+    const auto written = reader_.text(key, value, form);
+    if (!written) return;
+    if (const auto known = named(*written, late_joins)) {
+      device_.options.cache = *known;
+    } else {
+      reader_.note(
+          value.line, key,
+          "no cache '" + printable(*written) + "'" + suggestion(*written, names_of(late_joins)),
+          form);
     }
   }
 

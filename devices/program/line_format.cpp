@@ -2,7 +2,11 @@
 
 #include "program/base64.hpp"
 
+#include <chrono>
+#include <cinttypes>
+#include <cstdio>
 #include <optional>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -19,7 +23,7 @@ using nlohmann::json;
   throw Error{ErrorKind::usage, "read " + place, cause, remedy};
 }
 
-std::string payload_of(const json& value, const std::string& place) {
+std::string bytes_of(const json& value, const std::string& place) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_object() || value.size() != 1 || !value.contains("base64")) return value.dump();
   const json& text = value["base64"];
@@ -39,7 +43,13 @@ Letter parse_json(const std::string& line, const std::string& place) {
     if (!topic->is_string()) refuse(place, "\"topic\" is no string", "write \"topic\":\"t\"");
     letter.topic = topic->get<std::string>();
   }
-  letter.payload = payload_of(value["payload"], place);
+  letter.payload = bytes_of(value["payload"], place);
+  if (const auto headers = value.find("headers"); headers != value.end()) {
+    if (!headers->is_object())
+      refuse(place, "\"headers\" is no object", "write {\"NAME\":\"text\"}");
+    for (const auto& [name, text] : headers->items())
+      letter.headers.emplace_back(name, bytes_of(text, place));
+  }
   return letter;
 }
 
@@ -68,23 +78,44 @@ std::string json_text(const TapHeader& header) {
          ",\"time\":" + std::to_string(header.time) + '}';
 }
 
-void append_json(std::string& out, const Multipart& message, std::size_t first, bool topics) {
-  const std::size_t last = message.size() - 1;
-  out += '{';
-  if (topics) out += "\"topic\":" + json_text(message.text(first)) + ',';
-  std::size_t middle = first + (topics ? 1 : 0);
-  if (topics && middle < last)
-    if (const auto header = tap_header(message.text(first), message.text(middle))) {
-      out += "\"tap\":" + json_text(*header) + ',';
-      ++middle;
-    }
-  if (middle < last) {
-    out += "\"frames\":[";
-    for (std::size_t i = middle; i < last; ++i)
-      out += (i > middle ? "," : "") + json_text(message.text(i));
-    out += "],";
-  }
-  out += "\"payload\":" + json_text(message.text(last)) + "}\n";
+void append_frames(std::string& out, const std::vector<std::string_view>& frames) {
+  if (frames.empty()) return;
+  out += "\"frames\":[";
+  for (std::size_t i = 0; i < frames.size(); ++i) out += (i > 0 ? "," : "") + json_text(frames[i]);
+  out += "],";
+}
+
+void append_headers(std::string& out, const Headers& headers) {
+  if (headers.empty()) return;
+  out += "\"headers\":{";
+  for (const auto& [name, value] : headers)
+    out += (out.ends_with('{') ? "" : ",") + json_text(name) + ':' + json_text(value);
+  out += "},";
+}
+
+void append_payload(std::string& out, std::string_view payload) {
+  out += "\"payload\":" + json_text(payload) + "}\n";
+}
+
+/// All but the last frame behind the topic.
+std::vector<std::string_view> frames_before_payload(const Message& message) {
+  std::vector<std::string_view> frames;
+  if (message.further().empty()) return frames;
+  frames.push_back(message.payload());
+  for (const Frame& frame : message.further()) frames.push_back(text(frame));
+  frames.pop_back();
+  return frames;
+}
+
+void append_origin(std::string& out, const Message& message) {
+  if (message.sequence() == 0) return;
+  char id[17];
+  std::snprintf(id, sizeof id, "%016" PRIx64, message.publisher());
+  const auto time =
+      std::chrono::duration_cast<std::chrono::microseconds>(message.time().time_since_epoch());
+  out += "\"publisher\":\"" + std::string{id} +
+         "\",\"sequence\":" + std::to_string(message.sequence()) +
+         ",\"time\":" + std::to_string(time.count()) + ',';
 }
 
 }  // namespace
@@ -97,19 +128,52 @@ Letter parse_line(std::string line, Shape shape, const std::string& place) {
   return {.topic = line.substr(0, tab), .payload = line.substr(tab + 1)};
 }
 
-void append_line(std::string& out, const Multipart& message, std::size_t first, bool topics,
-                 Shape shape) {
-  if (first >= message.size()) {
-    out += shape == Shape::json ? "{\"payload\":\"\"}\n" : "\n";
+void append_line(std::string& out, const Multipart& message, std::size_t first, Shape shape) {
+  const bool empty = first >= message.size();
+  const std::string_view payload = empty ? "" : message.text(message.size() - 1);
+  if (shape != Shape::json) {
+    out.append(payload) += '\n';
     return;
   }
-  if (shape == Shape::json) return append_json(out, message, first, topics);
-  if (shape == Shape::with_topic && topics) {
-    out += message.text(first);
-    out += '\t';
+  std::vector<std::string_view> frames;
+  for (std::size_t i = first; i + 1 < message.size(); ++i) frames.push_back(message.text(i));
+  out += '{';
+  append_frames(out, frames);
+  append_payload(out, payload);
+}
+
+void append_line(std::string& out, const Message& message, Shape shape) {
+  if (shape == Shape::with_topic) out.append(message.topic()) += '\t';
+  if (shape != Shape::json) {
+    out.append(payload_of(message)) += '\n';
+    return;
   }
-  out += message.text(message.size() - 1);
-  out += '\n';
+  out += "{\"topic\":" + json_text(message.topic()) + ',';
+  append_origin(out, message);
+  append_headers(out, message.headers());
+  std::vector<std::string_view> frames = frames_before_payload(message);
+  if (!frames.empty())
+    if (const auto header = tap_header(message.topic(), frames.front())) {
+      out += "\"tap\":" + json_text(*header) + ',';
+      frames.erase(frames.begin());
+    }
+  append_frames(out, frames);
+  append_payload(out, payload_of(message));
+}
+
+void append_line(std::string& out, const Message& message, std::uint32_t attempt, Shape shape) {
+  if (shape != Shape::json) {
+    out.append(message.payload()) += '\n';
+    return;
+  }
+  out += '{';
+  if (attempt > 1) out += "\"attempt\":" + std::to_string(attempt) + ',';
+  append_headers(out, message.headers());
+  append_payload(out, message.payload());
+}
+
+std::string_view payload_of(const Message& message) {
+  return message.further().empty() ? message.payload() : text(message.further().back());
 }
 
 }  // namespace busbar::program

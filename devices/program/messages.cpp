@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include <busbar/core/error.hpp>
+
 namespace busbar::program {
 
 void declare_common(CLI::App& app, MessageOptions& options) {
@@ -44,6 +46,32 @@ void declare_receiving(CLI::App& app, MessageOptions& options) {
       ->expected(1);
   app.add_flag("--whole", options.whole, "Write payloads as they are, without newlines");
   declare_timeout(app, options, "End with 4 when no message came for so long", "");
+}
+
+void declare_wire(CLI::App& app, MessageOptions& options, const std::string& help) {
+  CLI::Option* const option = app.add_option_function<std::string>(
+      "--wire",
+      [&options](const std::string& word) {
+        options.wire = word == "plain" ? Wire::plain : Wire::busbar;
+      },
+      help);
+  words(option, {"busbar", "plain"})->default_str("busbar");
+}
+
+void declare_headers(CLI::App& app, MessageOptions& options) {
+  const auto add = [&options](const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) {
+      const std::size_t sign = text.find('=');
+      if (sign == std::string::npos || sign == 0)
+        throw Error{ErrorKind::usage, "--header", "'" + printable(text, 40) + "' names no header",
+                    "write NAME=VALUE"};
+      options.headers.emplace_back(text.substr(0, sign), text.substr(sign + 1));
+    }
+  };
+  app.add_option_function<std::vector<std::string>>("--header", add, "Goes with every message")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 }  // namespace busbar::program

@@ -10,6 +10,9 @@
 #include <string>
 #include <vector>
 
+#include <busbar/patterns/wire.hpp>
+#include <busbar/protocol/header.hpp>
+
 namespace busbar::program {
 
 struct MessageOptions {
@@ -25,8 +28,9 @@ struct MessageOptions {
   bool with_topic = false;
   bool progress = false;
   std::optional<std::chrono::milliseconds> timeout = {};
-  std::chrono::milliseconds wait{1000};
   SecurityOptions security = {};
+  Wire wire = Wire::busbar;
+  Headers headers = {};  ///< Of every message.
 
   Shape shape() const { return json ? Shape::json : with_topic ? Shape::with_topic : Shape::plain; }
   /// How long a sender waits for a peer.
@@ -44,5 +48,10 @@ void declare_receiving(CLI::App& app, MessageOptions& options);
 /// --timeout alone.
 void declare_timeout(CLI::App& app, MessageOptions& options, const std::string& help,
                      const std::string& shown_default);
+
+/// --wire.
+void declare_wire(CLI::App& app, MessageOptions& options, const std::string& help);
+/// --header.
+void declare_headers(CLI::App& app, MessageOptions& options);
 
 }  // namespace busbar::program

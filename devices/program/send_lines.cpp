@@ -9,17 +9,16 @@ bool is_blank(const std::string& line) { return line.find_first_not_of(" \t\r") 
 
 }  // namespace
 
-void send_lines(Session& session, Input& input, const MessageOptions& options,
+void send_lines(Waiter& waiter, Input& input, const MessageOptions& options,
                 const SendOne& send_one) {
   Progress progress{options.command, input.bytes_total(), options.progress};
   std::string line;
   std::uint64_t sent = 0;
-  while (!session.asked_to_end() && (options.count == 0 || sent < options.count)) {
+  while (!waiter.asked_to_end() && (options.count == 0 || sent < options.count)) {
     const Input::State state = input.next(line);
     if (state == Input::State::end) return;
     if (state == Input::State::wait) {
-      session.wait(session.socket().type() == SocketType::xpub ? ZMQ_POLLIN : short{0},
-                   input.descriptor(), ZMQ_POLLIN, std::nullopt);
+      waiter.wait(input.descriptor(), -1, std::nullopt);
       continue;
     }
     if (options.json && is_blank(line)) continue;

@@ -4,7 +4,7 @@
 #include "program/input.hpp"
 #include "program/line_format.hpp"
 #include "program/messages.hpp"
-#include "program/session.hpp"
+#include "program/waiter.hpp"
 
 #include <functional>
 #include <string>
@@ -15,7 +15,7 @@ namespace busbar::program {
 using SendOne = std::function<bool(Letter letter, const std::string& place)>;
 
 /// Reads until the input or --count ends or a signal comes. Throws Error (usage) at a bad line.
-void send_lines(Session& session, Input& input, const MessageOptions& options,
+void send_lines(Waiter& waiter, Input& input, const MessageOptions& options,
                 const SendOne& send_one);
 
 }  // namespace busbar::program

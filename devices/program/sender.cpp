@@ -52,10 +52,8 @@ void Sender::wait_for_room(steady_clock::time_point& give_up_at) {
     session_.give_up("no room for another message after " + counted(sent_, "message") +
                          ", and no peer for " + format_duration(patience_),
                      "start the other end, or give a longer --timeout");
-  const SocketType type = session_.socket().type();
-  // These two always say that there is room.
-  const bool polls = type != SocketType::xpub && type != SocketType::router;
-  if (polls)
+  // A ROUTER always says that there is room.
+  if (session_.socket().type() != SocketType::router)
     session_.wait(ZMQ_POLLOUT, tick);
   else
     session_.wait(0, std::chrono::milliseconds{1});

@@ -1,4 +1,4 @@
-/// Sends messages and knows what has become of them: used by pub, push, req and rep.
+/// Sends messages and knows what has become of them: used by plain push, req and rep.
 #pragma once
 
 #include "program/session.hpp"

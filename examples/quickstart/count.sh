@@ -52,7 +52,7 @@ for ((i = 0; i < workers; ++i)); do
 done
 # Its input stays open until all is counted: over ipc, libzmq 4.3.4 loses what a sender that has
 # ended left in the system's buffer while the other end was busy.
-exec {names}> >(exec busbar push ipc://files.in)
+exec {names}> >(exec busbar push --wire plain ipc://files.in)
 pusher=$!
 pids+=("$pusher")
 cat files >&"$names"

@@ -39,7 +39,7 @@ class BlockedInput(Case):
         device = self.device("streamer", frontend=frontend)
         self.assertEqual(run("pause", device.control)[0], 0)
         count = 1500  # more than the queue takes, and the rest fits into the system's buffers
-        pushing = self.child("push", device.frontend, "--timeout", "5s",
+        pushing = self.child("push", device.frontend, "--wire", "plain", "--timeout", "5s",
                              stdin="".join(f"message {i:040}\n" for i in range(count)))
         self.assertEqual(pushing.wait(), 0, pushing.text())
         self.assertEqual(run("resume", device.control)[0], 0)

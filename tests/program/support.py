@@ -106,6 +106,14 @@ class Process:
                 stream.close()
 
 
+def subscription_at(xpub):
+    """The next subscription; those that Busbar's own protocol needs are passed over."""
+    while True:
+        message = xpub.recv()
+        if message[1:2] != b"\xff":
+            return message
+
+
 class Case(unittest.TestCase):
     maxDiff = None
 

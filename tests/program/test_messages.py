@@ -8,7 +8,7 @@ import time
 
 import zmq
 
-from support import BUSBAR, StockCase
+from support import BUSBAR, StockCase, subscription_at
 
 
 class PublishSubscribe(StockCase):
@@ -48,7 +48,8 @@ class PublishSubscribe(StockCase):
                 self.assertEqual(sub.exit_code(), 0)
 
     def test_json_carries_text_bytes_and_values_both_ways(self):
-        pub = self.start("pub", "--bind", "tcp://127.0.0.1:*", "--json", "--wait", "20s")
+        pub = self.start("pub", "--bind", "tcp://127.0.0.1:*", "--json", "--wait", "20s", "--wire",
+                         "plain")
         sub = self.start("sub", pub.bound(), "--json", "--count", 4)
         given = ['{"topic":"a","payload":"h\\u00e9\\nllo"}', '{"topic":"b","payload":{"base64":"/wA="}}',
                  '', '{"topic":"c","payload":{"x":[1,null]}}', '{"topic":"d","payload":""}']
@@ -63,11 +64,11 @@ class PublishSubscribe(StockCase):
     def test_stock_publishers_and_subscribers_are_understood(self):
         sub, endpoint = self.bound(zmq.SUB, subscribe=b"")
         # libzmq sends a bound socket's subscriptions only while its owner is calling it.
-        self.start("pub", endpoint, "--topic", "t", "--wait", "20s").write("x\n")
+        self.start("pub", endpoint, "--topic", "t", "--wait", "20s", "--wire", "plain").write("x\n")
         self.assertEqual(sub.recv_multipart(), [b"t", b"x"])
         pub, endpoint = self.bound(zmq.XPUB)
         reader = self.start("sub", endpoint, "--json", "--count", 2)
-        self.assertEqual(pub.recv(), b"\1")
+        self.assertEqual(subscription_at(pub), b"\1")
         pub.send(b"one frame")
         pub.send_multipart([b"t", b"\xff", b"m", b"last"])
         self.assertEqual(json.loads(reader.line()), {"topic": "one frame", "payload": "one frame"})
@@ -77,7 +78,7 @@ class PublishSubscribe(StockCase):
     def test_json_reads_the_header_of_a_tap_and_of_nothing_else(self):
         pub, endpoint = self.bound(zmq.XPUB)
         sub = self.start("sub", endpoint, "--json", "--count", 4)
-        self.assertEqual(pub.recv(), b"\1")
+        self.assertEqual(subscription_at(pub), b"\1")
         header = bytes.fromhex("83a6646576696365a57461736b73a9646972656374696f6ea7666f7277617264"
                                "a474696d65cf17979cfe362a0000")  # the one in WIRE.md
         pub.send_multipart([b"tasks.forward", header, b"first", b"last"])
@@ -139,21 +140,24 @@ class PushPull(StockCase):
     def test_what_is_too_large_is_refused_after_what_came_before(self):
         pull, endpoint = self.bound(zmq.PULL)
         too_long = b"ok\n" + b"x" * (65 << 20) + b"\n"
-        _, err = self.busbar("push", endpoint, stdin=too_long, code=2)
+        _, err = self.busbar("push", endpoint, "--wire", "plain", stdin=too_long, code=2)
         self.assertIn("line 2: longer than 64 MiB", err)
         self.assertEqual(pull.recv(), b"ok")
 
     def test_without_a_peer_it_gives_up_in_time(self):
-        _, err = self.busbar("push", self.ipc("none"), "--timeout", "100ms", stdin="x\n", code=4)
-        self.assertIn("no peer within 100ms", err)
         self.busbar("pub", self.ipc("none"), "--topic", "t", "--timeout", "100ms", code=4)
-        _, err = self.busbar("pull", self.ipc("none"), "--timeout", "100ms", code=4)
-        self.assertIn("no message for 100ms after 0 messages", err)
+        for wire in ("busbar", "plain"):
+            _, err = self.busbar("push", self.ipc("none"), "--wire", wire, "--timeout", "100ms",
+                                 stdin="x\n", code=4)
+            self.assertIn("no peer within 100ms", err)
+            _, err = self.busbar("pull", self.ipc("none"), "--wire", wire, "--timeout", "100ms", code=4)
+            self.assertIn("no message for 100ms after 0 messages", err)
 
     def test_what_a_peer_does_not_take_is_counted(self):
         _, endpoint = self.bound(zmq.PULL, rcvhwm=1, rcvbuf=4096)
         lines = ("x" * (1 << 20) + "\n") * 40
-        _, err = self.busbar("push", endpoint, "--timeout", "200ms", stdin=lines, code=4)
+        _, err = self.busbar("push", endpoint, "--wire", "plain", "--timeout", "200ms", stdin=lines,
+                             code=4)
         self.assertRegex(err, r"push tcp://\S+: \d+ messages of 40 not delivered")
 
     def test_count_ends_both_ends(self):

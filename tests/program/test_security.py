@@ -43,11 +43,11 @@ class Keys(Case):
     def test_a_key_file_that_others_can_read_is_refused(self):
         file, _ = self.keys("k")
         os.chmod(file, 0o644)
-        _, err = self.busbar("pull", self.ipc("p"), "--key", file, "--server-key", file + ".pub", code=5)
+        _, err = self.busbar("pull", "--wire", "plain", self.ipc("p"), "--key", file, "--server-key", file + ".pub", code=5)
         self.assertIn("chmod 600", err)
 
     def test_options_that_need_keys_say_so(self):
-        self.assertIn("--key", self.busbar("pull", self.ipc("p"), "--server-key", "x", code=2)[1])
+        self.assertIn("--key", self.busbar("pull", "--wire", "plain", self.ipc("p"), "--server-key", "x", code=2)[1])
 
     def test_who_is_on_the_list_gets_in_and_who_is_not_does_not_until_a_reload(self):
         server, server_public = self.keys("server")
@@ -56,12 +56,12 @@ class Keys(Case):
         allow = self.file("allow", f"{alice_public} alice\n")
         device = self.device("streamer", "--key", server, "--allow", allow)
 
-        pull = self.start("pull", device.backend, "--key", alice, "--server-key", server + ".pub",
+        pull = self.start("pull", "--wire", "plain", device.backend, "--key", alice, "--server-key", server + ".pub",
                           "--count", 2)
-        self.busbar("push", device.frontend, "--key", alice, "--server-key", server_public, stdin="in\n")
+        self.busbar("push", "--wire", "plain", device.frontend, "--key", alice, "--server-key", server_public, stdin="in\n")
         self.assertEqual(pull.line(), "in")
 
-        intruder = ("push", device.frontend, "--key", mallory, "--server-key", server_public)
+        intruder = ("push", "--wire", "plain", device.frontend, "--key", mallory, "--server-key", server_public)
         _, err = self.busbar(*intruder, "--timeout", "2s", stdin="out\n", code=5)
         self.assertIn("handshake failed", err)
         self.assertRegex(err, r"reconnecting \S+: access refused.*; check our keys")

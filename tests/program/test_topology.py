@@ -50,8 +50,8 @@ class Files(Case):
         run = self.start("run", self.good(), "--json")
         tasks, news = run.json()["devices"]
         self.assertEqual((tasks["name"], news["backend"]), ("tasks", [self.ipc("news.out")]))
-        pull = self.start("pull", tasks["backend"][0], "--count", 2)
-        self.busbar("push", tasks["frontend"][0], stdin="a\nb\n")
+        pull = self.start("pull", "--wire", "plain", tasks["backend"][0], "--count", 2)
+        self.busbar("push", "--wire", "plain", tasks["frontend"][0], stdin="a\nb\n")
         self.assertEqual(pull.lines(2), ["a", "b"])
         run.signal()
         ledgers = run.json()["ledgers"]
@@ -87,14 +87,14 @@ class Files(Case):
         run.says("reloaded")
         self.busbar("status", self.ipc("news"), "--timeout", "200ms", code=3)
         self.busbar("status", self.ipc("tasks"))
-        self.busbar("push", frontend, "--timeout", "5s", stdin="")
+        self.busbar("push", "--wire", "plain", frontend, "--timeout", "5s", stdin="")
         run.signal()
         self.assertEqual(run.exit_code(), 0)
 
     def test_sigterm_is_heard_while_a_reload_drains(self):
         run = self.start("run", self.good(), "--json", "--drain-timeout", "10min")
         frontend = run.json()["devices"][0]["frontend"][0]
-        self.busbar("push", frontend, stdin="for nobody\n")
+        self.busbar("push", "--wire", "plain", frontend, stdin="for nobody\n")
         head, news = GOOD.format(folder=self.folder).split("[devices.news]")
         self.file("site.toml", head.split("[devices.tasks]")[0] + "[devices.news]" + news)
         run.signal(signal.SIGHUP)

@@ -1,48 +1,114 @@
 #include "program/commands/commands.hpp"
 #include "program/duration.hpp"
+#include "program/endpoints.hpp"
 #include "program/send_lines.hpp"
-#include "program/sender.hpp"
-#include "program/subscriptions.hpp"
+#include "program/show.hpp"
 #include "program/talk.hpp"
 
 #include <exception>
 #include <memory>
+#include <optional>
 
 #include <busbar/core/error.hpp>
 #include <busbar/core/topic.hpp>
+#include <busbar/patterns/publisher.hpp>
 
 namespace busbar::program {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds tick{2};
+constexpr milliseconds block_for{20};  // how late a signal is seen while a subscriber blocks
+
+struct PubOptions {
+  MessageOptions messages;
+  std::string name;
+  std::size_t subscribers = 0;
+  milliseconds wait{1000};
+  milliseconds stay{0};
+  bool batch = false;
+  bool last_value = false;
+  std::string slow = "block";
+};
+
+PublisherOptions publisher_options(const PubOptions& options) {
+  const MessageOptions& messages = options.messages;
+  PublisherOptions made{.name = options.name,
+                        .wire = messages.wire,
+                        .late_join = options.last_value ? LateJoin::last_value : LateJoin::nothing,
+                        .linger = messages.patience()};
+  if (options.batch) made.batching.emplace();
+  if (options.slow == "block") made.slow = SlowSubscriber::block;
+  if (options.slow == "disconnect") made.slow = SlowSubscriber::disconnect;
+  if (options.slow == "block") made.block_for = block_for;
+  place(made, messages);
+  return made;
+}
+
 class Publishing {
  public:
-  explicit Publishing(const MessageOptions& options)
-      : options_(options),
-        input_(options.files, options.whole),
-        session_(SocketType::xpub, options, true),
-        sender_(session_, options.patience()),
-        topic_(options.topics.empty() ? "" : Topic{options.topics.front()}.str()) {}
+  explicit Publishing(const PubOptions& options)
+      : pub_(options),
+        options_(options.messages),
+        input_(options_.files, options_.whole),
+        publisher_(std::in_place, *context_, publisher_options(options)),
+        topic_(options_.topics.empty() ? "" : Topic{options_.topics.front()}.str()) {
+    say_bound(options_, publisher_->bound());
+  }
 
   int run() {
     // Whoever binds may be the first to be there; whoever connects needs somebody to be there.
-    if (!options_.bind && !sender_.await_peer()) return exit_ok;
+    if (!options_.bind && !await_peer()) return exit_ok;
+    if (pub_.subscribers > 0 && !topic_.empty()) await_subscribers(topic_);
     std::exception_ptr bad_line;
     try {
-      send_lines(session_, input_, options_, [this](Letter letter, const std::string& place) {
-        return publish(std::move(letter), place);
+      send_lines(waiter_, input_, options_, [this](const Letter& letter, const std::string& place) {
+        return publish(letter, place);
       });
     } catch (const std::exception&) {
       bad_line = std::current_exception();  // what was accepted before it goes out all the same
     }
-    sender_.finish();
-    if (unwanted_ > 0)
-      warn(std::to_string(unwanted_) + " of " + std::to_string(sender_.sent()) +
-           " messages had no subscriber");
+    finish();
     if (bad_line) std::rethrow_exception(bad_line);
     return exit_ok;
   }
 
  private:
+  /// Waits for `condition`, at most for `longest`. False: not in time, or asked to end.
+  template <class Condition>
+  bool await(Condition condition, milliseconds longest) {
+    const auto end = steady_clock::now() + longest;
+    while (!condition()) {
+      if (waiter_.asked_to_end() || steady_clock::now() >= end) return false;
+      waiter_.wait(tick);
+    }
+    return true;
+  }
+
+  bool has_peer() const { return any_connected(publisher_->ledger().peers); }
+
+  bool await_peer() {
+    if (await([this] { return has_peer(); }, options_.patience())) return true;
+    if (waiter_.asked_to_end()) return false;
+    give_up("no peer within " + format_duration(options_.patience()));
+  }
+
+  /// --wait-subscribers insists, --wait does not.
+  void await_subscribers(const std::string& topic) {
+    const std::size_t wanted = std::max<std::size_t>(pub_.subscribers, 1);
+    const milliseconds longest = pub_.subscribers > 0 ? options_.patience() : pub_.wait;
+    const auto there = [&] { return publisher_->subscribers(topic) >= wanted; };
+    if (std::exchange(awaited_, true) || await(there, longest) || waiter_.asked_to_end()) return;
+    if (pub_.subscribers > 0)
+      give_up(std::to_string(publisher_->subscribers(topic)) + " of " +
+              counted(wanted, "subscriber") + " to '" + topic + "' within " +
+              format_duration(longest));
+    warn("no subscriber for '" + topic + "' within " + format_duration(longest) +
+         "; publishing all the same");
+  }
+
   const std::string& topic_of(const Letter& letter, const std::string& place) {
     if (letter.topic.empty() && topic_.empty())
       throw Error{ErrorKind::usage, "read " + place, "it has no topic", "give --topic T"};
@@ -56,47 +122,143 @@ class Publishing {
     return known_good_;
   }
 
-  bool publish(Letter letter, const std::string& place) {
+  bool publish(const Letter& letter, const std::string& place) {
     const std::string& topic = topic_of(letter, place);
-    if (sender_.sent() == 0) await_subscriber(topic);
-    subscriptions_.read(session_.socket());
-    Multipart message;
-    message.push_back(std::string_view{topic});
-    message.push_back(tracked_frame(std::move(letter.payload)));
-    if (sender_.send(message, place) != Sender::Outcome::sent) return false;
-    if (!subscriptions_.wants(topic)) ++unwanted_;
-    return true;
-  }
-
-  void await_subscriber(const std::string& topic) {
-    const auto give_up_at = std::chrono::steady_clock::now() + options_.wait;
-    for (subscriptions_.read(session_.socket()); !subscriptions_.wants(topic);
-         subscriptions_.read(session_.socket())) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-          give_up_at - std::chrono::steady_clock::now());
-      if (session_.asked_to_end()) return;
-      if (left.count() <= 0)
-        return warn("no subscriber for '" + topic + "' within " + format_duration(options_.wait) +
-                    "; publishing all the same");
-      session_.wait(ZMQ_POLLIN, left);
+    await_subscribers(topic);
+    Headers headers = options_.headers;
+    headers.insert(headers.end(), letter.headers.begin(), letter.headers.end());
+    if (!headers.empty() && options_.wire == Wire::plain)
+      throw Error{ErrorKind::usage, "read " + place, "--wire plain carries no headers"};
+    auto give_up_at = steady_clock::now() + options_.patience();
+    while (true) {
+      switch (publisher_->publish(topic, letter.payload, headers)) {
+        case PublishResult::sent:
+          ++published_;
+          if (!is_wanted(topic)) ++unwanted_;
+          return true;
+        case PublishResult::too_large:
+          throw Error{ErrorKind::usage, "send " + place, "it is larger than a message may be",
+                      "send it in smaller messages"};
+        case PublishResult::full:
+          break;
+      }
+      waiter_.wait(milliseconds{0});
+      if (waiter_.asked_to_stop_at_once()) return false;
+      if (has_peer() && !waiter_.asked_to_end())
+        give_up_at = steady_clock::now() + options_.patience();
+      if (steady_clock::now() >= give_up_at) return false;  // `finish` says what was not delivered
     }
   }
 
+  /// Exact to a millisecond: asking costs more than publishing.
+  bool is_wanted(const std::string& topic) {
+    const auto now = steady_clock::now();
+    if (topic != asked_topic_ || now >= ask_again_at_) {
+      asked_topic_ = topic;
+      ask_again_at_ = now + milliseconds{1};
+      wanted_ = publisher_->subscribers(topic) > 0;
+    }
+    return wanted_;
+  }
+
+  /// Waits until subscribers have what was published, and says what they have not.
+  void finish() {
+    auto give_up_at = steady_clock::now() + options_.patience();
+    std::uint64_t left = publisher_->ledger().waiting;
+    while (!publisher_->flush(tick) && !waiter_.asked_to_stop_at_once() &&
+           steady_clock::now() < give_up_at) {
+      waiter_.wait(milliseconds{0});
+      const std::uint64_t now_left = publisher_->ledger().waiting;
+      if (now_left < left) give_up_at = steady_clock::now() + options_.patience();
+      left = now_left;
+    }
+    await([] { return false; }, pub_.stay);
+    const PublisherLedger ledger = publisher_->ledger();
+    say_losses(ledger);
+    if (ledger.waiting > 0)
+      give_up(counted(ledger.waiting, "message") + " of " + std::to_string(ledger.published) +
+              " not delivered");
+    const auto before = steady_clock::now();
+    publisher_.reset();
+    context_.reset();  // returns when ZeroMQ has sent all, or gives up
+    if (steady_clock::now() - before >= options_.patience())
+      give_up("a subscriber did not take all of " + counted(ledger.published, "message"));
+  }
+
+  void say_losses(const PublisherLedger& ledger) const {
+    if (unwanted_ > 0)
+      warn(std::to_string(unwanted_) + " of " + std::to_string(published_) +
+           " messages had no subscriber");
+    if (ledger.disconnected > 0)
+      warn(counted(ledger.disconnected, "slow subscriber") + " disconnected");
+    if (ledger.dropped == 0) return;
+    std::string text = std::to_string(ledger.dropped) + " of " + std::to_string(published_) +
+                       " messages dropped for slow subscribers";
+    for (const std::string& address : ledger.slow_peers) text += ' ' + printable(address);
+    warn(text);
+    for (const TopicCount& topic : ledger.dropped_topics)
+      warn("dropped " + std::to_string(topic.messages) + " of topic '" + printable(topic.topic) +
+           '\'');
+  }
+
+  [[noreturn]] void give_up(const std::string& cause) {
+    program::give_up(subject(options_),
+                     publisher_ ? publisher_->ledger().peers : std::vector<PeerInfo>{}, "", cause,
+                     "start the other end, or give a longer --timeout");
+  }
+
+  const PubOptions& pub_;
   const MessageOptions& options_;
   Input input_;
-  Session session_;
-  Sender sender_;
-  Subscriptions subscriptions_;
+  Waiter waiter_;
+  std::optional<Context> context_{std::in_place, ContextOptions{.log = library_log()}};
+  std::optional<Publisher> publisher_;
   std::string topic_;
   std::string known_good_;
+  std::string asked_topic_;
+  steady_clock::time_point ask_again_at_{};
+  bool wanted_ = false;
+  bool awaited_ = false;
+  std::uint64_t published_ = 0;
   std::uint64_t unwanted_ = 0;
 };
 
-int pub(const MessageOptions& options) {
-  if (options.topics.empty() && options.shape() == Shape::plain)
-    throw Error{ErrorKind::usage, options.command, "no topic is given",
+int pub(const PubOptions& options) {
+  const MessageOptions& messages = options.messages;
+  if (messages.topics.empty() && messages.shape() == Shape::plain)
+    throw Error{ErrorKind::usage, messages.command, "no topic is given",
                 "give --topic T, or --with-topic, or --json"};
+  if (messages.wire == Wire::plain &&
+      (options.batch || options.last_value || !messages.headers.empty()))
+    throw Error{ErrorKind::usage, messages.command,
+                "--wire plain has no batches, last values and headers", "leave it, or them, out"};
   return Publishing{options}.run();
+}
+
+void declare(CLI::App& app, PubOptions& options) {
+  MessageOptions& messages = options.messages;
+  declare_common(app, messages);
+  app.add_option("--topic", messages.topics, "Topic of lines that name none")
+      ->type_name("T")
+      ->expected(1);
+  app.add_flag("--with-topic", messages.with_topic, "A line is TOPIC<tab>PAYLOAD");
+  declare_headers(app, messages);
+  app.add_option("--name", options.name, "Unique: subscribers notice a restart by it")
+      ->type_name("NAME");
+  declare_wire(app, messages, "plain: only topic and payload");
+  add_duration(app, "--wait", options.wait, "How long to wait for the first subscriber");
+  numbers(app.add_option("--wait-subscribers", options.subscribers,
+                         "Wait for so many, for --timeout; else end with 4")
+              ->type_name("N"),
+          1, 1'000'000);
+  app.add_flag("--batch", options.batch, "What gathers goes together: faster in a flood");
+  app.add_flag("--last-value", options.last_value, "Who comes late gets each topic's last message");
+  words(app.add_option("--slow", options.slow, "What happens for a subscriber that is too slow"),
+        {"drop", "block", "disconnect"})
+      ->capture_default_str();
+  add_duration(app, "--stay", options.stay,
+               "How long to stay at the end, for those who come late or ask again");
+  declare_sending(app, messages);
 }
 
 }  // namespace
@@ -107,20 +269,19 @@ Command pub_command() {
       .group = "Messages",
       .summary = "Publish each line",
       .details =
-          "A message is two frames, topic and payload, as any ZeroMQ program knows it. With\n"
-          "--json a line is {\"topic\":\"t\",\"payload\":\"text\"}; bytes that are no text are\n"
-          "{\"base64\":\"…\"} in the payload's place. How many messages had no subscriber is said\n"
-          "at the end. A bad line ends it with 2, after what came before it was sent.",
+          "A message is three frames: topic, a header with what subscribers need to see and to\n"
+          "fetch what they missed, and payload. A stock SUB takes it all the same and sees one\n"
+          "frame more; --wire plain sends topic and payload only, and --batch is for Busbar\n"
+          "subscribers (busbar sub) alone. With --json a line is\n"
+          "{\"topic\":\"t\",\"payload\":\"text\"}, and may have \"headers\":{…}; bytes that are "
+          "no\n"
+          "text are {\"base64\":\"…\"} in the payload's place. At the end all is delivered, or it\n"
+          "exits with 4; how many messages had no subscriber, or were dropped for a slow one, is\n"
+          "said. A bad line ends it with 2, after what came before it was sent.",
       .example = "  tail -F app.log | busbar pub tcp://127.0.0.1:5555 --topic app",
       .declare = [](CLI::App& app) -> Run {
-        auto options = std::make_shared<MessageOptions>();
-        declare_common(app, *options);
-        app.add_option("--topic", options->topics, "Topic of lines that name none")
-            ->type_name("T")
-            ->expected(1);
-        app.add_flag("--with-topic", options->with_topic, "A line is TOPIC<tab>PAYLOAD");
-        add_duration(app, "--wait", options->wait, "How long to wait for the first subscriber");
-        declare_sending(app, *options);
+        auto options = std::make_shared<PubOptions>();
+        declare(app, *options);
         return [options] { return pub(*options); };
       }};
 }

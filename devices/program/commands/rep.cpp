@@ -84,7 +84,7 @@ class Replying {
   std::string filtered(std::size_t first) {
     const Shape shape = options_.messages.shape();
     std::string line;
-    append_line(line, message_, first, false, shape);
+    append_line(line, message_, first, shape);
     line.pop_back();
     if (line.find('\n') != std::string::npos) {
       warn("answered a request of several lines with nothing; --json carries it as one line");

@@ -57,7 +57,7 @@ class Requesting {
     if (options_.whole)
       output_.buffer() += reply_.text(reply_.size() - 1);
     else
-      append_line(output_.buffer(), reply_, 1, false, options_.shape());
+      append_line(output_.buffer(), reply_, 1, options_.shape());
     return output_.flush();
   }
 

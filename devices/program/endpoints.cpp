@@ -1,0 +1,48 @@
+#include "program/endpoints.hpp"
+
+#include "program/talk.hpp"
+
+#include <algorithm>
+
+#include <busbar/core/error.hpp>
+
+namespace busbar::program {
+
+std::vector<Endpoint> addresses(const MessageOptions& options) {
+  std::vector<Endpoint> all = endpoints(options.endpoints);
+  for (const Endpoint& endpoint : all)
+    if (endpoint.transport() == Transport::inproc)
+      throw Error{ErrorKind::usage, options.command + ' ' + endpoint.str(),
+                  "inproc does not leave this process", "use ipc:// or tcp://"};
+  return all;
+}
+
+void say_bound(const MessageOptions& options, const std::vector<Endpoint>& bound) {
+  for (const Endpoint& endpoint : bound) say(options.command + " bound to " + endpoint.str());
+}
+
+std::string subject(const MessageOptions& options) {
+  std::string all = options.command;
+  for (const std::string& text : options.endpoints) all += ' ' + text;
+  return all;
+}
+
+bool any_connected(const std::vector<PeerInfo>& peers) {
+  return std::any_of(peers.begin(), peers.end(),
+                     [](const PeerInfo& peer) { return peer.connected; });
+}
+
+void give_up(const std::string& subject, const std::vector<PeerInfo>& peers,
+             const std::string& unresolved, const std::string& cause, const std::string& remedy) {
+  for (const PeerInfo& peer : peers)
+    if (!peer.connected && !peer.last_failure.empty())
+      throw Error{ErrorKind::refused, subject,
+                  cause + "; the handshake failed: " + peer.last_failure,
+                  "check --key, --server-key and the other end's allow list"};
+  if (!unresolved.empty() && !any_connected(peers))
+    throw Error{ErrorKind::unreachable, subject, cause + "; " + unresolved,
+                "check the host's name"};
+  throw Error{ErrorKind::timeout, subject, cause, remedy};
+}
+
+}  // namespace busbar::program

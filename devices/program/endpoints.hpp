@@ -1,0 +1,35 @@
+/// Where a message command binds or connects, and what it says where nobody is there.
+#pragma once
+
+#include "program/messages.hpp"
+
+#include <string>
+#include <vector>
+
+#include <busbar/core/ledger.hpp>
+
+namespace busbar::program {
+
+/// Throws Error (usage): none, or one that does not leave this process.
+std::vector<Endpoint> addresses(const MessageOptions& options);
+
+/// Sets where to bind or connect, and the keys, of a socket or a pattern.
+template <class T>
+void place(T& made, const MessageOptions& options) {
+  (options.bind ? made.bind : made.connect) = addresses(options);
+  made.security = options.security.load();
+}
+
+/// `push bound to tcp://…`, on stderr, for each.
+void say_bound(const MessageOptions& options, const std::vector<Endpoint>& bound);
+/// `push tcp://…`, for errors.
+std::string subject(const MessageOptions& options);
+
+bool any_connected(const std::vector<PeerInfo>& peers);
+/// Error (timeout), or (refused) where a peer's last handshake failed, or (unreachable) where a
+/// host is `unresolved`.
+[[noreturn]] void give_up(const std::string& subject, const std::vector<PeerInfo>& peers,
+                          const std::string& unresolved, const std::string& cause,
+                          const std::string& remedy);
+
+}  // namespace busbar::program

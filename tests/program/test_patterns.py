@@ -1,0 +1,192 @@
+"""What pub, sub, push and pull have from the patterns: gaps, headers, credit, acknowledgements."""
+import signal
+
+import zmq
+
+from support import StockCase, subscription_at
+
+TCP = ("--bind", "tcp://127.0.0.1:*")
+
+
+class Publishing(StockCase):
+    def test_a_stock_subscriber_sees_one_frame_more_and_plain_has_none(self):
+        for wire, frames in (("busbar", 3), ("plain", 2)):
+            with self.subTest(wire):
+                sub, endpoint = self.bound(zmq.SUB, subscribe=b"t")
+                self.start("pub", endpoint, "--topic", "t", "--wire", wire,
+                           "--wait-subscribers", 1).write("x\n")
+                message = sub.recv_multipart()
+                self.assertEqual((message[0], message[-1], len(message)), (b"t", b"x", frames))
+
+    def test_it_waits_for_subscribers_and_says_how_many_there_are(self):
+        _, err = self.busbar("pub", *TCP, "--topic", "t", "--wait-subscribers", 1, "--timeout",
+                             "100ms", code=4, stdin="x\n")
+        self.assertIn("0 of 1 subscriber to 't' within 100ms", err)
+        pub = self.start("pub", *TCP, "--topic", "t", "--wait-subscribers", 2, "--timeout", "20s")
+        pub.write("x\n")
+        pub.end_of_input()
+        endpoint = pub.bound()
+        subs = [self.start("sub", endpoint, "--topic", "t", "--count", 1) for _ in range(2)]
+        self.assertEqual([sub.line() for sub in subs], ["x", "x"])
+        self.assertEqual(pub.exit_code(), 0)
+
+    def test_json_tells_origin_and_headers(self):
+        pub = self.start("pub", *TCP, "--json", "--wait", "20s", "--header", "from=test", "--header",
+                         "a=b=c")
+        sub = self.start("sub", pub.bound(), "--json", "--prefix", "")
+        pub.write('{"topic":"t","payload":"x"}\n'
+                  '{"topic":"t","payload":"y","headers":{"own":{"base64":"/w=="}}}\n')
+        one, two = sub.json(), sub.json()
+        self.assertEqual((one["topic"], one["payload"], one["sequence"], two["sequence"]),
+                         ("t", "x", 1, 2))
+        self.assertEqual(one["headers"], {"from": "test", "a": "b=c"})
+        self.assertEqual(two["headers"], {"from": "test", "a": "b=c", "own": {"base64": "/w=="}})
+        self.assertEqual(one["publisher"], two["publisher"])
+        self.assertRegex(one["publisher"], "^[0-9a-f]{16}$")
+        self.assertGreater(one["time"], 1_600_000_000_000_000)
+
+    def test_batches_are_read_as_they_were_published(self):
+        lines = "".join(f"{i}\n" for i in range(100_000))
+        pub = self.start("pub", *TCP, "--topic", "n", "--wait-subscribers", 1, "--timeout", "20s",
+                         "--batch", "--file", self.file("lines", lines))
+        out, err = self.busbar("sub", pub.bound(), "--count", 100_000, "--timeout", "10s")
+        self.assertEqual((out, err), (lines, ""))
+        self.assertEqual(pub.exit_code(), 0)
+
+    def test_who_comes_late_gets_the_last_value(self):
+        pub = self.start("pub", *TCP, "--with-topic", "--last-value", "--wait-subscribers", 1,
+                         "--timeout", "20s")
+        endpoint = pub.bound()
+        early = self.start("sub", endpoint, "--with-topic")
+        pub.write("a\t1\na\t2\nb\t3\n")
+        self.assertEqual(early.lines(3), ["a\t1", "a\t2", "b\t3"])
+        late = self.start("sub", endpoint, "--with-topic")
+        self.assertEqual(set(late.lines(2)), {"a\t2", "b\t3"})
+        pub.write("a\t4\n")
+        self.assertEqual(late.line(), "a\t4")
+
+    def stalled(self, *args):
+        """A publisher of 200 MB, and a subscriber that reads one message and no more."""
+        pub = self.start("pub", *TCP, "--topic", "t", "--wait-subscribers", 1, "--file",
+                         self.file("lines", ("x" * 100_000 + "\n") * 2000), *args)
+        sub = self.socket(zmq.SUB, subscribe=b"t", rcvhwm=1, rcvbuf=4096)
+        sub.connect(pub.bound())
+        sub.recv_multipart()
+        return pub
+
+    def test_what_is_dropped_for_a_slow_subscriber_is_said(self):
+        pub = self.stalled("--slow", "drop", "--timeout", "2s")
+        self.assertEqual(pub.exit_code(), 4)
+        self.assertRegex(pub.errors(), r"\d+ of 2000 messages dropped for slow subscribers")
+        self.assertRegex(pub.errors(), r"dropped \d+ of topic 't'")
+        self.assertIn("a subscriber did not take all", pub.errors())
+
+    def test_a_blocked_publisher_ends_and_says_what_is_not_delivered(self):
+        pub = self.stalled("--timeout", "2s")
+        pub.signal(signal.SIGINT)
+        self.assertEqual(pub.exit_code(), 4)
+        self.assertRegex(pub.errors(), r"\d+ messages? of \d+ not delivered")
+
+    def test_a_stalled_subscriber_may_be_cut_off(self):
+        pub = self.stalled("--slow", "disconnect", "--timeout", "2s")
+        self.assertIn("disconnected", pub.says("slow subscriber"))
+
+    def test_what_plain_cannot_carry_is_refused(self):
+        for more in (["--batch"], ["--last-value"], ["--header", "a=b"]):
+            self.busbar("pub", *TCP, "--topic", "t", "--wire", "plain", *more, code=2)
+        _, err = self.busbar("pub", *TCP, "--topic", "t", "--header", "x", code=2)
+        self.assertIn("write NAME=VALUE", err)
+
+
+class Subscribing(StockCase):
+    def test_a_gap_is_told_in_a_line(self):
+        pub = self.start("pub", *TCP, "--topic", "t", "--wait-subscribers", 1, "--timeout", "20s")
+        recorder = self.socket(zmq.SUB, pub.bound(), subscribe=b"t")
+        pub.write("1\n2\n3\n4\n")
+        sent = [recorder.recv_multipart() for _ in range(4)]
+        replay, endpoint = self.bound(zmq.XPUB)
+        sub = self.start("sub", endpoint, "--topic", "t")
+        while subscription_at(replay) != b"\1t":
+            pass
+        for message in (sent[0], sent[3]):
+            replay.send_multipart(message)
+        self.assertEqual(sub.lines(2), ["1", "4"])
+        self.assertRegex(sub.says("gap"),
+                         "gap: publisher [0-9a-f]{16}, topic 't', from 2 to 3, cause not_kept")
+
+    def test_a_broken_header_is_counted(self):
+        pub, endpoint = self.bound(zmq.XPUB)
+        sub = self.start("sub", endpoint, "--count", 1)
+        self.assertEqual(subscription_at(pub), b"\1")
+        pub.send_multipart([b"t", b"\xbb", b"x"])
+        pub.send_multipart([b"t", b"good"])
+        self.assertEqual(sub.line(), "good")
+        self.assertEqual(sub.exit_code(), 0)
+        self.assertIn("1 message with a broken header or batch", sub.errors())
+
+
+class Working(StockCase):
+    def test_all_is_acknowledged_before_push_ends(self):
+        lines = "".join(f"{i}\n" for i in range(20_000))
+        for more in ([], ["--no-batch"], ["--no-ack"]):
+            with self.subTest(more):
+                pull = self.start("pull", *TCP, "--credit", 500, "--file", self.path("out"))
+                self.busbar("push", pull.bound(), *more, stdin=lines)
+                with open(self.path("out"), encoding="ascii") as out:
+                    self.assertEqual(out.read(), lines)
+
+    def test_what_a_puller_had_not_written_goes_to_another(self):
+        push = self.start("push", *TCP, "--no-batch")
+        endpoint = push.bound()
+        stuck = self.start("pull", endpoint, "--credit", 3)
+        stuck.signal(signal.SIGSTOP)
+        push.write("a\nb\nc\n")
+        push.end_of_input()
+        helper = self.start("pull", endpoint, "--json")
+        stuck.process.kill()
+        self.assertEqual({helper.json()["payload"] for _ in range(3)}, {"a", "b", "c"})
+        self.assertEqual(push.exit_code(), 0)
+
+    def test_headers_and_attempts_are_told(self):
+        push = self.start("push", *TCP, "--header", "from=test", "--json")
+        endpoint = push.bound()
+        pull = self.start("pull", endpoint, "--json")
+        push.write('{"payload":"x","headers":{"own":"y"}}\n')
+        self.assertEqual(pull.json(), {"payload": "x", "headers": {"from": "test", "own": "y"}})
+
+    def test_what_kills_every_puller_is_given_up_and_counted(self):
+        push = self.start("push", *TCP, "--attempts", 1)
+        # Whoever writes to a full disk ends without an acknowledgement.
+        push.write("poison\n")
+        push.end_of_input()
+        self.busbar("pull", push.bound(), "--file", "/dev/full", code=5)
+        self.assertEqual(push.exit_code(), 4)
+        self.assertIn("given up: 'poison'", push.errors())
+        self.assertIn("1 message of 1 not done, 1 given up", push.errors())
+
+    def test_what_nobody_does_in_time_is_counted(self):
+        push = self.start("push", *TCP, "--timeout", "500ms")
+        pull = self.start("pull", push.bound())
+        push.write("x\n")
+        self.assertEqual(pull.line(), "x")
+        pull.signal(signal.SIGKILL)
+        push.write("y\n")
+        push.end_of_input()
+        self.assertEqual(push.exit_code(), 4)
+        # Whether the first was acknowledged when its puller was killed is not known.
+        self.assertRegex(push.errors(), r"[12] messages? of 2 not done")
+
+    def test_plain_ends_speak_to_stock_ones(self):
+        stock, endpoint = self.bound(zmq.PULL)
+        self.busbar("push", endpoint, "--wire", "plain", stdin="x\n")
+        self.assertEqual(stock.recv_multipart(), [b"x"])
+        stock, endpoint = self.bound(zmq.PUSH)
+        pull = self.start("pull", endpoint, "--wire", "plain", "--json", "--count", 1)
+        stock.send_multipart([b"a", b"b"])
+        self.assertEqual(pull.json(), {"frames": ["a"], "payload": "b"})
+
+    def test_a_streamer_with_credit_carries_it_through(self):
+        device = self.device("streamer", "--credit")
+        pull = self.start("pull", device.backend)
+        self.busbar("push", device.frontend, stdin="a\nb\n")
+        self.assertEqual(pull.lines(2), ["a", "b"])

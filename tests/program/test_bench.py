@@ -24,6 +24,17 @@ class Bench(Case):
         self.assertIsNone(row["ratio"]["direct"])
         self.assertGreater(row["ratio"]["zmq_proxy"]["median"], 0)
 
+    def test_work_stands_beside_stock_sockets_and_the_ideal_schedule(self):
+        out, _ = self.busbar("bench", "pushpull", "--pairs", 1, "--size", "16", "--window", "20ms",
+                             "--json")
+        report = json.loads(out)
+        self.assertEqual([row["carrier"] for row in report["pushpull"]],
+                         ["batched", "unbatched", "PUSH/PULL"])
+        for row in report["pushpull"]:
+            self.assertGreater(row["ratio"]["median"], 0)
+        self.assertGreater(report["unequal_workers"]["by_credit"]["median"], 0)
+        self.assertGreater(report["unequal_workers"]["round_robin"]["median"], 0)
+
     def test_it_shows_a_table_of_what_is_asked_for(self):
         out, _ = self.busbar("bench", "latency", "--pairs", 1, "--size", "16,32", "--rounds", 100,
                              "--against", "zmq_proxy")

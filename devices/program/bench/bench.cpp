@@ -1,6 +1,7 @@
 #include "program/bench/bench.hpp"
 
 #include "program/bench/pubsub.hpp"
+#include "program/bench/pushpull.hpp"
 #include "program/bench/report.hpp"
 #include "program/bench/trial.hpp"
 #include "program/command.hpp"
@@ -88,6 +89,7 @@ class Bench {
     if (has(options_.what, "idle")) idle();
     if (has(options_.what, "pubsub")) pubsub();
     if (has(options_.what, "lone")) lone_message();
+    if (has(options_.what, "pushpull")) pushpull();
     if (options_.json) std::cout << line(report_);
     std::cout << std::flush;
     return exit_ok;
@@ -104,6 +106,7 @@ class Bench {
     if (has(options_.what, "pubsub"))
       all += options_.pairs * options_.sizes.size() * carriers(options_).size();
     if (has(options_.what, "lone")) all += 2 * options_.pairs;
+    if (has(options_.what, "pushpull")) all += options_.pairs * (3 * options_.sizes.size() + 1);
     return all;
   }
 
@@ -116,6 +119,8 @@ class Bench {
   void idle();
   void pubsub();
   void lone_message();
+  void pushpull();
+  void unequal_workers();
 
   const Options& options_;
   Progress progress_;
@@ -259,6 +264,52 @@ void Bench::lone_message() {
                              {"p99_us", Spread{p99}.json()},
                              {"p99_ratio", tail.json()}};
   show("A lone message, direct, batching on", table);
+}
+
+void Bench::pushpull() {
+  Table table{{"carrier", "bytes", "messages/s", "of PUSH/PULL"}};
+  constexpr std::array carriers{WorkCarrier::batched, WorkCarrier::unbatched, WorkCarrier::stock};
+  for (const std::size_t size : options_.sizes) {
+    std::map<WorkCarrier, Series> rates;
+    for (std::size_t pair = 0; pair < options_.pairs; ++pair)
+      for (const WorkCarrier carrier : carriers) {
+        rates[carrier].push_back(measure_pushpull(carrier, size, options_.window));
+        progress_.at(++done_);
+      }
+    for (const WorkCarrier carrier : carriers) {
+      const Spread ratio{ratios(rates[carrier], rates[WorkCarrier::stock])};
+      table.add({std::string{name_of(carrier)}, std::to_string(size),
+                 Spread{rates[carrier]}.str("%.0f"), ratio.str()});
+      report_["pushpull"].push_back({{"carrier", name_of(carrier)},
+                                     {"bytes", size},
+                                     {"messages_per_second", Spread{rates[carrier]}.json()},
+                                     {"ratio", ratio.json()}});
+    }
+  }
+  show("Work, direct: acknowledged through Pusher and Puller, beside PUSH and PULL", table);
+  unequal_workers();
+}
+
+void Bench::unequal_workers() {
+  const int jobs = static_cast<int>(options_.window.count()) + 100;  // about as many milliseconds
+  Series by_credit;
+  Series round_robin;
+  double ideal = 0;
+  for (std::size_t pair = 0; pair < options_.pairs; ++pair) {
+    const UnequalWorkers measured = measure_unequal_workers_apart(jobs);
+    by_credit.push_back(measured.by_credit);
+    round_robin.push_back(measured.round_robin);
+    ideal = measured.ideal.count();
+    progress_.at(++done_);
+  }
+  Table table{{"jobs", "ideal ms", "by credit / ideal", "round-robin / ideal"}};
+  table.add({std::to_string(jobs), Spread{{ideal}}.str("%.0f"), Spread{by_credit}.str(),
+             Spread{round_robin}.str()});
+  report_["unequal_workers"] = {{"jobs", jobs},
+                                {"ideal_ms", ideal},
+                                {"by_credit", Spread{by_credit}.json()},
+                                {"round_robin", Spread{round_robin}.json()}};
+  show("Two workers of unequal speed (1 : 10): time taken, beside both busy to the end", table);
 }
 
 }  // namespace

@@ -16,17 +16,16 @@ Command bench_command() {
   return {
       .name = "bench",
       .group = "Other",
-      .summary = "Measure the devices beside libzmq's own zmq_proxy, in alternation",
+      .summary = "Measure devices and patterns beside libzmq and other systems, in alternation",
       .details =
-          "WHAT is throughput, latency or idle; all by default. Source, device and sink are three\n"
-          "processes on loopback TCP, with plain libzmq at both ends. Absolute figures mean "
-          "little\n"
-          "on a shared machine; ratios of runs side by side do.",
+          "WHAT is throughput, latency, idle, pubsub, lone or pushpull; all by default. Ends and\n"
+          "what is between them are processes of their own, on loopback TCP. Absolute figures\n"
+          "mean little on a shared machine; ratios of runs side by side do.",
       .example = "  busbar bench throughput --size 16,256 --pairs 5",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<bench::Options>();
         words(app.add_option("what", options->what, "Which measurements"),
-              {"throughput", "latency", "idle", "pubsub", "lone"});
+              {"throughput", "latency", "idle", "pubsub", "lone", "pushpull"});
         words(app.add_option("--device", options->devices, "Only these devices")->delimiter(','),
               detail::names_of(device_kinds));
         numbers(app.add_option("--size", options->sizes, "Sizes of messages in bytes")

@@ -29,6 +29,9 @@ needs "$dev" cppzmq-dev
 needs "$dev" libmsgpack-cxx-dev
 program=$(echo "$work"/busbar_*.deb)
 holds "$program" ' ./usr/bin/busbar$'
+holds "$program" 'man/man1/busbar.1$'
+holds "$program" 'bash-completion/completions/busbar$'
+holds "$program" 'zsh/site-functions/_busbar$'
 needs "$program" libzmq5
 if dpkg-deb -c "$program" | grep -q include; then echo "$program holds headers"; exit 1; fi
 echo "$(basename "$dev") and $(basename "$program") hold what they should"

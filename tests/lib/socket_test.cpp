@@ -471,3 +471,12 @@ TEST_CASE("localhost can be bound, as 127.0.0.1") {
   CHECK(push.send(Multipart{"x"}, soon) == SendResult::sent);
   CHECK(pull.receive(soon)->text(0) == "x");
 }
+
+TEST_CASE("a subscriber whose publisher is not there does not keep its process waiting") {
+  Context context;
+  Socket subscriber(context, SocketType::sub, {.connect = {"tcp://127.0.0.1:1"}});
+  subscriber.subscribe("a");
+  CHECK(subscriber.get(zmq::sockopt::linger) == 0);
+  Socket sender(context, SocketType::push, {.connect = {"tcp://127.0.0.1:1"}});
+  CHECK(sender.get(zmq::sockopt::linger) == 1000);
+}

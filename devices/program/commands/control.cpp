@@ -94,8 +94,7 @@ Command resume_command() {
   return control_command(control::Command::resume, "Let a paused device go on", "");
 }
 Command drain_command() {
-  return control_command(control::Command::drain,
-                         "Let a device hand on what it has, take nothing new, and end",
+  return control_command(control::Command::drain, "Let a device hand on what it has, and end",
                          " --deadline 10s");
 }
 Command stop_command() {

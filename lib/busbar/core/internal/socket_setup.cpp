@@ -156,7 +156,9 @@ void check_options(SocketType type, const SocketOptions& options) {
 
 void apply_options(void* socket, SocketType type, const SocketOptions& options,
                    const std::string& zap_domain) {
-  set(socket, ZMQ_LINGER, static_cast<int>(options.linger.count()));
+  // A subscriber has subscriptions to send, and they end with it.
+  const auto linger = type == SocketType::sub ? 0 : options.linger.count();
+  set(socket, ZMQ_LINGER, static_cast<int>(linger));
   const bool subscribes = type == SocketType::sub || type == SocketType::xsub;
   // Re-sent subscriptions are dropped at the high-water mark after a reconnect (libzmq issue 2942).
   set(socket, ZMQ_SNDHWM, subscribes ? 0 : options.send_queue);

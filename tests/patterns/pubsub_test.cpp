@@ -389,6 +389,31 @@ TEST_CASE("a subscriber is served by another event loop through its descriptor")
   CHECK(received == 1000);
 }
 
+TEST_CASE("what only time brings comes through the descriptor as well") {
+  Context context;
+  Socket stranger{context, SocketType::xpub, {.bind = {"tcp://127.0.0.1:*"}}};
+  Subscriber all{context, {.connect = stranger.bound()}};
+  all.subscribe("n");
+  while (stranger.receive(10s)->text(0) != "\1n") {
+  }
+  const auto header = [](std::uint64_t sequence) {
+    return encode(protocol::Header{.publisher = 9, .stream = 1, .sequence = sequence});
+  };
+  // It waits for a welcome that does not come.
+  CHECK(stranger.send(Multipart{"n", header(5), "five"}) == SendResult::sent);
+  EventLoop loop{context};
+  std::string received;
+  loop.add(all.fd(), [&] {
+    all.drain([&](const Message& message) {
+      received = message.payload();
+      loop.stop();
+    });
+  });
+  loop.after(20s, [&] { loop.stop(); });
+  loop.run();
+  CHECK(received == "five");
+}
+
 TEST_CASE("a waiting subscriber is stopped from another thread") {
   Way way{"inproc", 0};
   Publisher none = way.publisher();

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include <busbar/core/error.hpp>
+#include <busbar/core/internal/random_id.hpp>
 #include <busbar/core/internal/socket_poll.hpp>
 #include <busbar/core/socket.hpp>
-#include <busbar/core/internal/random_id.hpp>
 #include <busbar/patterns/internal/subscriber_protocol.hpp>
 #include <busbar/patterns/internal/wake.hpp>
 
@@ -231,7 +231,9 @@ std::size_t Subscriber::drain(const std::function<void(const Message&)>& handler
       handler(*message);
       ++handed;
     } else {
-      idle = !state_->read() && !(state_->next_deadline() <= std::chrono::steady_clock::now());
+      // Without news, time alone may have brought something.
+      idle = !state_->read() && state_->protocol.next() == nullptr &&
+             !(state_->next_deadline() <= std::chrono::steady_clock::now());
     }
   }
   if (!state_->watch) return handed;

@@ -25,11 +25,13 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Child:
-    """A running `busbar` subcommand whose output can be waited for."""
+    """A running `busbar` subcommand, or another program, whose output can be waited for. `stdin` is
+    all of its input; with `talk` its input stays open for `tell`."""
 
-    def __init__(self, *arguments, cwd=None, stdin=None):
+    def __init__(self, *arguments, program=BUSBAR, cwd=None, stdin=None, talk=False):
         self.process = subprocess.Popen(
-            [BUSBAR, *arguments], cwd=cwd, stdin=subprocess.PIPE if stdin is not None else None,
+            [program, *arguments], cwd=cwd,
+            stdin=subprocess.PIPE if talk or stdin is not None else None,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
         self._lines = {"out": [], "err": []}
         self._ended = {"out": False, "err": False}
@@ -52,12 +54,21 @@ class Child:
             self._ended[stream] = True
             self._changed.notify_all()
 
-    def wait_line(self, stream, wanted):
-        """The first line for which `wanted` holds, as soon as it is there."""
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def lines(self, stream="out"):
+        with self._changed:
+            return list(self._lines[stream])
+
+    def wait_line(self, stream, wanted, since=0):
+        """The first line for which `wanted` holds, of those behind the first `since`, as soon as it
+        is there."""
         deadline = time.monotonic() + TIMEOUT
         with self._changed:
             while True:
-                for line in self._lines[stream]:
+                for line in self._lines[stream][since:]:
                     if wanted(line):
                         return line
                 left = deadline - time.monotonic()
@@ -85,6 +96,8 @@ class Child:
         if self.process.poll() is None:
             self.process.kill()
         self.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
         self.process.stdout.close()
         self.process.stderr.close()
 

@@ -32,15 +32,21 @@ bool any_connected(const std::vector<PeerInfo>& peers) {
                      [](const PeerInfo& peer) { return peer.connected; });
 }
 
-void give_up(const std::string& subject, const std::vector<PeerInfo>& peers,
-             const std::string& unresolved, const std::string& cause, const std::string& remedy) {
+Absence absence(const std::vector<PeerInfo>& peers, const std::string& unresolved) {
+  Absence found{.unresolved = any_connected(peers) ? "" : unresolved};
   for (const PeerInfo& peer : peers)
-    if (!peer.connected && !peer.last_failure.empty())
-      throw Error{ErrorKind::refused, subject,
-                  cause + "; the handshake failed: " + peer.last_failure,
-                  "check --key, --server-key and the other end's allow list"};
-  if (!unresolved.empty() && !any_connected(peers))
-    throw Error{ErrorKind::unreachable, subject, cause + "; " + unresolved,
+    if (!peer.connected && !peer.last_failure.empty()) found.handshake_failure = peer.last_failure;
+  return found;
+}
+
+void give_up(const std::string& subject, const Absence& absence, const std::string& cause,
+             const std::string& remedy) {
+  if (!absence.handshake_failure.empty())
+    throw Error{ErrorKind::refused, subject,
+                cause + "; the handshake failed: " + absence.handshake_failure,
+                "check --key, --server-key, the other end's allow list and its --wire"};
+  if (!absence.unresolved.empty())
+    throw Error{ErrorKind::unreachable, subject, cause + "; " + absence.unresolved,
                 "check the host's name"};
   throw Error{ErrorKind::timeout, subject, cause, remedy};
 }

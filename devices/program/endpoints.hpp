@@ -26,10 +26,23 @@ void say_bound(const MessageOptions& options, const std::vector<Endpoint>& bound
 std::string subject(const MessageOptions& options);
 
 bool any_connected(const std::vector<PeerInfo>& peers);
-/// Error (timeout), or (refused) where a peer's last handshake failed, or (unreachable) where a
-/// host is `unresolved`.
-[[noreturn]] void give_up(const std::string& subject, const std::vector<PeerInfo>& peers,
-                          const std::string& unresolved, const std::string& cause,
-                          const std::string& remedy);
+/// Why nobody is there, where that is known.
+struct Absence {
+  std::string handshake_failure = {};
+  std::string unresolved = {};
+};
+Absence absence(const std::vector<PeerInfo>& peers, const std::string& unresolved);
+/// For any ledger of a pattern.
+template <class Ledger>
+Absence absence(const Ledger& ledger) {
+  if constexpr (requires { ledger.handshake_failure; })
+    return {ledger.handshake_failure, ledger.unresolved};
+  else
+    return absence(ledger.peers, ledger.unresolved);
+}
+/// Error (timeout), or (refused) after a failed handshake, or (unreachable) where a host has no
+/// address.
+[[noreturn]] void give_up(const std::string& subject, const Absence& absence,
+                          const std::string& cause, const std::string& remedy);
 
 }  // namespace busbar::program

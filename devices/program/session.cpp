@@ -59,7 +59,7 @@ void Session::wait(short events, int readable, int output,
 bool Session::has_peer() { return any_connected(socket_.peers()); }
 
 void Session::give_up(const std::string& cause, const std::string& remedy) {
-  program::give_up(name_, socket_.peers(), unresolved_, cause, remedy);
+  program::give_up(name_, absence(socket_.peers(), unresolved_), cause, remedy);
 }
 
 }  // namespace busbar::program

@@ -176,6 +176,16 @@ class Working(StockCase):
         # Whether the first was acknowledged when its puller was killed is not known.
         self.assertRegex(push.errors(), r"[12] messages? of 2 not done")
 
+    def test_why_nobody_is_there_decides_the_exit_code(self):
+        device = self.device("streamer")  # without --credit
+        for args in (("push", device.frontend), ("pull", device.backend)):
+            _, err = self.busbar(*args, "--timeout", "2s", code=5)
+            self.assertIn("its --wire", err)
+        nowhere = "tcp://no.such.host.invalid:5555"
+        for command, *more in (("push",), ("pull",), ("sub",), ("pub", "--topic", "t")):
+            _, err = self.busbar(command, nowhere, *more, "--timeout", "6s", code=3)
+            self.assertIn("cannot resolve 'no.such.host.invalid'", err)
+
     def test_plain_ends_speak_to_stock_ones(self):
         stock, endpoint = self.bound(zmq.PULL)
         self.busbar("push", endpoint, "--wire", "plain", stdin="x\n")

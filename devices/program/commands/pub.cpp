@@ -202,9 +202,8 @@ class Publishing {
   }
 
   [[noreturn]] void give_up(const std::string& cause) {
-    program::give_up(subject(options_),
-                     publisher_ ? publisher_->ledger().peers : std::vector<PeerInfo>{}, "", cause,
-                     "start the other end, or give a longer --timeout");
+    program::give_up(subject(options_), publisher_ ? absence(publisher_->ledger()) : Absence{},
+                     cause, "start the other end, or give a longer --timeout");
   }
 
   const PubOptions& pub_;

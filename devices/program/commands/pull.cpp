@@ -64,7 +64,7 @@ class Working final : public Source {
   }
   bool ended() const override { return waiter_.asked_to_end() || waiter_.output_broken(); }
   void give_up(const std::string& cause, const std::string& remedy) override {
-    program::give_up(subject(options_), {}, "", cause, remedy);
+    program::give_up(subject(options_), absence(puller_.ledger()), cause, remedy);
   }
 
  private:

@@ -76,7 +76,7 @@ class Subscribing final : public Source {
   }
   bool ended() const override { return waiter_.asked_to_end() || waiter_.output_broken(); }
   void give_up(const std::string& cause, const std::string& remedy) override {
-    program::give_up(subject(options_), subscriber_.ledger().peers, "", cause, remedy);
+    program::give_up(subject(options_), absence(subscriber_.ledger()), cause, remedy);
   }
 
  private:

@@ -74,6 +74,7 @@ struct PublisherLedger {
   std::size_t history_messages = 0;
   std::size_t history_bytes = 0;
   std::vector<PeerInfo> peers = {};
+  std::string unresolved = {};  ///< Why a host that it connects to has no address.
 };
 
 /// Any thread may call; messages of one thread keep their order. A thread of its own answers to

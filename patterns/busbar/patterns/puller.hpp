@@ -91,6 +91,9 @@ struct PullerLedger {
   std::uint64_t held = 0;     ///< Taken and not settled.
   std::uint64_t refused = 0;  ///< Frames that broke the protocol.
   std::size_t pushers = 0;
+  /// Why a connection of ours was refused, or its host has no address, until one succeeds.
+  std::string handshake_failure = {};
+  std::string unresolved = {};
 
   bool reconciles() const noexcept {
     return received == taken + waiting + dropped + doubled && taken == done + failed + late + held;

@@ -57,6 +57,9 @@ struct PusherLedger {
   std::uint64_t full = 0;         ///< Pushes that were turned down for want of room.
   std::uint64_t bytes = 0;        ///< Of what is held.
   std::size_t workers = 0;
+  /// Why a connection of ours was refused, or its host has no address, until one succeeds.
+  std::string handshake_failure = {};
+  std::string unresolved = {};
 
   bool reconciles() const noexcept { return pushed == done + given_up + lost + waiting + out; }
 };

@@ -57,7 +57,11 @@ struct Subscriber::State {
         protocol({.inbox = detail::random_id(),
                   .recover = options.recover,
                   .waiting_messages = options.waiting_messages,
-                  .waiting_bytes = options.waiting_bytes}) {}
+                  .waiting_bytes = options.waiting_bytes}) {
+    socket.on_event([this](const SocketEvent& event) {
+      if (event.kind == SocketEvent::Kind::not_resolved) unresolved = event.cause;
+    });
+  }
 
   /// What can be had without reading.
   std::optional<Message> next();
@@ -72,6 +76,7 @@ struct Subscriber::State {
   detail::Wake stop;
   std::atomic<bool> stopped = false;
   std::function<void(const Gap&)> gap_handler;
+  std::string unresolved;
   Multipart frames;
   detail::SocketPoll poll;
   TimePoint maintain_at{};
@@ -259,7 +264,8 @@ SubscriberLedger Subscriber::ledger() const {
           .waiting = counts.waiting,
           .recovered = counts.recovered,
           .lost = counts.lost,
-          .peers = state_->socket.peers()};
+          .peers = state_->socket.peers(),
+          .unresolved = state_->unresolved};
 }
 
 }  // namespace busbar

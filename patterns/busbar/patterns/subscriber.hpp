@@ -41,6 +41,7 @@ struct SubscriberLedger {
   std::uint64_t recovered = 0;   ///< Received because they were asked for.
   std::uint64_t lost = 0;        ///< Told as gaps.
   std::vector<PeerInfo> peers = {};
+  std::string unresolved = {};  ///< Why a host that it connects to has no address.
 };
 
 /// Belongs to one thread, as a Socket does; `stop` may be called by any. Without a thread of its

@@ -34,6 +34,12 @@ class Links {
     std::function<void()> somebody_left = {};  ///< One of those that connected to us.
   };
 
+  /// Why an end that we connect to is not there, until one is.
+  struct Trouble {
+    std::string handshake = {};
+    std::string unresolved = {};
+  };
+
   /// Throws Error; see Socket.
   Links(Context& context, const LinksOptions& options, Events events);
   Links(const Links&) = delete;
@@ -49,6 +55,7 @@ class Links {
   /// Gives the sockets free for the thread that uses them next.
   void release() noexcept;
   const std::vector<Endpoint>& bound() const noexcept { return bound_; }
+  const Trouble& trouble() const noexcept { return trouble_; }
 
  private:
   /// One that we connected, and its news that are still to be told.
@@ -66,6 +73,7 @@ class Links {
   std::vector<Endpoint> bound_;
   std::vector<Address> at_once_;  ///< inproc, whose connections no monitor tells of.
   std::size_t turn_ = 0;
+  Trouble trouble_;
 };
 
 }  // namespace busbar::detail

@@ -60,7 +60,10 @@ PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
                  .history = options_.wire == Wire::plain ? HistoryLimits{.messages = 0}
                                                          : options_.history}) {
   if (options_.wire == Wire::plain) options_.batching.reset();
-  socket_.on_event([this](const SocketEvent& event) { slow_peers_.on_event(event); });
+  socket_.on_event([this](const SocketEvent& event) {
+    slow_peers_.on_event(event);
+    if (event.kind == SocketEvent::Kind::not_resolved) counts_.unresolved = event.cause;
+  });
   calendar_.set(std::chrono::steady_clock::now());
   socket_.release();
   thread_ = std::thread{[this] { run(); }};

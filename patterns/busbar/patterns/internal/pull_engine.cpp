@@ -45,6 +45,7 @@ class CreditEngine final : public PullEngine {
     locked([&] {
       if (received < burst && intake_.next_deadline() <= now) intake_.on_time(now);
       deadline_ = intake_.next_deadline();
+      trouble_ = links_.trouble();
     });
     send_all();
     return received > 0;
@@ -67,6 +68,7 @@ class CreditEngine final : public PullEngine {
   }
   void close() override { intake_.close(); }
   IntakeCounts counts() const override { return intake_.counts(); }
+  Links::Trouble trouble() const override { return trouble_; }
 
  private:
   template <class Call>
@@ -87,6 +89,7 @@ class CreditEngine final : public PullEngine {
   std::mutex& mutex_;
   Intake intake_;
   Links links_;
+  Links::Trouble trouble_;  ///< A copy, which the mutex guards.
   TimePoint maintain_at_ = TimePoint::min();
   TimePoint deadline_ = TimePoint::min();
   Links::Address from_;

@@ -37,6 +37,7 @@ class PullEngine {
   virtual void settle(std::uint64_t ticket, protocol::Verdict verdict, std::string_view reason) = 0;
   virtual void close() = 0;
   virtual protocol::IntakeCounts counts() const = 0;
+  virtual Links::Trouble trouble() const { return {}; }
 };
 
 }  // namespace busbar::detail

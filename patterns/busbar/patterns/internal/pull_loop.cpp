@@ -115,6 +115,7 @@ StopReport PullLoop::report() const {
 PullerLedger PullLoop::ledger() const {
   const std::scoped_lock lock(mutex_);
   const protocol::IntakeCounts counts = engine_ ? engine_->counts() : last_;
+  Links::Trouble trouble = engine_ ? engine_->trouble() : Links::Trouble{};
   return {.received = counts.received,
           .taken = counts.taken,
           .done = counts.done,
@@ -125,7 +126,9 @@ PullerLedger PullLoop::ledger() const {
           .waiting = counts.waiting,
           .held = counts.held,
           .refused = counts.refused,
-          .pushers = counts.pushers};
+          .pushers = counts.pushers,
+          .handshake_failure = std::move(trouble.handshake),
+          .unresolved = std::move(trouble.unresolved)};
 }
 
 }  // namespace busbar::detail

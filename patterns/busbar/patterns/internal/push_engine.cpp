@@ -58,6 +58,7 @@ class CreditEngine final : public PushEngine {
     while (dispatcher_.next(out_)) links_.send(out_.to, out_.frames);
   }
   const std::vector<Endpoint>& bound() const override { return links_.bound(); }
+  Links::Trouble trouble() const override { return links_.trouble(); }
 
  private:
   protocol::Dispatcher dispatcher_;

@@ -29,6 +29,7 @@ class PushEngine {
   virtual std::size_t bytes() const = 0;
   virtual void leave() = 0;
   virtual const std::vector<Endpoint>& bound() const = 0;
+  virtual Links::Trouble trouble() const { return {}; }
 };
 
 }  // namespace busbar::detail

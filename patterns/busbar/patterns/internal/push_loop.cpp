@@ -116,6 +116,7 @@ bool PushLoop::take_inbox() {
 
 void PushLoop::show_counts() {
   const protocol::DispatcherCounts counts = engine_->counts();
+  Links::Trouble trouble = engine_->trouble();
   const std::scoped_lock lock(mutex_);
   ledger_ = {.pushed = counts.pushed,
              .done = counts.done,
@@ -128,7 +129,9 @@ void PushLoop::show_counts() {
              .refused = counts.refused,
              .full = ledger_.full,
              .bytes = engine_->bytes(),
-             .workers = counts.workers};
+             .workers = counts.workers,
+             .handshake_failure = std::move(trouble.handshake),
+             .unresolved = std::move(trouble.unresolved)};
   if (waiters_ > 0) changed_.notify_all();
 }
 

@@ -43,7 +43,8 @@ void declare_sending(CLI::App& app, MessageOptions& options) {
 void declare_receiving(CLI::App& app, MessageOptions& options) {
   app.add_option("--file", options.files, "Write to this file instead of stdout")
       ->type_name("FILE")
-      ->expected(1);
+      ->expected(1)
+      ->allow_extra_args(false);
   app.add_flag("--whole", options.whole, "Write payloads as they are, without newlines");
   declare_timeout(app, options, "End with 4 when no message came for so long", "");
 }
@@ -71,6 +72,7 @@ void declare_headers(CLI::App& app, MessageOptions& options) {
   app.add_option_function<std::vector<std::string>>("--header", add, "Goes with every message")
       ->type_name("NAME=VALUE")
       ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 

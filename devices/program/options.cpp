@@ -25,6 +25,7 @@ CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::s
   return app.add_option(name, values, help)
       ->type_name(type)
       ->expected(1)
+      ->allow_extra_args(false)  // what follows is an ENDPOINT, perhaps
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 

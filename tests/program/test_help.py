@@ -9,6 +9,13 @@ COMMANDS = ("forwarder streamer queue run check graph status pause resume drain 
 
 
 class Help(Case):
+    def test_an_option_takes_one_value_and_leaves_the_endpoint(self):
+        none = self.ipc("none")
+        for args in (("pub", "--header", "a=b", "--topic", "t", none),
+                     ("sub", "--prefix", "a", "--topic", "t", none), ("pull", "--file", self.path("f"), none)):
+            err = self.busbar(*args, "--timeout", "50ms", code=4)[1]
+            self.assertIn(none, err)
+
     def test_every_command_shows_an_example(self):
         for command in COMMANDS:
             with self.subTest(command):

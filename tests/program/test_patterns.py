@@ -183,7 +183,7 @@ class Working(StockCase):
             self.assertIn("its --wire", err)
         nowhere = "tcp://no.such.host.invalid:5555"
         for command, *more in (("push",), ("pull",), ("sub",), ("pub", "--topic", "t")):
-            _, err = self.busbar(command, nowhere, *more, "--timeout", "6s", code=3)
+            _, err = self.busbar(command, nowhere, *more, "--timeout", "3s", code=3)
             self.assertIn("cannot resolve 'no.such.host.invalid'", err)
 
     def test_plain_ends_speak_to_stock_ones(self):

@@ -239,7 +239,8 @@ void declare(CLI::App& app, PubOptions& options) {
   declare_common(app, messages);
   app.add_option("--topic", messages.topics, "Topic of lines that name none")
       ->type_name("T")
-      ->expected(1);
+      ->expected(1)
+      ->allow_extra_args(false);
   app.add_flag("--with-topic", messages.with_topic, "A line is TOPIC<tab>PAYLOAD");
   declare_headers(app, messages);
   app.add_option("--name", options.name, "Unique: subscribers notice a restart by it")

@@ -255,3 +255,24 @@ TEST_CASE("whatever the links do, each message is delivered in order, or told as
   CHECK(recovered > 1000);
   CHECK(lost < recovered);
 }
+
+TEST_CASE("streams that wait for one welcome come out in the order of their arrival") {
+  const TimePoint now{1h};
+  SubscriberProtocol subscriber{{.inbox = 7}};
+  subscriber.subscribe(">");
+  const auto receive = [&](Multipart&& frames) { subscriber.receive(frames, now); };
+  const auto header = [](std::uint32_t stream) {
+    return encode(Header{.publisher = 9, .stream = stream, .sequence = 1});
+  };
+  for (std::uint32_t stream = 1; stream <= 6; ++stream) {
+    receive(Multipart{"t" + std::to_string(stream), header(stream), std::to_string(stream)});
+  }
+  // It names the last used first, and those that began after it not at all.
+  const Welcome welcome{.publisher = 9, .name = "", .positions = {{5, 2}, {3, 2}, {1, 2}}};
+  receive(Multipart{inbox_topic(7), encode(welcome)});
+  std::string order;
+  for (; auto* event = subscriber.next(); subscriber.done()) {
+    order += std::get<Arrival>(*event).next()->payload();
+  }
+  CHECK(order == "123456");
+}

@@ -305,28 +305,27 @@ void SubscriberProtocol::on_control(const protocol::Welcome& welcome, TimePoint 
   const bool again =
       std::find(welcomed.begin(), welcomed.end(), welcome.presence) != welcomed.end();
   if (!again) welcomed.push_back(welcome.presence);
+  std::vector<Stream*> joined;
   for (const auto& [number, next] : welcome.positions) {
     if (stream_count_ >= options_.streams_max) break;
     Stream& stream = stream_of({.publisher = welcome.publisher, .stream = number});
     if (stream.next == 0) {
       // A stream that is new since an earlier welcome is ours from its beginning.
       const bool waits = !stream.waiting.empty();
-      const std::uint64_t joined = waits ? std::min(next, stream.waiting.begin()->first) : next;
-      stream.next = again ? 1 : joined;
+      const std::uint64_t first = waits ? std::min(next, stream.waiting.begin()->first) : next;
+      stream.next = again ? 1 : first;
     }
     stream.head = std::max(stream.head, next);
-    settle(stream, now);
+    joined.push_back(&stream);
   }
   // What began after the welcome was made is not in its positions.
-  std::vector<Stream*> begun;
   for (auto& [number, stream] : publisher.streams) {
-    if (stream.next == 0 && knows_beginning(publisher, stream.topic)) begun.push_back(&stream);
+    if (stream.next != 0 || !knows_beginning(publisher, stream.topic)) continue;
+    stream.next = 1;
+    joined.push_back(&stream);
   }
-  in_order_of_arrival(begun);
-  for (Stream* stream : begun) {
-    stream->next = 1;
-    settle(*stream, now);
-  }
+  in_order_of_arrival(joined);
+  for (Stream* stream : joined) settle(*stream, now);
 }
 
 void SubscriberProtocol::on_control(const protocol::Heads& heads, TimePoint now) {

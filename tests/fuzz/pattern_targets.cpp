@@ -61,7 +61,8 @@ struct Listener {
     SubscriberCounts& counts = protocol.counts();
     while (auto* event = protocol.next()) {
       if (auto* arrival = std::get_if<Arrival>(event)) {
-        while (arrival->next()) ++delivered;
+        std::optional<Message> message;
+        while (arrival->next(message)) ++delivered;
         counts.malformed += arrival->rest();
         counts.delivered -= arrival->rest();
       }

@@ -49,7 +49,8 @@ struct Machine {
   void drain() {
     while (auto* event = protocol.next()) {
       if (auto* arrival = std::get_if<Arrival>(event)) {
-        while (const auto message = arrival->next()) payloads.emplace_back(message->payload());
+        std::optional<Message> message;
+        while (arrival->next(message)) payloads.emplace_back(message->payload());
         protocol.counts().malformed += arrival->rest();
         protocol.counts().delivered -= arrival->rest();
       } else {

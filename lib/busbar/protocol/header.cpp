@@ -137,9 +137,7 @@ void append_record(std::string& batch, std::string_view payload, const Headers& 
   batch.append(payload);
 }
 
-std::optional<std::string_view> BatchReader::next(Headers& headers) {
-  headers.clear();
-  if (const auto payload = reader_.bytes()) return payload;
+std::optional<std::string_view> BatchReader::next_with_headers(Headers& headers) {
   if (reader_.array() != 2u || !read_headers(reader_, headers)) return std::nullopt;
   return reader_.bytes();
 }

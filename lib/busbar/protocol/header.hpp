@@ -56,9 +56,15 @@ class BatchReader {
   explicit BatchReader(std::string_view batch) noexcept : reader_(batch) {}
   bool at_end() const noexcept { return reader_.at_end(); }
   /// The payload of the next record, and its headers in `headers`. Empty: the rest is broken.
-  std::optional<std::string_view> next(Headers& headers);
+  std::optional<std::string_view> next(Headers& headers) {
+    headers.clear();
+    const auto payload = reader_.bytes();
+    return payload ? payload : next_with_headers(headers);
+  }
 
  private:
+  std::optional<std::string_view> next_with_headers(Headers& headers);
+
   MsgpackReader reader_;
 };
 

@@ -32,7 +32,27 @@ class MsgpackReader {
   /// The number of pairs of values that follow.
   std::optional<std::uint32_t> map() noexcept;
   /// A string or a binary.
-  std::optional<std::string_view> bytes() noexcept;
+  std::optional<std::string_view> bytes() noexcept {
+    if (at_end()) return std::nullopt;
+    const std::string_view before = left_;
+    const std::uint8_t type = first();
+    std::optional<std::uint64_t> size;
+    if (type >= 0xa0 && type <= 0xbf) {
+      size = type - 0xa0u;
+      left_.remove_prefix(1);
+    } else if (type >= 0xc4 && type <= 0xc6) {
+      size = big_endian(std::size_t{1} << (type - 0xc4));
+    } else if (type >= 0xd9 && type <= 0xdb) {
+      size = big_endian(std::size_t{1} << (type - 0xd9));
+    }
+    if (!size || *size > left_.size()) {
+      left_ = before;
+      return std::nullopt;
+    }
+    const std::string_view value = left_.substr(0, *size);
+    left_.remove_prefix(*size);
+    return value;
+  }
 
  private:
   std::uint8_t first() const noexcept { return static_cast<std::uint8_t>(left_.front()); }

@@ -50,6 +50,11 @@ class Message {
   std::chrono::system_clock::time_point time() const noexcept;
   /// Sets what the header says. `sequence` is that of this message, not of its batch.
   void set_origin(const protocol::Header& header, std::uint64_t sequence) noexcept;
+  /// Turns it into another one of the same batch, which costs no more than that.
+  void move_on(std::string_view payload, std::uint64_t sequence) noexcept {
+    payload_ = payload;
+    sequence_ = sequence;
+  }
 
  private:
   std::shared_ptr<const void> owner_;

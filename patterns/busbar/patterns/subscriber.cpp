@@ -63,8 +63,10 @@ struct Subscriber::State {
     });
   }
 
-  /// What can be had without reading.
-  std::optional<Message> next();
+  /// What can be had without reading, until the next call. Null: nothing.
+  const Message* next();
+  /// As Subscriber::receive, without a copy.
+  const Message* await(milliseconds timeout);
   /// Reads what is there, and does what is due. False: nothing came.
   bool read();
   void change_subscriptions();
@@ -77,6 +79,7 @@ struct Subscriber::State {
   std::atomic<bool> stopped = false;
   std::function<void(const Gap&)> gap_handler;
   std::string unresolved;
+  std::optional<Message> current;
   Multipart frames;
   detail::SocketPoll poll;
   TimePoint maintain_at{};
@@ -84,10 +87,10 @@ struct Subscriber::State {
   std::optional<Descriptor> watch;
 };
 
-std::optional<Message> Subscriber::State::next() {
+const Message* Subscriber::State::next() {
   while (auto* event = protocol.next()) {
     if (auto* arrival = std::get_if<detail::Arrival>(event)) {
-      if (auto message = arrival->next()) return message;
+      if (arrival->next(current)) return &*current;
       protocol.counts().malformed += arrival->rest();
       protocol.counts().delivered -= arrival->rest();
       protocol.done();
@@ -97,7 +100,7 @@ std::optional<Message> Subscriber::State::next() {
       if (gap_handler) gap_handler(gap);
     }
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 bool Subscriber::State::read() {
@@ -169,30 +172,33 @@ void Subscriber::wait_ready(milliseconds timeout) {
 
 bool Subscriber::is_ready() const noexcept { return state_->protocol.is_ready(); }
 
-std::optional<Message> Subscriber::receive(milliseconds timeout) {
-  if (auto message = state_->next()) return message;
+const Message* Subscriber::State::await(milliseconds timeout) {
+  if (const Message* message = next()) return message;
   TimePoint deadline = TimePoint::min();
-  while (!state_->stopped) {
-    if (state_->read()) {
-      if (auto message = state_->next()) return message;
-      continue;
-    }
-    if (auto message = state_->next()) return message;  // a gap was given up
+  while (!stopped) {
+    const bool came = read();
+    if (const Message* message = next()) return message;  // a gap may have been given up
+    if (came) continue;
     const TimePoint now = std::chrono::steady_clock::now();
     if (deadline == TimePoint::min()) deadline = after(now, timeout);
     if (now >= deadline) break;
-    state_->wait(left_until(deadline, now));
+    wait(left_until(deadline, now));
   }
-  return std::nullopt;
+  return nullptr;
+}
+
+std::optional<Message> Subscriber::receive(milliseconds timeout) {
+  const Message* const message = state_->await(timeout);
+  return message == nullptr ? std::nullopt : std::optional{*message};
 }
 
 Subscriber::Messages Subscriber::messages(milliseconds timeout) { return {*this, timeout}; }
 
 Subscriber::Messages::Iterator::Iterator(Subscriber& subscriber, milliseconds timeout)
-    : subscriber_(&subscriber), timeout_(timeout), message_(subscriber.receive(timeout)) {}
+    : subscriber_(&subscriber), timeout_(timeout), message_(subscriber.state_->await(timeout)) {}
 
 Subscriber::Messages::Iterator& Subscriber::Messages::Iterator::operator++() {
-  message_ = subscriber_->receive(timeout_);
+  message_ = subscriber_->state_->await(timeout_);
   return *this;
 }
 
@@ -232,7 +238,7 @@ std::size_t Subscriber::drain(const std::function<void(const Message&)>& handler
   std::size_t handed = 0;
   bool idle = false;
   while (handed < most && !idle) {
-    if (const auto message = state_->next()) {
+    if (const Message* message = state_->next()) {
       handler(*message);
       ++handed;
     } else {

@@ -106,15 +106,15 @@ class Subscriber::Messages {
     Iterator& operator++();
     void operator++(int) { ++*this; }
     const Message& operator*() const { return *message_; }
-    const Message* operator->() const { return &*message_; }
-    bool operator==(std::default_sentinel_t) const noexcept { return !message_; }
+    const Message* operator->() const { return message_; }
+    bool operator==(std::default_sentinel_t) const noexcept { return message_ == nullptr; }
 
    private:
     friend class Messages;
     Iterator(Subscriber& subscriber, std::chrono::milliseconds timeout);
     Subscriber* subscriber_;
     std::chrono::milliseconds timeout_;
-    std::optional<Message> message_;
+    const Message* message_;
   };
 
   Iterator begin() const { return {*subscriber_, timeout_}; }

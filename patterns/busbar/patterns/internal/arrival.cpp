@@ -33,29 +33,34 @@ std::optional<Arrival> Arrival::from(Multipart& frames) {
   return arrival;
 }
 
-std::optional<Message> Arrival::next() {
-  if (at_ == end()) return std::nullopt;
+bool Arrival::next(std::optional<Message>& message) {
+  if (at_ == end()) return false;
   if (header_.batch == 0) {
-    Message message{frames_, topic(), payload_};
-    message.set_further(frames_->further);
+    message.emplace(frames_, topic(), payload_);
+    message->set_further(frames_->further);
     if (has_header()) {
-      message.set_origin(header_, at_);
-      message.set_headers(std::move(header_.headers));
+      message->set_origin(header_, at_);
+      message->set_headers(std::move(header_.headers));
     }
     ++at_;
-    return message;
+    return true;
   }
-  Headers headers;
   for (; at_ < end(); ++at_) {
-    const auto payload = reader_.next(headers);
-    if (!payload) return std::nullopt;
+    const auto payload = reader_.next(record_headers_);
+    if (!payload) return false;
     if (at_ < start_) continue;
-    Message message{frames_, topic(), *payload};
-    message.set_origin(header_, at_++);
-    if (!headers.empty()) message.set_headers(std::move(headers));
-    return message;
+    if (!handed_out_) {
+      message.emplace(frames_, topic(), *payload);
+      message->set_origin(header_, at_);
+      handed_out_ = true;
+    }
+    message->move_on(*payload, at_++);
+    if (!record_headers_.empty() || !message->headers().empty()) {
+      message->set_headers(std::move(record_headers_));
+    }
+    return true;
   }
-  return std::nullopt;
+  return false;
 }
 
 }  // namespace busbar::detail

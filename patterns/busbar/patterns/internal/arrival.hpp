@@ -33,8 +33,9 @@ class Arrival {
 
   /// Leaves out what is before `sequence`: it was delivered already.
   void skip_to(std::uint64_t sequence) noexcept { start_ = sequence; }
-  /// The next message of it. Empty: no more, or the rest of a batch is broken.
-  std::optional<Message> next();
+  /// Makes `message` the next one of it; between two calls it must stay as it is. False: there are
+  /// no more, or the rest of a batch is broken.
+  bool next(std::optional<Message>& message);
   /// How many `next` has still to answer; after it answered empty: how many were broken.
   std::uint64_t rest() const noexcept { return end() - std::max(at_, start_); }
 
@@ -56,6 +57,8 @@ class Arrival {
   protocol::BatchReader reader_;
   std::uint64_t at_ = 0;  ///< The sequence number of the message that is read next.
   std::uint64_t start_ = 0;
+  Headers record_headers_;
+  bool handed_out_ = false;  ///< The first message of a batch; the others differ little from it.
 };
 
 }  // namespace busbar::detail

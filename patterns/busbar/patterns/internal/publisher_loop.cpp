@@ -13,6 +13,9 @@ namespace {
 
 // A message that follows another sooner than this is the beginning of a flood: it opens a batch.
 constexpr std::chrono::microseconds flood{50};
+// The least time between two batches, unless one is full: every batch costs each process on its way
+// several switches of threads.
+constexpr std::chrono::microseconds pace{100};
 // Sending takes libzmq's news from the descriptor that the background thread waits for, at most so
 // often.
 constexpr milliseconds look_every{1};
@@ -158,11 +161,13 @@ void PublisherLoop::add_to_batch(protocol::Stream& stream, std::string_view payl
   const std::size_t before = stream.open_batch.size();
   protocol::append_record(stream.open_batch, payload, headers);
   stream.open_last_size = payload.size();
-  stream.open_last_headers = headers;
+  if (!headers.empty() || !stream.open_last_headers.empty()) stream.open_last_headers = headers;
   waiting_bytes_ += stream.open_batch.size() - before;
   if (stream.open_count++ == 0) {
-    if (open_.empty())
-      batch_due_ = after(std::chrono::steady_clock::now(), options_.batching->linger);
+    if (open_.empty()) {
+      batch_due_ = std::max(after(std::chrono::steady_clock::now(), options_.batching->linger),
+                            last_sent_ + pace);
+    }
     open_.push_back(&stream);
   }
   if (stream.open_batch.size() >= options_.batching->bytes ||
@@ -212,13 +217,17 @@ void PublisherLoop::send_waiting() {
   }
 }
 
+/// 0, or the errno of zmq_msg_send(3).
+int PublisherLoop::try_to_send(Multipart& frames) {
+  const int error = detail::send_frames(handle_, frames, ZMQ_DONTWAIT);
+  if (error != EAGAIN) return error;
+  if ((detail::hear_of_room(handle_) & ZMQ_POLLIN) != 0) heard_subscription_ = true;
+  return detail::send_frames(handle_, frames, ZMQ_DONTWAIT);
+}
+
 /// False: it has to wait for room.
 bool PublisherLoop::send(Outgoing& outgoing) {
-  int error = detail::send_frames(handle_, outgoing.frames, ZMQ_DONTWAIT);
-  if (error == EAGAIN) {
-    detail::hear_of_room(handle_);
-    error = detail::send_frames(handle_, outgoing.frames, ZMQ_DONTWAIT);
-  }
+  const int error = try_to_send(outgoing.frames);
   if (error == EAGAIN && options_.slow != SlowSubscriber::drop && !stopping_) {
     if (full_since_ == TimePoint::max()) full_since_ = std::chrono::steady_clock::now();
     return false;

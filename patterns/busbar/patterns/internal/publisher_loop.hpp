@@ -74,6 +74,7 @@ class PublisherLoop {
   void close_batches(TimePoint now);
   void send_next(std::uint32_t messages);
   void send_waiting();
+  int try_to_send(Multipart& frames);
   bool send(Outgoing& outgoing);
   void drop(Outgoing& outgoing);
   void send_to_those_with_room(Multipart& frames);
@@ -108,7 +109,8 @@ class PublisherLoop {
   TimePoint batch_due_ = TimePoint::max();
   TimePoint last_sent_{};
   TimePoint maintain_at_{};
-  TimePoint looked_at_{};  ///< For subscriptions, by a caller.
+  TimePoint looked_at_{};            ///< For subscriptions, by a caller.
+  bool heard_subscription_ = false;  ///< While looking for room; it is still to be read.
   bool stopping_ = false;
   Calendar calendar_;
   PublisherLedger counts_;

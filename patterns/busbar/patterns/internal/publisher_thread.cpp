@@ -10,6 +10,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr milliseconds one{1};
 constexpr milliseconds retry{10};         // where a full subscriber cannot be polled
 constexpr milliseconds longest{250};      // should all news have been lost to a sender
 constexpr milliseconds answer_wait{500};  // for room, before an answer goes without those full
@@ -19,6 +20,7 @@ constexpr milliseconds answer_wait{500};  // for room, before an answer goes wit
 void PublisherLoop::run() {
   while (true) {
     milliseconds wait{0};
+    TimePoint batch_due{};
     {
       callers_stand_back_ = 1;
       const Lock lock{mutex_};
@@ -27,13 +29,24 @@ void PublisherLoop::run() {
       const TimePoint now = std::chrono::steady_clock::now();
       serve(now);
       changed_.notify_all();
-      wait = longest_wait(now);
+      if (!open_.empty() && waiting_.empty()) batch_due = batch_due_;
+      wait = heard_subscription_ ? milliseconds{0} : longest_wait(now);
       poll_.start();
       poll_.add(wake_.descriptor());
       poll_.add(socket_.monitor().handle(), ZMQ_POLLIN);
-      poll_.add(handle_, ZMQ_POLLIN);
+      if (waiting_.empty() && !answer_) {
+        poll_.add(handle_, ZMQ_POLLIN);
+      } else {  // asking would take the news of room that came since the last attempt
+        poll_.add_unasked(handle_);
+      }
     }
-    if (!poll_.wait(wait)) break;
+    // poll(2) counts in milliseconds.
+    const bool soon = wait > milliseconds{0} && batch_due < std::chrono::steady_clock::now() + one;
+    if (soon && batch_due > TimePoint{}) {
+      std::this_thread::sleep_until(batch_due);
+    } else if (!poll_.wait(wait)) {
+      break;
+    }
     wake_.clear();
   }
   const Lock lock{mutex_};
@@ -60,6 +73,7 @@ void PublisherLoop::serve(TimePoint now) {
 }
 
 void PublisherLoop::read_subscriptions(TimePoint now) {
+  heard_subscription_ = false;
   Multipart message;
   while (detail::receive_frames(handle_, message, ZMQ_DONTWAIT) != detail::Received::none) {
     if (message.empty()) break;  // the context was stopped, or there were too many frames
@@ -84,12 +98,7 @@ bool PublisherLoop::send_answer(TimePoint now) {
     answer_.reset();
     return true;
   }
-  int error = detail::send_frames(handle_, *answer_, ZMQ_DONTWAIT);
-  if (error == EAGAIN) {
-    detail::hear_of_room(handle_);
-    error = detail::send_frames(handle_, *answer_, ZMQ_DONTWAIT);
-  }
-  if (error == EAGAIN) {
+  if (try_to_send(*answer_) == EAGAIN) {
     if (now < answer_until_) return false;
     Outgoing given_up{std::move(*answer_), 0, 0};
     send_to_those_with_room(given_up.frames);

@@ -66,7 +66,9 @@ struct PublisherLedger {
   std::uint64_t waiting = 0;          ///< In batches, or for room.
   std::uint64_t batches = 0;          ///< ZeroMQ messages that `sent` went in.
   std::uint64_t refused = 0;          ///< `full` or `too_large`.
-  /// Messages that at least one subscriber missed as its queue was full.
+  /// Messages that at least one subscriber missed as its queue was full. A lower bound: libzmq
+  /// tells when a queue becomes full, and nothing more until it was half read. The subscriber's own
+  /// ledger has what it lost to the message.
   std::uint64_t dropped = 0;
   std::vector<TopicCount> dropped_topics = {};  ///< The busiest first, at most 20.
   std::vector<std::string> slow_peers = {};     ///< Whose queues were full last, by address.

@@ -38,9 +38,10 @@ std::uint16_t free_port() {
   sockaddr_in address = loopback(0);
   socklen_t size = sizeof address;
   void* const any = &address;
-  ::bind(probe, static_cast<sockaddr*>(any), size);
-  ::getsockname(probe, static_cast<sockaddr*>(any), &size);
+  const bool bound = ::bind(probe, static_cast<sockaddr*>(any), size) == 0 &&
+                     ::getsockname(probe, static_cast<sockaddr*>(any), &size) == 0;
   ::close(probe);
+  if (!bound) throw Error{ErrorKind::refused, "bench", "no port of loopback is free"};
   return ntohs(address.sin_port);
 }
 

@@ -184,7 +184,7 @@ void publisher(std::string_view bytes) {
       check(is_reserved(answer.text(0)), "an answer under a topic of the user");
     }
     check(answers <= 9, "answers what it has not");
-    (void)protocol.subscribers_of("a.b");
+    (void)protocol.subscribers_of("a.b", now);
     publish();
   }
   protocol.on_subscription('\1' + encode(Presence{inbox, 65'000, "a.b"}), now);

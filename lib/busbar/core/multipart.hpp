@@ -49,7 +49,11 @@ class Multipart {
   }
 
   void push_back(Frame frame);
-  void push_back(std::string_view bytes) { grow().rebuild(bytes.data(), bytes.size()); }
+  void push_back(std::string_view bytes) {
+    Frame& frame = grow();
+    // cppzmq copies from where an empty view points to, which may be nowhere.
+    bytes.empty() ? frame.rebuild() : frame.rebuild(bytes.data(), bytes.size());
+  }
   void push_front(Frame frame);
   void push_front(std::string_view bytes) { push_front(Frame{bytes.data(), bytes.size()}); }
   /// Replaces frame `i` by a copy of `bytes`, which may be a part of that frame.

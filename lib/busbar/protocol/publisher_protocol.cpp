@@ -101,10 +101,10 @@ void PublisherProtocol::on_subscription(std::string_view message, TimePoint now)
   if (!is_reserved(topic)) {
     const auto known = subscriptions_.find(topic);
     if (on && known != subscriptions_.end()) {
-      ++known->second;
+      known->second = {known->second.times + 1, now};
     } else if (on && subscriptions_.size() < subscriptions_max) {
-      subscriptions_.emplace(topic, 1);
-    } else if (!on && known != subscriptions_.end() && --known->second == 0) {
+      subscriptions_.emplace(topic, Made{1, now});
+    } else if (!on && known != subscriptions_.end() && --known->second.times == 0) {
       subscriptions_.erase(known);
     }
     return;
@@ -179,7 +179,7 @@ void PublisherProtocol::tell_heads(TimePoint now) {
   send_control(heads_topic(), encode(heads));
 }
 
-std::size_t PublisherProtocol::subscribers_of(std::string_view topic) const {
+std::size_t PublisherProtocol::subscribers_of(std::string_view topic, TimePoint now) const {
   // A Busbar subscriber makes its plain subscription as well, and plain ones are merged on their
   // way through a forwarder: so of each prefix, those beyond Busbar's own count.
   std::size_t subscribers = 0;
@@ -188,10 +188,11 @@ std::size_t PublisherProtocol::subscribers_of(std::string_view topic) const {
     ++ours[presence.pattern.prefix()];
     if (presence.pattern.matches(topic)) ++subscribers;
   }
-  for (const auto& [prefix, count] : subscriptions_) {
+  for (const auto& [prefix, made] : subscriptions_) {
+    if (!topic.starts_with(prefix) || now - made.last < options_.stock_after) continue;
     const auto same = ours.find(prefix);
     const std::size_t counted = same == ours.end() ? 0 : same->second;
-    if (topic.starts_with(prefix) && count > counted) subscribers += count - counted;
+    if (made.times > counted) subscribers += made.times - counted;
   }
   return subscribers;
 }

@@ -52,6 +52,8 @@ struct PublisherProtocolOptions {
   HistoryLimits history = {};
   std::size_t streams_max = 65'536;            ///< Topics at one time; see `stream_of`.
   std::chrono::milliseconds heads_after{100};  ///< How soon after a message its head is told.
+  /// A subscription without a presence behind it for so long is a stock subscriber's.
+  std::chrono::milliseconds stock_after{100};
 };
 
 /// The shell numbers what it sends through `stream_of` and `keep`, gives in what the XPUB socket
@@ -77,8 +79,8 @@ class PublisherProtocol {
   /// A message from the XPUB socket: 1 or 0, then the topic.
   void on_subscription(std::string_view message, TimePoint now);
   /// How many subscribers take the topic: exact for Busbar's; stock ones count once behind a
-  /// forwarder, however many they are.
-  std::size_t subscribers_of(std::string_view topic) const;
+  /// forwarder, however many they are, and only after `stock_after`.
+  std::size_t subscribers_of(std::string_view topic, TimePoint now) const;
 
   /// The next message to send under a reserved topic; false: none.
   bool next_answer(Multipart& into);
@@ -101,8 +103,12 @@ class PublisherProtocol {
   Streams streams_;  ///< The last used first: most traffic repeats its topic.
   std::unordered_map<std::string_view, Streams::iterator> by_topic_;
   std::uint32_t next_stream_ = 1;
-  std::map<std::string, std::size_t, std::less<>> subscriptions_;  ///< How often each was made.
-  std::map<std::string, Presence, std::less<>> presences_;         ///< By the request's own text.
+  struct Made {
+    std::size_t times = 0;
+    TimePoint last{};
+  };
+  std::map<std::string, Made, std::less<>> subscriptions_;
+  std::map<std::string, Presence, std::less<>> presences_;  ///< By the request's own text.
   std::deque<Multipart> answers_;
   std::size_t answer_bytes_ = 0;  ///< Of the kept messages in them: they outlive the history.
   std::vector<Stream*> moved_;    ///< Those with heads_left.

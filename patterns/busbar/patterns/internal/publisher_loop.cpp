@@ -60,8 +60,9 @@ PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
       protocol_({.id = detail::random_id(),
                  .name = options_.name,
                  .late_join = options_.late_join,
-                 .history = options_.wire == Wire::plain ? HistoryLimits{.messages = 0}
-                                                         : options_.history}) {
+                 .history =
+                     options_.wire == Wire::plain ? HistoryLimits{.messages = 0} : options_.history,
+                 .stock_after = milliseconds{options_.wire == Wire::plain ? 0 : 100}}) {
   if (options_.wire == Wire::plain) options_.batching.reset();
   socket_.on_event([this](const SocketEvent& event) {
     slow_peers_.on_event(event);
@@ -263,13 +264,15 @@ void PublisherLoop::send_to_those_with_room(Multipart& frames) {
 bool PublisherLoop::wait_for_subscribers(std::string_view topic, std::size_t count,
                                          TimePoint deadline) {
   Lock lock = lock_for_caller();
-  return changed_.wait_until(lock, deadline,
-                             [&] { return protocol_.subscribers_of(topic) >= count; });
+  return changed_.wait_until(lock, deadline, [&] {
+    const TimePoint now = std::chrono::steady_clock::now();
+    return protocol_.subscribers_of(topic, now) >= count;
+  });
 }
 
 std::size_t PublisherLoop::subscribers(std::string_view topic) const {
   const Lock lock = lock_for_caller();
-  return protocol_.subscribers_of(topic);
+  return protocol_.subscribers_of(topic, std::chrono::steady_clock::now());
 }
 
 bool PublisherLoop::flush(TimePoint deadline) {

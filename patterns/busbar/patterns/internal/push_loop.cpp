@@ -164,9 +164,13 @@ void PushLoop::finish() {
   } catch (const Error&) {
     // The context was stopped: nobody can be told.
   }
+  {
+    // Before the socket closes: whoever waits for that must find us ended.
+    const std::scoped_lock lock(mutex_);
+    ended_ = true;
+  }
   engine_.reset();
   const std::scoped_lock lock(mutex_);
-  ended_ = true;
   changed_.notify_all();
 }
 

@@ -1,21 +1,15 @@
 #include "busbar/devices/internal/credit_lane.hpp"
 
 #include <algorithm>
-#include <random>
 
 #include <busbar/core/internal/frames.hpp>
+#include <busbar/core/internal/random_id.hpp>
 
 namespace busbar::detail {
 
 using protocol::Verdict;
 
 namespace {
-
-std::uint64_t draw() {
-  std::random_device device;
-  const std::uint64_t high = device();
-  return std::max<std::uint64_t>((high << 32) | device(), 1);
-}
 
 bool to_inproc(const SideOptions& side) {
   return side.bind.empty() && side.connect.front().transport() == Transport::inproc;
@@ -41,8 +35,8 @@ CreditLane::CreditLane(Hops& hops, const DeviceOptions& first, const DeviceOptio
       frontend_{frontend, type_of(first.frontend) == SocketType::router},
       backend_{backend, type_of(last.backend) == SocketType::router},
       most_waiting_(static_cast<std::size_t>(std::max(first.frontend.queue, 1))),
-      intake_({.name = hops.front()->name, .credit = 0, .draw = draw}),
-      dispatcher_({.id = draw(), .attempts_max = 1, .tell_done = true}) {
+      intake_({.name = hops.front()->name, .credit = 0, .draw = random_id}),
+      dispatcher_({.id = random_id(), .attempts_max = 1, .tell_done = true}) {
   using Kind = SocketEvent::Kind;
   frontend.on_event([this](const SocketEvent& event) {
     if (frontend_.routed) return;

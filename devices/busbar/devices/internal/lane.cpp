@@ -121,23 +121,12 @@ bool Lane::deliver_late(void* output, int error) {
     book.held = weight_.messages;
     return false;
   }
-  if (error == EAGAIN && fan_out_) error = send_to_those_with_room(output);
+  // It counts nobody whom it leaves out, so the refusal is what we count.
+  if (error == EAGAIN && fan_out_) send_to_those_with_room(output, message_);
   book[error == EHOSTUNREACH || error == EPIPE ? Cause::no_peer : Cause::overflow] +=
       weight_.messages;
   message_.clear();
   return true;
-}
-
-/// XPUB refuses a message as long as one of its subscribers is full; told to be lossy it serves the
-/// others. It counts neither, so the refusal is what we count.
-int Lane::send_to_those_with_room(void* output) {
-  const auto refuse_when_full = [output](int value) {
-    zmq_setsockopt(output, ZMQ_XPUB_NODROP, &value, sizeof value);
-  };
-  refuse_when_full(0);
-  send_frames(output, message_, ZMQ_DONTWAIT);
-  refuse_when_full(1);
-  return EAGAIN;
 }
 
 std::uint64_t Lane::abandon(void* input) {

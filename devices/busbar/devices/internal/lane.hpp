@@ -36,7 +36,6 @@ class Lane {
   /// Sends, drops, or holds: false where it holds.
   bool deliver(void* output);
   bool deliver_late(void* output, int error);
-  int send_to_those_with_room(void* output);
   SideLedger& input_book() noexcept;
   SideLedger& output_book() noexcept;
 

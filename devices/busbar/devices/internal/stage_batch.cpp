@@ -6,7 +6,6 @@
 namespace busbar::detail {
 
 bool is_batch(std::string_view header) noexcept {
-  if (header.empty() || header.front() != protocol::header_signature) return false;
   const auto read = protocol::decode_header(header);
   return read && read->batch > 0;
 }

@@ -63,4 +63,16 @@ inline int hear_of_room(void* output) {
   return events;
 }
 
+/// For an XPUB that refuses a message as long as one of its subscribers is full: lossy for this
+/// one, it serves the others. It does not say whom it left out. The message is gone.
+inline void send_to_those_with_room(void* output, Multipart& message) {
+  const auto refuse_when_full = [output](int value) {
+    zmq_setsockopt(output, ZMQ_XPUB_NODROP, &value, sizeof value);
+  };
+  refuse_when_full(0);
+  send_frames(output, message, ZMQ_DONTWAIT);
+  refuse_when_full(1);
+  message.clear();
+}
+
 }  // namespace busbar::detail

@@ -242,23 +242,11 @@ bool PublisherLoop::send(Outgoing& outgoing) {
 
 void PublisherLoop::drop(Outgoing& outgoing) {
   const std::string topic{outgoing.frames.text(0)};
-  send_to_those_with_room(outgoing.frames);
+  detail::send_to_those_with_room(handle_, outgoing.frames);
   counts_.dropped += outgoing.messages;
   losses_.count(topic, outgoing.messages, outgoing.bytes);
   protocol_.note_drop(topic, std::chrono::steady_clock::now());
   counts_.slow_peers = slow_peers_.full();
-}
-
-/// XPUB refuses a message as long as one of its subscribers is full; told to be lossy, it serves
-/// the others.
-void PublisherLoop::send_to_those_with_room(Multipart& frames) {
-  const auto refuse_when_full = [this](int value) {
-    zmq_setsockopt(handle_, ZMQ_XPUB_NODROP, &value, sizeof value);
-  };
-  refuse_when_full(0);
-  detail::send_frames(handle_, frames, ZMQ_DONTWAIT);
-  refuse_when_full(1);
-  frames.clear();
 }
 
 bool PublisherLoop::wait_for_subscribers(std::string_view topic, std::size_t count,

@@ -77,7 +77,6 @@ class PublisherLoop {
   int try_to_send(Multipart& frames);
   bool send(Outgoing& outgoing);
   void drop(Outgoing& outgoing);
-  void send_to_those_with_room(Multipart& frames);
   void look_for_subscriptions(TimePoint now);
 
   // In the background thread.

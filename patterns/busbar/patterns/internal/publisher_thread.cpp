@@ -100,8 +100,7 @@ bool PublisherLoop::send_answer(TimePoint now) {
   }
   if (try_to_send(*answer_) == EAGAIN) {
     if (now < answer_until_) return false;
-    Outgoing given_up{std::move(*answer_), 0, 0};
-    send_to_those_with_room(given_up.frames);
+    detail::send_to_those_with_room(handle_, *answer_);
   }
   answer_.reset();
   return true;

@@ -4,11 +4,13 @@
 #include <atomic>
 #include <future>
 #include <mutex>
+#include <poll.h>
 #include <set>
 #include <thread>
 
 #include <doctest/doctest.h>
 
+#include <busbar/core/event_loop.hpp>
 #include <busbar/patterns/puller.hpp>
 #include <busbar/patterns/pusher.hpp>
 
@@ -248,6 +250,78 @@ TEST_CASE("a puller's stop from another thread ends its iteration, and returns w
   CHECK(begun == 1);
   REQUIRE(eventually([&] { return jobs.ledger().done == 1 && jobs.ledger().waiting == 4; }));
   CHECK(mine.ledger().reconciles());
+}
+
+TEST_CASE("another event loop serves a puller through its descriptor") {
+  for (const Wire wire : {Wire::busbar, Wire::plain}) {
+    CAPTURE(static_cast<int>(wire));
+    Context context;
+    Pusher jobs{context, {.bind = {any_port}, .wire = wire}};
+    Puller mine{context, {.connect = jobs.bound(), .credit = 50, .wire = wire}};
+    EventLoop loop{context};
+    std::optional<Work> kept;
+    int done = 0;
+    loop.add(mine.fd(), [&] {
+      CHECK(mine.drain(
+                [&](Work& work) {
+                  CHECK(work.payload() == std::to_string(done));
+                  work.done();
+                  if (++done == 1000) kept = std::move(work);
+                },
+                7) <= 7);
+      if (kept) loop.stop();
+    });
+    push_all(jobs, 1000);
+    loop.after(soon, [&] { loop.stop(); });
+    loop.run();
+    CHECK(done == 1000);
+    CHECK(mine.drain([](Work&) {}) == 0);
+    jobs.flush(soon);
+    CHECK(mine.ledger().reconciles());
+  }
+}
+
+TEST_CASE("what a drain's handler does not settle goes to another worker, what it keeps does not") {
+  Context context;
+  Pusher jobs{context, {.bind = {any_port}}};
+  Puller mine{context, {.connect = jobs.bound()}};
+  push_all(jobs, 2);
+  std::vector<Work> kept;
+  const auto poll_for_work = [&] {
+    pollfd one{mine.fd(), POLLIN, 0};
+    return poll(&one, 1, static_cast<int>(soon.count())) == 1;
+  };
+  REQUIRE(poll_for_work());
+  CHECK(mine.drain([&](Work& work) { kept.push_back(std::move(work)); }, 1) == 1);
+  REQUIRE(poll_for_work());
+  CHECK(mine.drain([](Work&) {}, 1) == 1);  // has failed
+  REQUIRE(poll_for_work());
+  CHECK(mine.drain([&](Work& work) {
+    CHECK(work.redelivered());
+    work.done();
+  }) == 1);
+  CHECK(jobs.ledger().out == 1);
+  kept.front().done();
+  jobs.flush(soon);
+  CHECK(jobs.ledger().redelivered == 1);
+}
+
+TEST_CASE("a puller's descriptor is readable from its end on") {
+  Context context;
+  Puller mine{context, {.bind = {any_port}}};
+  pollfd one{mine.fd(), POLLIN, 0};
+  CHECK(poll(&one, 1, 0) == 0);
+  mine.stop();
+  CHECK(poll(&one, 1, 0) == 1);
+  CHECK(mine.drain([](Work&) {}) == 0);
+  CHECK(poll(&one, 1, 0) == 1);
+}
+
+TEST_CASE("a pusher or a puller without an endpoint is refused") {
+  Context context;
+  CHECK_THROWS_WITH_AS((Pusher{context, {}}), doctest::Contains("it has no endpoint"), Error);
+  CHECK_THROWS_WITH_AS((Puller{context, {.wire = Wire::plain}}),
+                       doctest::Contains("it has no endpoint"), Error);
 }
 
 TEST_CASE("a context that is stopped ends both, without an error") {

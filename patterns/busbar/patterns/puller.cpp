@@ -55,6 +55,18 @@ Puller::Range::Iterator& Puller::Range::Iterator::operator++() {
   return *this;
 }
 
+int Puller::fd() { return loop_->fd(); }
+
+std::size_t Puller::drain(const std::function<void(Work&)>& handler, std::size_t most) {
+  std::size_t count = 0;
+  for (; count < most; ++count) {
+    auto work = try_receive();
+    if (!work) break;
+    handler(*work);
+  }
+  return count;
+}
+
 void Puller::stop() { loop_->close(); }
 bool Puller::stopped() const { return loop_->closed(); }
 PullerLedger Puller::ledger() const { return loop_->ledger(); }

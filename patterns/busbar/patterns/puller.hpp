@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -118,6 +119,13 @@ class Puller {
   /// a time for each call; what is not done when the loop turns has failed.
   class Range;
   Range work();
+
+  /// For another event loop: readable (poll(2), level-triggered) while there is work to take, and
+  /// from the end on. Good as long as the Puller.
+  int fd();
+  /// Hands over what there is, at most `most` messages, and never waits. Answers how many. What the
+  /// handler neither settles nor moves away has failed.
+  std::size_t drain(const std::function<void(Work&)>& handler, std::size_t most = 1000);
 
   /// Ends `work` and every receive, takes no more and gives back what was not taken. What was taken
   /// may still be settled, until the Puller is destroyed.

@@ -168,9 +168,10 @@ class PlainEngine final : public PullEngine {
 
 std::unique_ptr<PullEngine> PullEngine::create(Context& context, const PullerOptions& options,
                                                std::mutex& mutex) {
+  const std::string who = "make puller '" + options.name + "'";
+  require_endpoint(who, options);
   if (options.credit == 0) {
-    throw Error(ErrorKind::usage, "puller '" + options.name + "'", "credit is 0",
-                "give the messages to hold at a time");
+    throw Error(ErrorKind::usage, who, "credit is 0", "give the messages to hold at a time");
   }
   if (options.wire == Wire::plain) return std::make_unique<PlainEngine>(context, options, mutex);
   return std::make_unique<CreditEngine>(context, options, mutex);

@@ -1,8 +1,6 @@
 #include "busbar/patterns/internal/pull_loop.hpp"
 
-#include <algorithm>
-
-#include <busbar/core/error.hpp>
+#include <utility>
 
 namespace busbar::detail {
 
@@ -10,74 +8,31 @@ using protocol::Intake;
 using protocol::Verdict;
 using std::chrono::milliseconds;
 
-PullLoop::PullLoop(Context& context, PullerOptions options)
-    : context_(context),
-      name_(options.name),
-      engine_(PullEngine::create(context, options, mutex_)),
-      bound_(engine_->bound()) {}
-
-bool PullLoop::step(milliseconds wait) {
-  try {
-    if (turn(wait)) return true;
-  } catch (const Error& error) {
-    finish();
-    if (error.kind() == ErrorKind::refused) return false;  // the context was stopped
-    throw;
-  }
-  finish();
-  return false;
+PullLoop::PullLoop(Context& context, PullerOptions options) : EngineLoop(context, options.name) {
+  start(PullEngine::create(context, options, mutex_));
 }
 
-bool PullLoop::turn(milliseconds wait) {
-  const TimePoint now = context_.clock().now();
+bool PullLoop::turn(TimePoint now) {
   const bool busy = engine_->turn(now);
-  poll_.start();
-  const TimePoint until = engine_->add_to(poll_);
-  poll_.add(wake_.descriptor());
-  {
-    const std::scoped_lock lock(mutex_);
-    if (waiters_ > 0 && engine_->anything_to_take()) arrived_.notify_all();
-    if (leaving_) return false;
-    if (busy || engine_->needs_turn()) return true;
-    asleep_ = true;
-  }
-  const bool open = poll_.wait(std::min(wait, left_until(until, now)));
-  wake_.clear();
   const std::scoped_lock lock(mutex_);
-  asleep_ = false;
-  return open;
+  show_readable();
+  if (waiters_ > 0 && engine_->anything_to_take()) changed_.notify_all();
+  return busy;
 }
 
-void PullLoop::finish() {
-  try {
-    engine_->leave();
-  } catch (const Error&) {
-    // The context was stopped: nobody can be told.
-  }
-  std::unique_ptr<PullEngine> ended;
-  const std::scoped_lock lock(mutex_);
+void PullLoop::ended() {
   last_ = engine_->counts();
-  ended = std::move(engine_);
   closed_ = true;
-  arrived_.notify_all();
-}
-
-/// With the mutex held.
-void PullLoop::wake_up() {
-  if (engine_ && engine_->needs_turn() && std::exchange(asleep_, false)) wake_.signal();
+  show_readable();
 }
 
 std::optional<Intake::Item> PullLoop::take(milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  const auto there = [this] { return closed_ || engine_->anything_to_take(); };
-  if (!there()) {
-    ++waiters_;
-    arrived_.wait_for(lock, timeout, there);
-    --waiters_;
-  }
+  wait_for(lock, timeout, [this] { return closed_ || engine_->anything_to_take(); });
   if (closed_) return std::nullopt;
   auto item = engine_->take();
-  wake_up();
+  show_readable();
+  if (engine_->needs_turn()) wake_up();
   return item;
 }
 
@@ -85,15 +40,16 @@ void PullLoop::settle(std::uint64_t ticket, bool done, std::string_view reason) 
   const std::scoped_lock lock(mutex_);
   if (!engine_) return;
   engine_->settle(ticket, done ? Verdict::done : Verdict::failed, reason);
-  wake_up();
+  if (engine_->needs_turn()) wake_up();
 }
 
 void PullLoop::close() {
   const std::scoped_lock lock(mutex_);
   if (std::exchange(closed_, true)) return;
   engine_->close();
+  show_readable();
   wake_up();
-  arrived_.notify_all();
+  changed_.notify_all();
 }
 
 bool PullLoop::closed() const {
@@ -101,10 +57,18 @@ bool PullLoop::closed() const {
   return closed_;
 }
 
-void PullLoop::request_stop(milliseconds) noexcept {
+int PullLoop::fd() {
   const std::scoped_lock lock(mutex_);
-  leaving_ = true;
-  wake_.signal();
+  if (!readable_) readable_.emplace();
+  show_readable();
+  return readable_->descriptor();
+}
+
+void PullLoop::show_readable() {
+  if (!readable_) return;
+  const bool now = closed_ || engine_->anything_to_take();
+  if (std::exchange(shown_readable_, now) == now) return;
+  now ? readable_->signal() : readable_->clear();
 }
 
 StopReport PullLoop::report() const {

@@ -1,6 +1,7 @@
 #include "busbar/patterns/internal/push_engine.hpp"
 
 #include <algorithm>
+#include <deque>
 
 #include <busbar/core/internal/random_id.hpp>
 
@@ -127,6 +128,7 @@ class PlainEngine final : public PushEngine {
 }  // namespace
 
 std::unique_ptr<PushEngine> PushEngine::create(Context& context, const PusherOptions& options) {
+  require_endpoint("make pusher '" + options.name + "'", options);
   if (options.wire == Wire::plain) return std::make_unique<PlainEngine>(context, options);
   return std::make_unique<CreditEngine>(context, options);
 }

@@ -1,8 +1,6 @@
 #include "busbar/patterns/internal/push_loop.hpp"
 
-#include <algorithm>
-
-#include <busbar/core/error.hpp>
+#include <utility>
 
 namespace busbar::detail {
 
@@ -26,23 +24,18 @@ Message message_of(Job job) {
 }  // namespace
 
 PushLoop::PushLoop(Context& context, PusherOptions options)
-    : context_(context),
-      options_(std::move(options)),
-      engine_(PushEngine::create(context, options_)),
-      bound_(engine_->bound()) {}
+    : EngineLoop(context, options.name), options_(std::move(options)) {
+  start(PushEngine::create(context, options_));
+}
 
 SendResult PushLoop::push(Job job, milliseconds timeout) {
   if (job.payload.size() > limits::message_bytes || !protocol::fits(job.headers)) {
     return SendResult::too_large;
   }
   std::unique_lock lock(mutex_);
-  if (!ended_ && !leave_at_ && !has_room(job)) {
-    ++waiters_;
-    changed_.wait_for(lock, timeout, [&] { return ended_ || leave_at_ || has_room(job); });
-    --waiters_;
-  }
+  wait_for(lock, timeout, [&] { return ended_ || leave_at_ || has_room(job); });
   if (ended_ || leave_at_) {
-    throw Error(ErrorKind::usage, "push on '" + options_.name + "'", "it was stopped");
+    throw Error(ErrorKind::usage, "push on '" + name_ + "'", "it was stopped");
   }
   if (!has_room(job)) {
     ++ledger_.full;
@@ -51,7 +44,7 @@ SendResult PushLoop::push(Job job, milliseconds timeout) {
   }
   inbox_bytes_ += job.bytes();
   inbox_.push_back(std::move(job));
-  if (std::exchange(asleep_, false)) wake_.signal();
+  wake_up();
   return SendResult::sent;
 }
 
@@ -65,39 +58,12 @@ bool PushLoop::has_room(const Job& job) const noexcept {
                            ledger_.bytes + inbox_bytes_ + job.bytes() <= options_.queue_bytes);
 }
 
-bool PushLoop::step(milliseconds wait) {
-  try {
-    if (turn(wait)) return true;
-  } catch (const Error& error) {
-    finish();
-    if (error.kind() == ErrorKind::refused) return false;  // the context was stopped
-    throw;
-  }
-  finish();
-  return false;
-}
-
-bool PushLoop::turn(milliseconds wait) {
+bool PushLoop::turn(TimePoint now) {
   bool busy = take_inbox();
-  const TimePoint now = context_.clock().now();
   busy |= engine_->turn(now);
   give_up(engine_->take_given_up());
   show_counts();
-  poll_.start();
-  TimePoint until = engine_->add_to(poll_);
-  poll_.add(wake_.descriptor());
-  {
-    const std::scoped_lock lock(mutex_);
-    if (leave_at_ && (held() == 0 || now >= *leave_at_)) return false;
-    if (busy || !inbox_.empty()) return true;
-    if (leave_at_) until = std::min(until, *leave_at_);
-    asleep_ = true;
-  }
-  const bool open = poll_.wait(std::min(wait, left_until(until, now)));
-  wake_.clear();
-  const std::scoped_lock lock(mutex_);
-  asleep_ = false;
-  return open;
+  return busy;
 }
 
 /// False: nothing was there.
@@ -144,42 +110,17 @@ void PushLoop::give_up(std::vector<Job> jobs) {
   }
   for (Job& job : jobs) {
     if (!handler) {
-      context_.log(LogLevel::warning, "'" + options_.name + "' gave message " +
-                                          std::to_string(job.number) + " up after " +
-                                          std::to_string(job.attempts) +
+      context_.log(LogLevel::warning, "'" + name_ + "' gave message " + std::to_string(job.number) +
+                                          " up after " + std::to_string(job.attempts) +
                                           " attempts: " + printable(job.failure));
       continue;
     }
     try {
       handler(message_of(std::move(job)));
     } catch (const std::exception& error) {
-      context_.log(LogLevel::error, "'" + options_.name + "': on_give_up threw: " + error.what());
+      context_.log(LogLevel::error, "'" + name_ + "': on_give_up threw: " + error.what());
     }
   }
-}
-
-void PushLoop::finish() {
-  try {
-    engine_->leave();
-  } catch (const Error&) {
-    // The context was stopped: nobody can be told.
-  }
-  {
-    // Before the socket closes: whoever waits for that must find us ended.
-    const std::scoped_lock lock(mutex_);
-    ended_ = true;
-  }
-  engine_.reset();
-  const std::scoped_lock lock(mutex_);
-  changed_.notify_all();
-}
-
-void PushLoop::request_stop(milliseconds deadline) noexcept {
-  const std::scoped_lock lock(mutex_);
-  const TimePoint at = after(context_.clock().now(), deadline);
-  leave_at_ = leave_at_ ? std::min(*leave_at_, at) : at;
-  wake_.signal();
-  changed_.notify_all();
 }
 
 StopReport PushLoop::report() const {
@@ -190,11 +131,9 @@ StopReport PushLoop::report() const {
 
 void PushLoop::flush(milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  ++waiters_;
-  const bool all = changed_.wait_for(lock, timeout, [&] { return ended_ || held() == 0; });
-  --waiters_;
-  if (all && held() == 0) return;
-  throw Error(ended_ ? ErrorKind::refused : ErrorKind::timeout, "flush '" + options_.name + "'",
+  wait_for(lock, timeout, [&] { return ended_ || held() == 0; });
+  if (held() == 0) return;
+  throw Error(ended_ ? ErrorKind::refused : ErrorKind::timeout, "flush '" + name_ + "'",
               std::to_string(held()) + " of " + std::to_string(ledger_.pushed + inbox_.size()) +
                   " messages are not done, " + std::to_string(ledger_.workers) +
                   " workers are there",
@@ -203,9 +142,7 @@ void PushLoop::flush(milliseconds timeout) {
 
 bool PushLoop::wait_for_workers(std::size_t n, milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  ++waiters_;
-  changed_.wait_for(lock, timeout, [&] { return ended_ || ledger_.workers >= n; });
-  --waiters_;
+  wait_for(lock, timeout, [&] { return ended_ || ledger_.workers >= n; });
   return ledger_.workers >= n;
 }
 

@@ -1,0 +1,136 @@
+/// The thread around an engine, and what crosses into it.
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <busbar/core/error.hpp>
+#include <busbar/core/runner.hpp>
+#include <busbar/patterns/internal/engine.hpp>
+#include <busbar/patterns/internal/wake.hpp>
+
+namespace busbar::detail {
+
+/// Turns its engine until it is told to leave, or the context is stopped.
+template <class EngineType>
+class EngineLoop : public Active {
+ public:
+  bool step(std::chrono::milliseconds wait) final;
+  void request_stop(std::chrono::milliseconds deadline) noexcept final;
+  std::string name() const final { return name_; }
+  const std::vector<Endpoint>& bound() const noexcept { return bound_; }
+
+ protected:
+  EngineLoop(Context& context, std::string name) : context_(context), name_(std::move(name)) {}
+  void start(std::unique_ptr<EngineType> engine) {
+    engine_ = std::move(engine);
+    bound_ = engine_->bound();
+  }
+
+  /// Moves what there is. True: there may be more.
+  virtual bool turn(TimePoint now) = 0;
+  // With the mutex held:
+  /// Other threads left something for the next turn.
+  virtual bool needs_turn() const = 0;
+  /// Asked after request_stop, until its deadline.
+  virtual bool may_leave() const = 0;
+  /// The engine has left, and is about to go.
+  virtual void ended() = 0;
+  void wake_up() noexcept {
+    if (std::exchange(asleep_, false)) wake_.signal();
+  }
+  /// Waits in changed_ for at most `timeout`.
+  template <class Condition>
+  bool wait_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout,
+                Condition condition) {
+    if (condition()) return true;
+    ++waiters_;
+    const bool holds = changed_.wait_for(lock, timeout, condition);
+    --waiters_;
+    return holds;
+  }
+
+  Context context_;
+  const std::string name_;
+  mutable std::mutex mutex_;  ///< Guards all below.
+  std::condition_variable changed_;
+  int waiters_ = 0;  ///< In changed_.
+  std::optional<TimePoint> leave_at_;
+  bool ended_ = false;
+  std::unique_ptr<EngineType> engine_;  ///< The thread's, but for what the mutex guards in it.
+
+ private:
+  bool turn_and_wait(std::chrono::milliseconds wait);
+  void finish();
+
+  std::vector<Endpoint> bound_;
+  SocketPoll poll_;
+  Wake wake_;
+  bool asleep_ = false;
+};
+
+template <class EngineType>
+bool EngineLoop<EngineType>::step(std::chrono::milliseconds wait) {
+  try {
+    if (turn_and_wait(wait)) return true;
+  } catch (const Error& error) {
+    finish();
+    if (error.kind() == ErrorKind::refused) return false;  // the context was stopped
+    throw;
+  }
+  finish();
+  return false;
+}
+
+template <class EngineType>
+bool EngineLoop<EngineType>::turn_and_wait(std::chrono::milliseconds wait) {
+  const TimePoint now = context_.clock().now();
+  const bool busy = turn(now);
+  poll_.start();
+  TimePoint until = engine_->add_to(poll_);
+  poll_.add(wake_.descriptor());
+  {
+    const std::scoped_lock lock(mutex_);
+    if (leave_at_ && (may_leave() || now >= *leave_at_)) return false;
+    if (busy || needs_turn()) return true;
+    if (leave_at_) until = std::min(until, *leave_at_);
+    asleep_ = true;
+  }
+  const bool open = poll_.wait(std::min(wait, left_until(until, now)));
+  const std::scoped_lock lock(mutex_);
+  if (!std::exchange(asleep_, false)) wake_.clear();
+  return open;
+}
+
+template <class EngineType>
+void EngineLoop<EngineType>::finish() {
+  try {
+    engine_->leave();
+  } catch (const Error&) {
+    // The context was stopped: nobody can be told.
+  }
+  std::unique_ptr<EngineType>
+      gone;  // closed without the mutex, when all can see that we have ended
+  const std::scoped_lock lock(mutex_);
+  ended();
+  ended_ = true;
+  gone = std::move(engine_);
+  changed_.notify_all();
+}
+
+template <class EngineType>
+void EngineLoop<EngineType>::request_stop(std::chrono::milliseconds deadline) noexcept {
+  const std::scoped_lock lock(mutex_);
+  const TimePoint at = after(context_.clock().now(), deadline);
+  leave_at_ = leave_at_ ? std::min(*leave_at_, at) : at;
+  wake_up();
+  changed_.notify_all();
+}
+
+}  // namespace busbar::detail

@@ -3,6 +3,7 @@
 #include "fuzz/core_targets.hpp"
 #include "fuzz/device_targets.hpp"
 #include "fuzz/pattern_targets.hpp"
+#include "fuzz/peer_targets.hpp"
 
 namespace busbar::fuzz {
 
@@ -25,6 +26,7 @@ const std::vector<Target>& targets() {
       {"pubsub_control", pubsub_control, pubsub_control_seeds()},
       {"subscriber", subscriber, subscriber_seeds()},
       {"publisher", publisher, publisher_seeds()},
+      {"zre", zre, zre_seeds()},
       {"topology", topology, topology_seeds()},
       {"stage", stage, stage_seeds()},
       {"translation", translation, translation_seeds()},

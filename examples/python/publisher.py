@@ -13,7 +13,7 @@ PUBLISHER = secrets.randbits(64) or 1  # another one after each start: so a rest
 def header(sequence, batch=0, headers=None):
     """The numbers let a subscriber see what it missed. One topic: one stream."""
     fields = [1, PUBLISHER, 1, sequence, time.time_ns() // 1000, batch]
-    return b"\xbb" + msgpack.packb(fields + ([headers] if headers else []))
+    return b"\xc1" + msgpack.packb(fields + ([headers] if headers else []))
 
 
 def main(endpoint, topic):
@@ -24,7 +24,7 @@ def main(endpoint, topic):
     while subscription[:1] != b"\x01" or not topic.encode().startswith(subscription[1:]):
         subscription = socket.recv()  # the first subscriber misses nothing
     for sequence, line in enumerate(sys.stdin.buffer, 1):
-        socket.send_multipart([topic.encode(), header(sequence), line.rstrip(b"\n")])
+        socket.send(topic.encode() + header(sequence) + line.rstrip(b"\n"))
 
 
 if __name__ == "__main__":

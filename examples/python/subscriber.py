@@ -6,21 +6,20 @@ import msgpack
 import zmq
 
 
-def read(frames):
-    """(publisher, stream, sequence, headers, payload) of each message in a ZeroMQ message."""
-    _, header, payload = frames
-    if header[:1] != b"\xbb":
+def read(frame):
+    """(topic, publisher, stream, sequence, headers, payload) of each message in a frame."""
+    topic, signature, rest = frame.partition(b"\xc1")  # which no topic has
+    if not signature:
         raise ValueError("no Busbar header")
-    version, publisher, stream, sequence, _, batch, *rest = msgpack.unpackb(header[1:])
+    unpacker = msgpack.Unpacker(max_buffer_size=len(rest) + 1)
+    unpacker.feed(rest)
+    version, publisher, stream, sequence, _, batch, *more = unpacker.unpack()
     if version != 1:
         raise ValueError(f"version {version}")
-    records = [[rest[0] if rest else {}, payload]]
-    if batch:
-        records = msgpack.Unpacker(max_buffer_size=len(payload) + 1)
-        records.feed(payload)
+    records = unpacker if batch else [[more[0] if more else {}, rest[unpacker.tell():]]]
     for number, record in enumerate(records, sequence):
         headers, payload = record if isinstance(record, list) else ({}, record)
-        yield publisher, stream, number, headers, payload
+        yield topic.decode(), publisher, stream, number, headers, payload
 
 
 def main(endpoint, prefix=""):
@@ -29,16 +28,16 @@ def main(endpoint, prefix=""):
     socket.subscribe(prefix)
     expected = {}
     while True:
-        frames = socket.recv_multipart()
-        if frames[0][:1] == b"\xff":  # what Busbar's own two ends say to each other
+        frame, *further = socket.recv_multipart()
+        if frame[:1] == b"\xff" or further:  # what Busbar's own two ends say to each other
             continue
-        for publisher, stream, sequence, headers, payload in read(frames):
+        for topic, publisher, stream, sequence, headers, payload in read(frame):
             due = expected.get((publisher, stream), sequence)
             if sequence > due:
-                print("gap", frames[0].decode(), due, sequence - 1, flush=True)
+                print("gap", topic, due, sequence - 1, flush=True)
             if sequence >= due:
                 expected[publisher, stream] = sequence + 1
-                print(frames[0].decode(), sequence, headers, payload, flush=True)
+                print(topic, sequence, headers, payload, flush=True)
 
 
 if __name__ == "__main__":

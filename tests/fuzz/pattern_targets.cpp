@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <busbar/patterns/internal/subscriber_protocol.hpp>
+#include <busbar/protocol/message_frame.hpp>
 #include <busbar/protocol/publisher_protocol.hpp>
 
 namespace busbar::fuzz {
@@ -95,9 +96,8 @@ std::string message(std::uint64_t sequence, std::uint32_t batch = 0) {
   std::string payload = "x";
   if (batch > 0) payload.clear();
   for (std::uint32_t i = 0; i < batch; ++i) append_record(payload, "x", {{"h", "v"}});
-  return std::string{"a.b"} + frame_end +
-         encode(Header{.publisher = 9, .stream = 1, .sequence = sequence, .batch = batch}) +
-         frame_end + payload;
+  const Header header{.publisher = 9, .stream = 1, .sequence = sequence, .batch = batch};
+  return std::string{text(encode_message("a.b", header, payload))};
 }
 
 std::string joined(const std::vector<std::string>& messages) {
@@ -116,10 +116,15 @@ void header(std::string_view bytes) {
     const auto again = decode_header(once);
     check(again && encode(*again) == once, "a header changed");
     check(fits(read->headers), "too many headers");
-    check(messages_announced(bytes) == read->messages(), "announces another number");
-    char room[short_header_max];
+    char room[short_header_size];
     const std::string_view written{room, encode_short(*read, room)};
     check(!read->headers.empty() || written == once, "the short header is another one");
+  }
+  if (const auto read = decode_message(bytes)) {
+    check(topic_of(bytes) == read->topic, "two topics");
+    check(messages_in(bytes) == read->header.messages(), "announces another number");
+    const Frame same = with_header_of(*read, read->topic, read->payload);
+    check(text(same) == bytes, "a message changed");
   }
   std::string batch;
   std::size_t taken = 0;
@@ -172,8 +177,8 @@ void publisher(std::string_view bytes) {
   const auto publish = [&] {
     Stream& stream = protocol.stream_of("a.b");
     const Header next = protocol.header_for(stream, 0, 0);
-    Multipart frames{"a.b", encode(next), "x"};
-    protocol.keep(stream, next, frames, "x", {}, now);
+    Frame frame = encode_message("a.b", next, "x");
+    protocol.keep(stream, next, frame, "x", {}, now);
   };
   publish();
   Multipart answer;
@@ -201,7 +206,7 @@ std::vector<std::string> header_seeds() {
   std::string records;
   append_record(records, "one");
   append_record(records, "two", {{"trace", "abc"}});
-  return {batch, encode(full), records};
+  return {batch, encode(full), records, "a.b" + encode(full) + "payload"};
 }
 
 std::vector<std::string> pubsub_control_seeds() {

@@ -42,15 +42,15 @@ class Vectors(unittest.TestCase):
         read = 0
         for vector in vectors():
             fields = dict(vector)
-            if fields["kind"] != "message":
+            if not fields["kind"].startswith("message"):
                 continue
             with self.subTest(fields["name"]):
-                frames = [bytes.fromhex(value) for key, value in vector if key == "frame"]
+                frame = bytes.fromhex(fields["frame"])
                 first = int(fields["sequence"])
-                wanted = [(int(fields["publisher"]), int(fields["stream"]), first + i, *record)
+                wanted = [(fields["topic"], int(fields["publisher"]), int(fields["stream"]),
+                           first + i, *record)
                           for i, record in enumerate(records(vector))]
-                self.assertEqual(list(subscriber.read(frames)), wanted)
-                self.assertEqual(frames[0].decode(), fields["topic"])
+                self.assertEqual(list(subscriber.read(frame)), wanted)
                 read += 1
         self.assertGreater(read, 5)
 
@@ -61,7 +61,7 @@ class Vectors(unittest.TestCase):
                     "nothing", "no signature", "cut off", "version 2", "an array of 2^32 - 1"):
                 with self.subTest(fields["name"]), self.assertRaises(
                         (ValueError, msgpack.UnpackException)):
-                    list(subscriber.read([b"t", bytes.fromhex(fields["frame"]), b""]))
+                    list(subscriber.read(b"t" + bytes.fromhex(fields["frame"])))
 
 
 class Examples(Case):
@@ -91,7 +91,7 @@ class Examples(Case):
             pass
         for sequence, batch, payload in ((1, 0, b"one"), (5, 0, b"five"),
                                          (6, 2, msgpack.packb(b"six") + msgpack.packb(b"seven"))):
-            socket.send_multipart([b"t", publisher.header(sequence, batch), payload])
+            socket.send(b"t" + publisher.header(sequence, batch) + payload)
         ours.wait_line("out", "message t 7 seven".__eq__)
         self.assertEqual(ours.lines(), ["message t 1 one", "gap t 2 4 not_kept", "message t 5 five",
                                         "message t 6 six", "message t 7 seven"])
@@ -111,7 +111,7 @@ class Examples(Case):
         self.assertEqual(socket.recv(), b"\x01")
         socket.send_multipart([b"\xffH", b"of no concern"])
         for sequence in (7, 9, 9):
-            socket.send_multipart([b"t", publisher.header(sequence, 0, {"h": "v"}), b"x"])
+            socket.send(b"t" + publisher.header(sequence, 0, {"h": "v"}) + b"x")
         reader.wait_line("out", "t 9 {'h': 'v'} b'x'".__eq__)
         self.assertEqual(reader.lines(), ["t 7 {'h': 'v'} b'x'", "gap t 8 8", "t 9 {'h': 'v'} b'x'"])
 

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <busbar/core/limits.hpp>
-#include <busbar/protocol/header.hpp>
+#include <busbar/protocol/message_frame.hpp>
 
 using namespace busbar;
 using namespace busbar::protocol;
@@ -28,20 +28,42 @@ void check_same(const Header& a, const Header& b) {
 
 TEST_CASE("a header comes back as it was written, and is small") {
   const std::string frame = encode(plain);
-  CHECK(frame.size() <= 33);
+  CHECK(frame.size() == short_header_size);
   check_same(decode_header(frame).value(), plain);
-  char room[short_header_max];
+  char room[short_header_size];
   CHECK(std::string_view(room, encode_short(plain, room)) == frame);
 
   Header batch = plain;
   batch.batch = 120;
   check_same(decode_header(encode(batch)).value(), batch);
-  CHECK(messages_announced(encode(batch)) == 120);
-  CHECK(messages_announced(frame) == 1);
 
   Header with_headers = plain;
   with_headers.headers = {{"trace", "abc"}, {"", std::string(300, 'x')}};
   check_same(decode_header(encode(with_headers)).value(), with_headers);
+}
+
+TEST_CASE("a header ends the topic in front of it, and says how many messages there are") {
+  Header batch = plain;
+  batch.batch = 120;
+  const Frame frame = encode_message("a.b", batch, "records");
+  CHECK(topic_of(text(frame)) == "a.b");
+  CHECK(messages_in(text(frame)) == 120);
+  CHECK(messages_in(text(encode_message("", plain, ""))) == 1);
+  const auto read = decode_message(text(frame));
+  REQUIRE(read);
+  check_same(read->header, batch);
+  CHECK(read->payload == "records");
+
+  // Of a stock publisher: no header, or something that looks like one from afar.
+  for (const std::string_view stock : {"", "weather", "\xC1", "a\xC1", "\xC1\xC1", "\xC1 text"}) {
+    CAPTURE(stock);
+    CHECK(header_place(stock) == std::string_view::npos);
+    CHECK(topic_of(stock) == stock);
+    CHECK(messages_in(stock) == 1);
+  }
+  const std::string longest(limits::topic_bytes, 't');
+  CHECK(topic_of(text(encode_message(longest, plain, "x"))) == longest);
+  CHECK(header_place(text(encode_message(longest + "t", plain, "x"))) == std::string_view::npos);
 }
 
 TEST_CASE("no header is taken for one that is cut off, of another version, or of other types") {
@@ -53,13 +75,12 @@ TEST_CASE("no header is taken for one that is cut off, of another version, or of
     CHECK_FALSE(decode_header(frame.substr(0, size)));
   }
   CHECK_FALSE(decode_header("hello"));
-  CHECK_FALSE(decode_header("\xBB"));
-  CHECK_FALSE(decode_header("\xBB\x96\x02\x01\x01\x01\x01\x00"));
+  CHECK_FALSE(decode_header("\xC1"));
+  CHECK_FALSE(decode_header("\xC1\x96\x02\x01\x01\x01\x01\x00"));
   using namespace std::string_literals;
-  CHECK(decode_header("\xBB\x96\x01\x01\x01\x01\x01\x00"s));
-  CHECK_FALSE(decode_header("\xBB\x96\x01\x01\x01\x00\x01\x00"s));  // the sequence starts at 1
-  CHECK_FALSE(decode_header("\xBB\x96\x01\x01\x01\xa1x\x01\x00"s));
-  CHECK(messages_announced("\xBB\x96\x02\x01\x01\x01\x01\x09"s) == 1);
+  CHECK(decode_header("\xC1\x96\x01\x01\x01\x01\x01\x00"s));
+  CHECK_FALSE(decode_header("\xC1\x96\x01\x01\x01\x00\x01\x00"s));  // the sequence starts at 1
+  CHECK_FALSE(decode_header("\xC1\x96\x01\x01\x01\xa1x\x01\x00"s));
 }
 
 TEST_CASE("headers beyond the limit are refused on both sides") {

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <busbar/patterns/internal/subscriber_protocol.hpp>
+#include <busbar/protocol/message_frame.hpp>
 #include <busbar/protocol/publisher_protocol.hpp>
 #include <busbar/testing/simulation.hpp>
 
@@ -67,8 +68,9 @@ struct World {
       last = topic + std::to_string(header.sequence + i);
       if (batch > 0) append_record(payload, last);
     }
-    Multipart frames{topic, encode(header), batch > 0 ? payload : last};
-    node->protocol.keep(stream, header, frames, last, {}, sim.now());
+    Multipart frames;
+    frames.push_back(encode_message(topic, header, batch > 0 ? payload : last));
+    node->protocol.keep(stream, header, frames[0], last, {}, sim.now());
     node->heads[stream.number] = stream.next;
     send_down(frames);
     pump(node);
@@ -266,7 +268,7 @@ TEST_CASE("streams that wait for one welcome come out in the order of their arri
     return encode(Header{.publisher = 9, .stream = stream, .sequence = 1});
   };
   for (std::uint32_t stream = 1; stream <= 6; ++stream) {
-    receive(Multipart{"t" + std::to_string(stream), header(stream), std::to_string(stream)});
+    receive(Multipart{"t" + std::to_string(stream) + header(stream) + std::to_string(stream)});
   }
   // It names the last used first, and those that began after it not at all.
   const Welcome welcome{.publisher = 9, .name = "", .positions = {{5, 2}, {3, 2}, {1, 2}}};

@@ -400,7 +400,7 @@ TEST_CASE("what only time brings comes through the descriptor as well") {
     return encode(protocol::Header{.publisher = 9, .stream = 1, .sequence = sequence});
   };
   // It waits for a welcome that does not come.
-  CHECK(stranger.send(Multipart{"n", header(5), "five"}) == SendResult::sent);
+  CHECK(stranger.send(Multipart{"n" + header(5) + "five"}) == SendResult::sent);
   EventLoop loop{context};
   std::string received;
   loop.add(all.fd(), [&] {

@@ -3,7 +3,7 @@
 #include <busbar/core/error.hpp>
 #include <busbar/core/limits.hpp>
 #include <busbar/devices/internal/duration.hpp>
-#include <busbar/devices/internal/stage_batch.hpp>
+#include <busbar/devices/internal/stage_published.hpp>
 #include <busbar/devices/internal/stage_text.hpp>
 #include <busbar/devices/stage.hpp>
 #include <busbar/protocol/pubsub_control.hpp>
@@ -171,12 +171,12 @@ StagePipeline::StagePipeline(const std::vector<Stage>& stages, const Clock& cloc
 }
 
 std::optional<Cause> StagePipeline::apply(Multipart& message, std::size_t body) {
-  const bool batch = message.size() == body + 3 && detail::is_batch(message.text(body + 1));
+  if (message.size() == body + 1) {
+    const auto published = protocol::decode_message(message.text(body));
+    if (published) return detail::apply_to_published(steps_, *published, message[body]);
+  }
   for (const auto& step : steps_) {
-    const bool one_by_one = batch && step->translates();
-    const auto cause =
-        one_by_one ? detail::apply_to_batch(*step, message) : step->apply(message, body);
-    if (cause) return cause;
+    if (const auto cause = step->apply(message, body)) return cause;
   }
   return {};
 }

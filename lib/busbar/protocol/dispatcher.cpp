@@ -343,7 +343,7 @@ void Dispatcher::hand_one(Worker& worker, Job job, Outgoing& out) {
   const Header header{
       .publisher = options_.id, .sequence = job.number, .time = job.time, .headers = job.headers};
   if (header.headers.empty()) {
-    char room[short_header_max];
+    char room[short_header_size];
     out.frames.push_back(std::string_view(room, encode_short(header, room)));
   } else {
     out.frames.push_back(encode(header));
@@ -373,7 +373,7 @@ void Dispatcher::hand_batch(Worker& worker, std::uint64_t most, Outgoing& out) {
                       .sequence = fresh_.front().number,
                       .time = fresh_.front().time,
                       .batch = static_cast<std::uint32_t>(count)};
-  char room[short_header_max];
+  char room[short_header_size];
   out.frames.push_back(std::string_view(room, encode_short(header, room)));
   batch_.clear();
   for (std::size_t i = 0; i < count; ++i) {

@@ -1,6 +1,7 @@
 #include "busbar/protocol/header.hpp"
 
 #include <cstring>
+#include <endian.h>
 
 #include <msgpack.hpp>
 
@@ -10,32 +11,49 @@ namespace busbar::protocol {
 
 namespace {
 
-constexpr std::uint32_t fields = 6;  // and the headers as a seventh
-
-struct Buffer {
-  char* at;
-  void write(const char* data, std::size_t size) {
-    std::memcpy(at, data, size);
-    at += size;
-  }
-};
+constexpr std::uint32_t fields = 6;  // and the user's headers as a seventh
 
 struct Appender {
   std::string& to;
   void write(const char* data, std::size_t size) { to.append(data, size); }
 };
 
-template <class Stream>
-void write_fields(Stream& stream, const Header& header) {
-  stream.write(&header_signature, 1);
-  msgpack::packer<Stream> packer{stream};
-  packer.pack_array(fields + (header.headers.empty() ? 0 : 1));
-  packer.pack(header_version);
-  packer.pack(header.publisher);
-  packer.pack(header.stream);
-  packer.pack(header.sequence);
-  packer.pack(header.time);
-  packer.pack(header.batch);
+// msgpack's types in front of the numbers, and where they stand in a short header.
+constexpr char array_of_fields = static_cast<char>(0x90 + fields);
+constexpr char uint32_type = '\xce';
+constexpr char uint64_type = '\xcf';
+enum Place {
+  elements_at = 1,
+  version_at = 2,
+  publisher_at = 3,
+  stream_at = 12,
+  sequence_at = 17,
+  time_at = 26,
+  batch_at = 35
+};
+
+void put64(char* at, std::uint64_t value) noexcept {
+  value = htobe64(value);
+  *at = uint64_type;
+  std::memcpy(at + 1, &value, sizeof value);
+}
+
+void put32(char* at, std::uint32_t value) noexcept {
+  value = htobe32(value);
+  *at = uint32_type;
+  std::memcpy(at + 1, &value, sizeof value);
+}
+
+std::uint64_t get64(const char* at) noexcept {
+  std::uint64_t value = 0;
+  std::memcpy(&value, at + 1, sizeof value);
+  return be64toh(value);
+}
+
+std::uint32_t get32(const char* at) noexcept {
+  std::uint32_t value = 0;
+  std::memcpy(&value, at + 1, sizeof value);
+  return be32toh(value);
 }
 
 void write_headers(Appender& stream, const Headers& headers) {
@@ -65,9 +83,34 @@ bool read_headers(MsgpackReader& reader, Headers& into) {
   return true;
 }
 
-/// The header but for its user headers, in front of which `reader` stands afterwards.
-std::optional<Header> read_fields(MsgpackReader& reader, std::uint32_t& elements) {
-  elements = reader.array().value_or(0);
+inline std::optional<Header> checked(std::uint64_t publisher, std::uint64_t stream,
+                                     std::uint64_t sequence, std::uint64_t time,
+                                     std::uint64_t batch) {
+  if (stream > UINT32_MAX || batch > UINT32_MAX) return std::nullopt;
+  if (sequence == 0 || sequence > UINT64_MAX - UINT32_MAX) return std::nullopt;
+  return Header{.publisher = publisher,
+                .stream = static_cast<std::uint32_t>(stream),
+                .sequence = sequence,
+                .time = time,
+                .batch = static_cast<std::uint32_t>(batch)};
+}
+
+/// As our own encoder writes it; `bytes` then begin behind it.
+inline std::optional<Header> take_short(std::string_view& bytes) noexcept {
+  const char* const at = bytes.data();
+  const bool is_short = bytes.size() >= short_header_size && at[elements_at] == array_of_fields &&
+                        at[version_at] == header_version && at[publisher_at] == uint64_type &&
+                        at[stream_at] == uint32_type && at[sequence_at] == uint64_type &&
+                        at[time_at] == uint64_type && at[batch_at] == uint32_type;
+  if (!is_short) return std::nullopt;
+  bytes.remove_prefix(short_header_size);
+  return checked(get64(at + publisher_at), get32(at + stream_at), get64(at + sequence_at),
+                 get64(at + time_at), get32(at + batch_at));
+}
+
+/// In any of msgpack's encodings.
+std::optional<Header> read_header(MsgpackReader& reader) {
+  const std::uint32_t elements = reader.array().value_or(0);
   if (elements < fields || reader.unsigned_integer() != header_version) return std::nullopt;
   const auto publisher = reader.unsigned_integer();
   const auto stream = reader.unsigned_integer();
@@ -75,47 +118,49 @@ std::optional<Header> read_fields(MsgpackReader& reader, std::uint32_t& elements
   const auto time = reader.unsigned_integer();
   const auto batch = reader.unsigned_integer();
   if (!publisher || !stream || !sequence || !time || !batch) return std::nullopt;
-  if (*stream > UINT32_MAX || *batch > UINT32_MAX) return std::nullopt;
-  if (*sequence == 0 || *sequence > UINT64_MAX - UINT32_MAX) return std::nullopt;
-  return Header{.publisher = *publisher,
-                .stream = static_cast<std::uint32_t>(*stream),
-                .sequence = *sequence,
-                .time = *time,
-                .batch = static_cast<std::uint32_t>(*batch)};
+  auto header = checked(*publisher, *stream, *sequence, *time, *batch);
+  if (header && elements > fields && !read_headers(reader, header->headers)) return std::nullopt;
+  for (std::uint32_t more = fields + 1; more < elements; ++more) {
+    if (!reader.skip()) return std::nullopt;
+  }
+  return header;
 }
 
 }  // namespace
 
-std::size_t encode_short(const Header& header, char (&into)[short_header_max]) noexcept {
-  Buffer buffer{into};
-  write_fields(buffer, header);
-  return static_cast<std::size_t>(buffer.at - into);
+std::size_t encode_short(const Header& header, char (&into)[short_header_size]) noexcept {
+  into[0] = header_signature;
+  into[elements_at] = array_of_fields;
+  into[version_at] = header_version;
+  put64(into + publisher_at, header.publisher);
+  put32(into + stream_at, header.stream);
+  put64(into + sequence_at, header.sequence);
+  put64(into + time_at, header.time);
+  put32(into + batch_at, header.batch);
+  return short_header_size;
 }
 
 std::string encode(const Header& header) {
-  std::string frame;
-  Appender appender{frame};
-  write_fields(appender, header);
-  if (!header.headers.empty()) write_headers(appender, header.headers);
-  return frame;
+  char fixed[short_header_size];
+  std::string bytes{fixed, encode_short(header, fixed)};
+  if (header.headers.empty()) return bytes;
+  ++bytes[elements_at];
+  Appender appender{bytes};
+  write_headers(appender, header.headers);
+  return bytes;
 }
 
-std::optional<Header> decode_header(std::string_view frame) {
-  if (frame.empty() || frame.front() != header_signature) return std::nullopt;
-  MsgpackReader reader{frame.substr(1)};
-  std::uint32_t elements = 0;
-  auto header = read_fields(reader, elements);
-  if (header && elements > fields && !read_headers(reader, header->headers)) return std::nullopt;
+std::optional<Header> take_header(std::string_view& bytes) {
+  if (bytes.empty() || bytes.front() != header_signature) return std::nullopt;
+  if (auto header = take_short(bytes)) [[likely]]
+    return header;
+  MsgpackReader reader{bytes.substr(1)};
+  auto header = read_header(reader);
+  if (header) bytes = reader.left();
   return header;
 }
 
-std::uint32_t messages_announced(std::string_view frame) noexcept {
-  if (frame.empty() || frame.front() != header_signature) return 1;
-  MsgpackReader reader{frame.substr(1)};
-  std::uint32_t elements = 0;
-  const auto header = read_fields(reader, elements);
-  return header ? header->messages() : 1;
-}
+std::optional<Header> decode_header(std::string_view bytes) { return take_header(bytes); }
 
 bool fits(const Headers& headers) noexcept {
   std::size_t bytes = 0;

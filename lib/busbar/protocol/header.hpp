@@ -1,4 +1,4 @@
-/// The header frame of a pattern's message, and the records of a batch. lib/WIRE.md specifies both.
+/// The header of a pattern's message, and the records of a batch. lib/WIRE.md specifies both.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +18,12 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 namespace protocol {
 
-/// The first byte of every header frame; no UTF-8 text and no common format begins with it.
-inline constexpr char header_signature = '\xBB';
+/// The first byte of every header. Neither UTF-8 nor msgpack has it anywhere, so that a header ends
+/// the topic in front of it.
+inline constexpr char header_signature = '\xC1';
 inline constexpr std::uint64_t header_version = 1;
 
-/// Says which message this is. Without user headers it has at most 33 bytes nearly always, which
-/// libzmq keeps within the message itself.
+/// Says which message this is.
 struct Header {
   std::uint64_t publisher = 0;  ///< Drawn at random when a publisher starts.
   std::uint32_t stream = 0;     ///< Which of the publisher's numbered sequences.
@@ -35,14 +35,16 @@ struct Header {
   std::uint32_t messages() const noexcept { return batch == 0 ? 1 : batch; }
 };
 
-inline constexpr std::size_t short_header_max = 48;
+/// A header without user headers: every number is written in its full width, so it is written and
+/// read without a look at each, and the place for one can be kept before its numbers are known.
+inline constexpr std::size_t short_header_size = 40;
 /// Writes a header without user headers; answers its size.
-std::size_t encode_short(const Header& header, char (&into)[short_header_max]) noexcept;
+std::size_t encode_short(const Header& header, char (&into)[short_header_size]) noexcept;
 std::string encode(const Header& header);
-/// Empty: no header, or one that is broken or of another version.
-std::optional<Header> decode_header(std::string_view frame);
-/// How many messages a frame announces: 1 for whatever is no header of a batch.
-std::uint32_t messages_announced(std::string_view frame) noexcept;
+/// Empty: no header, or one that is broken or of another version. What is behind it is not read.
+std::optional<Header> decode_header(std::string_view bytes);
+/// A header at the beginning of `bytes`, which then begin behind it; `bytes` stay where it is none.
+std::optional<Header> take_header(std::string_view& bytes);
 
 /// Whether headers fit in a message: limits::header_bytes with some bytes for each.
 bool fits(const Headers& headers) noexcept;

@@ -4,10 +4,10 @@
 
 namespace busbar::protocol {
 
-void History::add(std::uint32_t stream, std::uint64_t first, std::uint32_t count, Multipart& sent,
+void History::add(std::uint32_t stream, std::uint64_t first, std::uint32_t count, Frame& sent,
                   TimePoint now) {
   if (!keeps()) return;
-  const std::size_t bytes = sent.bytes();
+  const std::size_t bytes = sent.size();
   if (bytes > limits_.bytes) return;
   while (size_ > 0 && (size_ == limits_.messages || bytes_ + bytes > limits_.bytes)) drop_oldest();
   if (size_ == ring_.size()) grow();
@@ -16,13 +16,11 @@ void History::add(std::uint32_t stream, std::uint64_t first, std::uint32_t count
   slot.stream = stream;
   slot.first = first;
   slot.count = count;
-  slot.bytes = bytes;
   slot.sent_at = now;
   std::uint64_t& newest = newest_of(stream);
   slot.before = newest;
   newest = number;
-  slot.frames.clear();
-  for (Frame& frame : sent) slot.frames.grow().copy(frame);
+  slot.frame.copy(sent);
   ++size_;
   bytes_ += bytes;
 }
@@ -49,8 +47,8 @@ void History::grow() {
 
 void History::drop_oldest() {
   Kept& slot = at(oldest_);
-  bytes_ -= slot.bytes;
-  slot.frames.clear();
+  bytes_ -= slot.frame.size();
+  slot.frame.rebuild();
   ++oldest_;
   --size_;
 }

@@ -17,7 +17,7 @@ namespace busbar {
 /// is reached first counts; `messages` 0 keeps nothing.
 struct HistoryLimits {
   std::size_t messages = 10'000;  ///< Of all streams together; a batch counts as one.
-  std::size_t bytes = 16u << 20;  ///< Their frames.
+  std::size_t bytes = 16u << 20;  ///< Of them, with topic and header.
   std::chrono::milliseconds age{60'000};
 };
 
@@ -28,23 +28,22 @@ struct Kept {
   std::uint32_t stream = 0;
   std::uint64_t first = 0;
   std::uint32_t count = 1;
-  std::size_t bytes = 0;
   TimePoint sent_at{};
   std::uint64_t before = 0;  ///< The place of the stream's message before it, in the ring.
-  Multipart frames;
+  Frame frame;
 
   std::uint64_t last() const noexcept { return first + count - 1; }
 };
 
-/// A ring over all streams, in which each message knows the one before it in its stream. Large
-/// frames are shared with what is being sent, small ones copied.
+/// A ring over all streams, in which each message knows the one before it in its stream. Frames
+/// are shared with what is being sent.
 class History {
  public:
   explicit History(HistoryLimits limits) : limits_(limits) {}
 
   bool keeps() const noexcept { return limits_.messages > 0; }
   /// `sent` stays as it is; `first` must be behind all that the stream has here.
-  void add(std::uint32_t stream, std::uint64_t first, std::uint32_t count, Multipart& sent,
+  void add(std::uint32_t stream, std::uint64_t first, std::uint32_t count, Frame& sent,
            TimePoint now);
   /// Lets go of what is too old.
   void expire(TimePoint now);

@@ -17,6 +17,44 @@ std::optional<std::uint32_t> MsgpackReader::length(std::uint8_t fixed, std::uint
   return value ? std::optional(static_cast<std::uint32_t>(*value)) : std::nullopt;
 }
 
+bool MsgpackReader::skip() noexcept {
+  const std::string_view before = left_;
+  // Without recursion: how many values are still to pass, of which each takes a byte at least.
+  for (std::uint64_t values = 1; values > 0; --values) {
+    if (const auto elements = array()) {
+      values += *elements;
+    } else if (const auto pairs = map()) {
+      values += 2 * std::uint64_t{*pairs};
+    } else if (!bytes() && !skip_fixed()) {
+      left_ = before;
+      return false;
+    }
+  }
+  return true;
+}
+
+/// A number, nil, a boolean or an extension.
+bool MsgpackReader::skip_fixed() noexcept {
+  if (at_end()) return false;
+  const std::uint8_t type = first();
+  std::uint64_t size = 0;
+  if (type >= 0xc7 && type <= 0xc9) {  // its length, its type, its bytes
+    const auto length = big_endian(std::size_t{1} << (type - 0xc7));
+    if (!length || *length >= left_.size()) return false;
+    left_.remove_prefix(1 + *length);
+    return true;
+  }
+  if (type == 0xc1) return false;
+  if (type == 0xca) size = 4;
+  if (type == 0xcb) size = 8;
+  if (type >= 0xcc && type <= 0xcf) size = 1u << (type - 0xcc);
+  if (type >= 0xd0 && type <= 0xd3) size = 1u << (type - 0xd0);
+  if (type >= 0xd4 && type <= 0xd8) size = 1 + (1u << (type - 0xd4));
+  if (left_.size() < 1 + size) return false;
+  left_.remove_prefix(1 + size);
+  return true;
+}
+
 std::optional<std::uint32_t> MsgpackReader::array() noexcept { return length(0x90, 15, 0xdc); }
 
 std::optional<std::uint32_t> MsgpackReader::map() noexcept { return length(0x80, 15, 0xde); }

@@ -16,6 +16,10 @@ class MsgpackReader {
   explicit MsgpackReader(std::string_view bytes) : left_(bytes) {}
 
   bool at_end() const noexcept { return left_.empty(); }
+  /// What is behind the values that were read.
+  std::string_view left() const noexcept { return left_; }
+  /// Passes over the next value, whatever it is and holds. False: it is truncated or none.
+  bool skip() noexcept;
   /// A non-negative integer in any of msgpack's encodings.
   std::optional<std::uint64_t> unsigned_integer() noexcept {
     if (at_end()) return std::nullopt;
@@ -65,6 +69,7 @@ class MsgpackReader {
     left_.remove_prefix(1 + size);
     return value;
   }
+  bool skip_fixed() noexcept;
   std::optional<std::uint32_t> length(std::uint8_t fixed, std::uint8_t fixed_max,
                                       std::uint8_t wide) noexcept;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <busbar/core/topic.hpp>
+#include <busbar/protocol/message_frame.hpp>
 
 namespace busbar {
 
@@ -69,7 +70,7 @@ Header PublisherProtocol::header_for(const Stream& stream, std::uint64_t time,
           .headers = {}};
 }
 
-void PublisherProtocol::keep(Stream& stream, const Header& header, Multipart& sent,
+void PublisherProtocol::keep(Stream& stream, const Header& header, Frame& sent,
                              std::string_view last, const Headers& last_headers, TimePoint now) {
   history_.add(stream.number, stream.next, header.messages(), sent, now);
   stream.next += header.messages();
@@ -79,7 +80,7 @@ void PublisherProtocol::keep(Stream& stream, const Header& header, Multipart& se
   single.sequence = stream.next - 1;
   single.batch = 0;
   single.headers = last_headers;
-  stream.last_value = Multipart{stream.topic, encode(single), last};
+  stream.last_value = encode_message(stream.topic, single, last);
 }
 
 void PublisherProtocol::tell_later(Stream& stream, int times, TimePoint now) {
@@ -134,11 +135,11 @@ void PublisherProtocol::welcome(const Presence& presence) {
   for (Stream& stream : streams_) {
     if (!presence.pattern.matches(stream.topic)) continue;
     welcome.positions.push_back({stream.number, stream.next});
-    if (options_.late_join == LateJoin::last_value && !stream.last_value.empty()) {
+    if (options_.late_join == LateJoin::last_value && stream.last_value.size() > 0) {
       send_kept(presence.inbox, stream.last_value);
     } else if (options_.late_join == LateJoin::history) {
       history_.each(stream.number, 1, stream.next,
-                    [&](Kept& kept) { send_kept(presence.inbox, kept.frames); });
+                    [&](Kept& kept) { send_kept(presence.inbox, kept.frame); });
     }
   }
   send_control(inbox_topic(presence.inbox), encode(welcome));
@@ -147,7 +148,7 @@ void PublisherProtocol::welcome(const Presence& presence) {
 void PublisherProtocol::answer(const Fetch& fetch) {
   if (fetch.publisher != options_.id || answers_.size() >= answers_max) return;
   history_.each(fetch.stream, fetch.first, fetch.last,
-                [&](Kept& kept) { send_kept(fetch.inbox, kept.frames); });
+                [&](Kept& kept) { send_kept(fetch.inbox, kept.frame); });
   send_control(inbox_topic(fetch.inbox),
                encode(Fetched{.publisher = options_.id,
                               .stream = fetch.stream,
@@ -155,13 +156,14 @@ void PublisherProtocol::answer(const Fetch& fetch) {
                               .kept_from = history_.kept_from(fetch.stream, fetch.last + 1)}));
 }
 
-void PublisherProtocol::send_kept(std::uint64_t inbox, Multipart& kept) {
-  const std::size_t bytes = kept.bytes();
+void PublisherProtocol::send_kept(std::uint64_t inbox, Frame& kept) {
+  const std::size_t bytes = kept.size();
   const bool full = answers_.size() >= answers_max || answer_bytes_ + bytes > answer_bytes_max;
   if (full && !answers_.empty()) return;
   answer_bytes_ += bytes;
-  answers_.push_back(kept.copy());
-  answers_.back().push_front(inbox_topic(inbox));
+  Multipart& answer = answers_.emplace_back();
+  answer.push_back(inbox_topic(inbox));
+  answer.grow().copy(kept);
 }
 
 void PublisherProtocol::send_control(std::string_view topic, std::string_view control) {
@@ -201,8 +203,7 @@ bool PublisherProtocol::next_answer(Multipart& into) {
   if (answers_.empty()) return false;
   into = std::move(answers_.front());
   answers_.pop_front();
-  // A kept message has its inbox in front; what is told has two frames.
-  if (into.size() > 2) answer_bytes_ -= into.bytes() - into[0].size();
+  if (!is_control(into.text(1))) answer_bytes_ -= into[1].size();
   return true;
 }
 

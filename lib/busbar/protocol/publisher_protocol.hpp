@@ -37,8 +37,8 @@ struct Stream {
   std::string topic;
   std::uint32_t number = 0;
   std::uint64_t next = 1;  ///< The sequence number of its next message.
-  Multipart last_value;    ///< topic, header, payload; only with LateJoin::last_value.
-  std::string open_batch;  ///< Records that were published and not sent; the shell's.
+  Frame last_value;        ///< Only with LateJoin::last_value.
+  std::string open_batch;  ///< What was published and not sent; the shell's.
   std::uint32_t open_count = 0;
   std::size_t open_last_size = 0;  ///< Of the payload that ends the open batch.
   Headers open_last_headers;
@@ -68,9 +68,9 @@ class PublisherProtocol {
   /// back. One that has an open batch stays. Throws Error (usage): no valid topic.
   Stream& stream_of(std::string_view topic);
   Header header_for(const Stream& stream, std::uint64_t time, std::uint32_t batch) const noexcept;
-  /// Books `sent` (topic, header, payload), which stays as it is, as the stream's next message or
-  /// batch. `last` is the last message in it, for those that come late.
-  void keep(Stream& stream, const Header& header, Multipart& sent, std::string_view last,
+  /// Books `sent`, which stays as it is, as the stream's next message or batch. `last` is the last
+  /// message in it, for those that come late.
+  void keep(Stream& stream, const Header& header, Frame& sent, std::string_view last,
             const Headers& last_headers, TimePoint now);
 
   /// A subscriber missed what was sent last under the topic: it is told for longer.
@@ -91,7 +91,7 @@ class PublisherProtocol {
  private:
   void welcome(const Presence& presence);
   void answer(const Fetch& fetch);
-  void send_kept(std::uint64_t inbox, Multipart& kept);
+  void send_kept(std::uint64_t inbox, Frame& kept);
   void send_control(std::string_view topic, std::string_view control);
   void tell_later(Stream& stream, int times, TimePoint now);
   void tell_heads(TimePoint now);

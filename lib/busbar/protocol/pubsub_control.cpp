@@ -188,8 +188,10 @@ std::string encode(const Fetched& fetched) {
       .str();
 }
 
+bool is_control(std::string_view frame) noexcept { return frame.starts_with(control_signature); }
+
 std::optional<Control> decode_control(std::string_view frame) {
-  if (frame.empty() || frame.front() != control_signature) return std::nullopt;
+  if (!is_control(frame)) return std::nullopt;
   Fields fields{MsgpackReader{frame.substr(1)}};
   const auto elements = fields.reader.array();
   if (!elements || fields.number(UINT64_MAX) != header_version) return std::nullopt;

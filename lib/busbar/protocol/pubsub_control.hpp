@@ -89,6 +89,8 @@ using Control = std::variant<Welcome, Heads, Fetched>;
 std::string encode(const Welcome& welcome);
 std::string encode(const Heads& heads);
 std::string encode(const Fetched& fetched);
+/// Whether a frame under a reserved topic is none of a message that is sent again.
+bool is_control(std::string_view frame) noexcept;
 /// Empty: no control frame, or one that is broken or of another version.
 std::optional<Control> decode_control(std::string_view frame);
 

@@ -45,7 +45,7 @@ struct PublisherOptions {
   SlowSubscriber slow = SlowSubscriber::drop;
   std::chrono::milliseconds block_for{1000};
   int queue = 1000;  ///< ZeroMQ messages (batches) for each subscriber, ZMQ_SNDHWM.
-  std::size_t queue_bytes = 16u << 20;  ///< What waits in front of those queues, for all together.
+  std::size_t queue_bytes = 16u << 20;  ///< Batches that gather in front of those queues.
   /// At the end, for what ZeroMQ's queues still hold; see SocketOptions.
   std::chrono::milliseconds linger{1000};
   Security security = {};

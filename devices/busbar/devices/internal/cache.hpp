@@ -14,7 +14,7 @@ class Cache {
  public:
   Cache(std::string name, LateJoin late_join);
 
-  /// Puts the header between the frames of a stock publisher's message.
+  /// Makes one frame with a header of the two of a stock publisher's message.
   void number(Multipart& message, TimePoint now);
   /// What a subscriber asks for, as XPUB receives it; answers to others than us pass as well.
   void hear(std::string_view subscription, TimePoint now) {

@@ -18,7 +18,7 @@ std::size_t body_of(DeviceKind kind, const Multipart& message) {
 /// What publishers and subscribers say to one another about messages is none.
 bool is_control(DeviceKind kind, const Multipart& message) {
   return kind == DeviceKind::forwarder && message.size() == 2 &&
-         protocol::is_reserved(message.text(0));
+         protocol::is_reserved(message.text(0)) && protocol::is_control(message.text(1));
 }
 
 constexpr std::size_t topics_shown = 20;

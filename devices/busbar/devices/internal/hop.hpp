@@ -10,7 +10,7 @@
 #include <busbar/devices/internal/control_server.hpp>
 #include <busbar/devices/internal/tap.hpp>
 #include <busbar/devices/internal/topic_table.hpp>
-#include <busbar/protocol/header.hpp>
+#include <busbar/protocol/message_frame.hpp>
 #include <busbar/protocol/pubsub_control.hpp>
 
 namespace busbar::detail {
@@ -37,17 +37,17 @@ struct Hop {
 
   /// What a message that comes from the frontend counts for.
   Weight weigh(const Multipart& message) const noexcept {
-    const std::size_t size = message.size();
-    const bool may_be_batch = kind == DeviceKind::forwarder && size > 2;
-    return {message.bytes(),
-            may_be_batch ? protocol::messages_announced(message.text(size - 2)) : 1};
+    if (kind != DeviceKind::forwarder) return {message.bytes()};
+    const std::size_t body = protocol::is_reserved(message.text(0)) ? 1 : 0;
+    const bool may_be_batch = message.size() == body + 1;
+    return {message.bytes(), may_be_batch ? protocol::messages_in(message.text(body)) : 1};
   }
   /// Takes a message in at the frontend and leaves both as they leave the backend. False: it does
   /// not go on.
   bool forward(Multipart& message, Weight& weight) {
     weight.received_by(frontend);
     if (kind == DeviceKind::forwarder && !protocol::is_reserved(message.text(0))) {
-      topics.count(message.text(0), weight.messages, weight.bytes);
+      topics.count(protocol::topic_of(message.text(0)), weight.messages, weight.bytes);
     }
     return !looks_inside_ || show_and_apply(message, weight);
   }

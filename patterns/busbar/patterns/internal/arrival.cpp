@@ -1,12 +1,12 @@
 #include "busbar/patterns/internal/arrival.hpp"
 
-#include <busbar/core/limits.hpp>
+#include <busbar/protocol/message_frame.hpp>
 
 namespace busbar::detail {
 
 std::shared_ptr<const Arrival::Owned> Arrival::take(Multipart& frames, std::size_t payload) {
   auto owned = std::make_shared<Owned>();
-  owned->topic.move(frames[0]);
+  owned->first.move(frames[0]);
   if (payload > 0) owned->payload.move(frames[payload]);
   for (std::size_t i = payload + 1; i < frames.size(); ++i) {
     owned->further.push_back(std::move(frames[i]));
@@ -17,18 +17,23 @@ std::shared_ptr<const Arrival::Owned> Arrival::take(Multipart& frames, std::size
 Arrival::Arrival(Multipart& frames, std::size_t payload)
     : bytes_(frames.bytes()),
       frames_(take(frames, payload)),
-      topic_(text(frames_->topic)),
+      topic_(text(frames_->first)),
       payload_(payload == 0 ? topic_ : text(frames_->payload)),
       reader_(payload_) {}
 
 std::optional<Arrival> Arrival::from(Multipart& frames) {
   if (frames.empty()) return std::nullopt;
-  const bool headed = frames.size() > 1 && frames.text(1).starts_with(protocol::header_signature);
-  if (!headed) return Arrival{frames, std::size_t{frames.size() > 1}};
-  auto header = protocol::decode_header(frames.text(1));
-  if (!header || frames.size() != 3 || frames[0].size() > limits::topic_bytes) return std::nullopt;
-  Arrival arrival{frames, 2};
-  arrival.header_ = std::move(*header);
+  const std::size_t place =
+      frames.size() == 1 ? protocol::header_place(frames.text(0)) : std::string_view::npos;
+  if (place == std::string_view::npos) return Arrival{frames, std::size_t{frames.size() > 1}};
+  auto read = protocol::decode_message(frames.text(0), place);
+  if (!read) return std::nullopt;
+  Arrival arrival{frames, 0};
+  // Small frames have their bytes within themselves, so these have moved.
+  arrival.payload_ = arrival.topic_.substr(arrival.topic_.size() - read->payload.size());
+  arrival.topic_ = arrival.topic_.substr(0, place);
+  arrival.reader_ = protocol::BatchReader{arrival.payload_};
+  arrival.header_ = std::move(read->header);
   arrival.at_ = arrival.header_.sequence;
   return arrival;
 }

@@ -14,10 +14,9 @@ namespace busbar::detail {
 
 class Arrival {
  public:
-  /// topic, header, payload; or from a stock publisher topic, payload and any further frames; or
-  /// all in one frame. Empty: a Busbar header that cannot be read, another number of frames behind
-  /// one, or a topic in front of one that no publisher of ours sends. The frames are taken out of
-  /// their slots.
+  /// One frame with a header in it; or from a stock publisher topic, payload and any further
+  /// frames, or all in one frame. Empty: a Busbar header that cannot be read. The frames are taken
+  /// out of their slots.
   static std::optional<Arrival> from(Multipart& frames);
 
   bool has_header() const noexcept { return header_.sequence > 0; }
@@ -40,9 +39,8 @@ class Arrival {
   std::uint64_t rest() const noexcept { return end() - std::max(at_, start_); }
 
  private:
-  /// The header was read.
   struct Owned {
-    Frame topic;
+    Frame first;
     Frame payload;
     std::vector<Frame> further;
   };

@@ -4,6 +4,7 @@
 
 #include <busbar/core/internal/frames.hpp>
 #include <busbar/core/internal/random_id.hpp>
+#include <busbar/protocol/message_frame.hpp>
 
 namespace busbar {
 
@@ -42,11 +43,6 @@ Frame frame_of(std::string&& text) {
   auto* const owned = new std::string{std::move(text)};
   return Frame{owned->data(), owned->size(),
                [](void*, void* hint) { delete static_cast<std::string*>(hint); }, owned};
-}
-
-Frame short_header_frame(const protocol::Header& header) {
-  char bytes[protocol::short_header_max];
-  return Frame{bytes, protocol::encode_short(header, bytes)};
 }
 
 }  // namespace
@@ -119,7 +115,10 @@ PublishResult PublisherLoop::publish(std::string_view topic, std::string_view pa
 }
 
 bool PublisherLoop::make_room(Lock& lock, std::size_t bytes) {
+  // A single message waits in its caller's thread, which then goes on by itself: handing each to
+  // the background thread costs more than sending it. Batches gather meanwhile.
   const auto has_room = [&] {
+    if (!options_.batching) return waiting_.empty();
     return waiting_bytes_ == 0 || waiting_bytes_ + bytes <= options_.queue_bytes;
   };
   if (has_room()) return true;
@@ -130,16 +129,10 @@ bool PublisherLoop::make_room(Lock& lock, std::size_t bytes) {
 void PublisherLoop::publish_alone(protocol::Stream& stream, std::string_view payload,
                                   const Headers& headers, TimePoint now) {
   protocol::Header header = protocol_.header_for(stream, calendar_.microseconds(now), 0);
-  Multipart& frames = next_.frames;
-  frames.push_back(stream.topic);
-  if (headers.empty()) {
-    frames.push_back(short_header_frame(header));
-  } else {
-    header.headers = headers;
-    frames.push_back(protocol::encode(header));
-  }
-  frames.push_back(payload);
-  protocol_.keep(stream, header, frames, payload, headers, now);
+  header.headers = headers;
+  Frame& frame = next_.frames.grow();
+  frame = protocol::encode_message(stream.topic, header, payload);
+  protocol_.keep(stream, header, frame, payload, headers, now);
   send_next(1);
   last_sent_ = now;
 }
@@ -160,6 +153,7 @@ void PublisherLoop::look_for_subscriptions(TimePoint now) {
 void PublisherLoop::add_to_batch(protocol::Stream& stream, std::string_view payload,
                                  const Headers& headers) {
   const std::size_t before = stream.open_batch.size();
+  if (before == 0) stream.open_batch.assign(stream.topic).append(protocol::short_header_size, '\0');
   protocol::append_record(stream.open_batch, payload, headers);
   stream.open_last_size = payload.size();
   if (!headers.empty() || !stream.open_last_headers.empty()) stream.open_last_headers = headers;
@@ -185,11 +179,13 @@ void PublisherLoop::close_batch(protocol::Stream& stream, TimePoint now) {
       protocol_.header_for(stream, calendar_.microseconds(now), stream.open_count);
   const std::size_t size = stream.open_batch.size();
   waiting_bytes_ -= size;
-  Multipart& frames = next_.frames;
-  frames.push_back(stream.topic);
-  frames.push_back(short_header_frame(header));
-  frames.push_back(frame_of(std::move(stream.open_batch)));
-  protocol_.keep(stream, header, frames, frames.text(2).substr(size - stream.open_last_size),
+  char header_bytes[protocol::short_header_size];
+  protocol::encode_short(header, header_bytes);
+  stream.open_batch.replace(stream.topic.size(), sizeof header_bytes, header_bytes,
+                            sizeof header_bytes);
+  Frame& frame = next_.frames.grow();
+  frame = frame_of(std::move(stream.open_batch));
+  protocol_.keep(stream, header, frame, text(frame).substr(size - stream.open_last_size),
                  stream.open_last_headers, now);
   stream.open_batch = {};
   stream.open_batch.reserve(std::min(size + size / 8, options_.batching->bytes + 256));
@@ -241,7 +237,7 @@ bool PublisherLoop::send(Outgoing& outgoing) {
 }
 
 void PublisherLoop::drop(Outgoing& outgoing) {
-  const std::string topic{outgoing.frames.text(0)};
+  const std::string topic{protocol::topic_of(outgoing.frames.text(0))};
   detail::send_to_those_with_room(handle_, outgoing.frames);
   counts_.dropped += outgoing.messages;
   losses_.count(topic, outgoing.messages, outgoing.bytes);

@@ -81,7 +81,7 @@ void SubscriberProtocol::receive(Multipart& frames, TimePoint now) {
 void SubscriberProtocol::receive_reserved(Multipart& frames, TimePoint now) {
   const bool to_all = frames.text(0) == protocol::heads_topic();
   if (!to_all && frames.text(0) != protocol::inbox_topic(options_.inbox)) return;
-  if (frames.size() == 2) {
+  if (frames.size() == 2 && protocol::is_control(frames.text(1))) {
     const auto control = protocol::decode_control(frames.text(1));
     if (control) std::visit([&](const auto& known) { on_control(known, now); }, *control);
     if (control) return;

@@ -1,18 +1,14 @@
-#include "busbar/devices/internal/stage_batch.hpp"
+#include "busbar/devices/internal/stage_published.hpp"
 
 #include <busbar/core/error.hpp>
-#include <busbar/protocol/header.hpp>
+#include <busbar/core/limits.hpp>
 
 namespace busbar::detail {
 
-bool is_batch(std::string_view header) noexcept {
-  const auto read = protocol::decode_header(header);
-  return read && read->batch > 0;
-}
+namespace {
 
-std::optional<Cause> apply_to_batch(StageStep& step, Multipart& message) {
-  const std::size_t payload = message.size() - 1;
-  protocol::BatchReader reader{message.text(payload)};
+std::optional<Cause> translate_records(StageStep& step, Multipart& message) {
+  protocol::BatchReader reader{message.text(1)};
   std::string translated;
   Headers headers;
   Multipart one;
@@ -24,7 +20,22 @@ std::optional<Cause> apply_to_batch(StageStep& step, Multipart& message) {
     if (const auto cause = step.apply(one, 0)) return cause;
     protocol::append_record(translated, one.text(0), headers);
   }
-  message.replace(payload, translated);
+  message.replace(1, translated);
+  return {};
+}
+
+}  // namespace
+
+std::optional<Cause> apply_to_published(const std::vector<std::unique_ptr<StageStep>>& steps,
+                                        const protocol::MessageFrame& message, Frame& frame) {
+  Multipart opened{message.topic, message.payload};
+  for (const auto& step : steps) {
+    const bool one_by_one = message.header.batch > 0 && step->translates();
+    const auto cause = one_by_one ? translate_records(*step, opened) : step->apply(opened, 0);
+    if (cause) return cause;
+  }
+  if (opened.size() != 2 || opened[0].size() > limits::topic_bytes) return Cause::not_translatable;
+  frame = protocol::with_header_of(message, opened.text(0), opened.text(1));
   return {};
 }
 

@@ -1,0 +1,344 @@
+#include "busbar/patterns/internal/peer_protocol.hpp"
+
+#include <algorithm>
+
+#include <busbar/core/endpoint.hpp>
+#include <busbar/core/error.hpp>
+
+namespace busbar::detail {
+
+using namespace protocol::zre;
+using namespace std::chrono_literals;
+using Kind = PeerEvent::Kind;
+using Action = PeerAction::Kind;
+
+namespace {
+
+constexpr std::size_t asked_at_a_time = 3;  // whom we ask whom they know
+constexpr std::size_t told_at_a_time = 500;
+
+}  // namespace
+
+std::optional<Endpoint> peer_address(const std::string& text) {
+  try {
+    const Endpoint endpoint{text};
+    if (endpoint.is_wildcard() || endpoint.has_host_name()) return std::nullopt;
+    if (endpoint.transport() == Transport::inproc) return std::nullopt;
+    return endpoint;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+PeerProtocol::PeerProtocol(PeerProtocolOptions options, TimePoint now)
+    : options_(std::move(options)),
+      beacon_at_(options_.beacon_interval.count() > 0 ? now : TimePoint::max()),
+      deadline_(now) {
+  for (std::string& endpoint : options_.contacts) contacts_.push_back({std::move(endpoint)});
+}
+
+// --- whom we know
+
+PeerProtocol::Node* PeerProtocol::find(const PeerId& id) {
+  const auto found = nodes_.find(id);
+  return found == nodes_.end() ? nullptr : &found->second;
+}
+
+const PeerProtocol::Node* PeerProtocol::at(const std::string& endpoint) const {
+  for (const auto& [id, node] : nodes_) {
+    if (node.endpoint == endpoint) return &node;
+  }
+  return nullptr;
+}
+
+/// Makes it known, connects to it and greets it. Null: it is turned away.
+PeerProtocol::Node* PeerProtocol::require(const PeerId& id, const std::string& endpoint,
+                                          const std::string& key, const Greeting& greeting,
+                                          TimePoint now) {
+  const auto where = peer_address(endpoint);
+  if (!where || nodes_.size() >= options_.peers_max) {
+    ++counts_.refused;
+    return nullptr;
+  }
+  // Whoever listened there before is gone.
+  if (const Node* const before = at(where->str())) remove(PeerId{before->id}, now);
+  Node& node = nodes_[id];
+  node = {.id = id, .endpoint = where->str(), .since = now, .heard = now};
+  deadline_ = std::min(deadline_, now);
+  for (Contact& contact : contacts_) {
+    if (contact.way.mailbox == 0 || contact.endpoint != node.endpoint) continue;
+    use_contact(node, contact);
+    node.greeted = now;
+    return &node;
+  }
+  node.greeted = now;
+  node.way = open(node.endpoint, key, id);
+  greet(node.way, greeting);
+  return &node;
+}
+
+void PeerProtocol::remove(const PeerId& id, TimePoint now) {
+  const auto found = nodes_.find(id);
+  if (found->second.ready) {
+    --ready_;
+    event(Kind::exit, found->second);
+  }
+  // It may live, and only have been cut off: others may know.
+  if (!contacts_.empty()) ask_again_ = std::min(ask_again_, now + options_.evasive_after);
+  deadline_ = std::min(deadline_, ask_again_);
+  close(found->second.way);
+  nodes_.erase(found);
+  for (Contact& contact : contacts_) {
+    if (contact.peer != id) continue;
+    contact.peer.reset();
+    contact.retry = now;
+    deadline_ = std::min(deadline_, now);
+  }
+  ask_somebody();
+}
+
+PeerProtocol::Way PeerProtocol::open(const std::string& endpoint, const std::string& key,
+                                     std::optional<PeerId> to) {
+  actions_.push_back({.kind = Action::open,
+                      .mailbox = ++last_mailbox_,
+                      .to = to,
+                      .endpoint = endpoint,
+                      .key = key});
+  return {.mailbox = last_mailbox_};
+}
+
+void PeerProtocol::close(Way& way) {
+  if (way.mailbox != 0) actions_.push_back({.kind = Action::close, .mailbox = way.mailbox});
+  way = {};
+}
+
+/// The connection that greeted whoever is at the contact's endpoint is this peer's.
+void PeerProtocol::use_contact(Node& node, Contact& contact) {
+  close(node.way);
+  node.way = std::exchange(contact.way, {});
+  contact.peer = node.id;
+}
+
+// --- what we say
+
+void PeerProtocol::greet(Way& way, const Greeting& greeting) {
+  Hello hello{.endpoint = options_.endpoint,
+              .groups = {groups_.begin(), groups_.end()},
+              .status = status_,
+              .name = options_.name,
+              .headers = options_.headers};
+  way.headers = headers_version_;
+  hello.headers.emplace_back(version_header, greeting.answer ? "answer" : "first");
+  if (!greeting.asked_at.empty()) {
+    hello.headers.emplace_back(contact_header, greeting.asked_at);
+  }
+  send(way, hello);
+}
+
+void PeerProtocol::send(Way& way, const Body& body, Multipart* content) {
+  PeerAction action{.kind = Action::send, .mailbox = way.mailbox};
+  action.frames.push_back(encode(Message{++way.sent, body}));
+  if (content != nullptr) {
+    for (Frame& frame : *content) {
+      Frame copy;
+      copy.copy(frame);  // large ones share their bytes
+      action.frames.push_back(std::move(copy));
+    }
+  }
+  ++counts_.sent;
+  actions_.push_back(std::move(action));
+}
+
+void PeerProtocol::send_all(const Body& body) {
+  for (auto& [id, node] : nodes_) send(node.way, body);
+  for (Contact& contact : contacts_) {
+    if (contact.way.mailbox != 0) send(contact.way, body);
+  }
+}
+
+void PeerProtocol::send(Node& node, const Note& note) {
+  Multipart content{note_signature, encode(note)};
+  send(node.way, Whisper{}, &content);
+}
+
+void PeerProtocol::join(const std::string& group) {
+  if (!groups_.insert(group).second) return;
+  ++status_;
+  send_all(Join{group, status_});
+}
+
+void PeerProtocol::leave(const std::string& group) {
+  if (groups_.erase(group) == 0) return;
+  ++status_;
+  send_all(Leave{group, status_});
+}
+
+SendResult PeerProtocol::whisper(const PeerId& to, Multipart& content) {
+  Node* const node = find(to);
+  if (node == nullptr || !node->ready) return SendResult::no_peer;
+  if (node->congested) {
+    ++counts_.overflow;
+    return SendResult::full;
+  }
+  send(node->way, Whisper{}, &content);
+  return SendResult::sent;
+}
+
+std::size_t PeerProtocol::shout(const std::string& group, Multipart& content) {
+  std::size_t reached = 0;
+  for (auto& [id, node] : nodes_) {
+    if (!node.ready || !node.groups.contains(group)) continue;
+    if (node.congested) {
+      ++counts_.overflow;
+      continue;
+    }
+    send(node.way, Shout{group}, &content);
+    ++reached;
+  }
+  return reached;
+}
+
+void PeerProtocol::set_offers(Headers offers) {
+  std::erase_if(options_.headers,
+                [](const auto& header) { return header.first.starts_with(offer_header); });
+  options_.headers.insert(options_.headers.end(), offers.begin(), offers.end());
+  ++headers_version_;
+  for (auto& [id, node] : nodes_) tell_headers(node);
+}
+
+/// Its HELLO told what they were then.
+void PeerProtocol::tell_headers(Node& node) {
+  if (!node.ready || !node.speaks_notes || node.way.headers == headers_version_) return;
+  node.way.headers = headers_version_;
+  send(node, NewHeaders{options_.headers});
+}
+
+void PeerProtocol::goodbye() {
+  if (options_.beacon_interval.count() > 0) {
+    actions_.push_back({.kind = Action::beacon, .beacon = {options_.id, 0}});
+  }
+  for (auto& [id, node] : nodes_) {
+    if (node.ready && node.speaks_notes) send(node.way, Goodbye{});
+  }
+}
+
+// --- asking whom others know
+
+void PeerProtocol::ask_somebody() {
+  if (contacts_.empty()) return;
+  std::size_t asked = 0;
+  for (const auto& [id, node] : nodes_) asked += node.ready && node.asked_by_us ? 1 : 0;
+  for (auto& [id, node] : nodes_) {
+    if (asked >= asked_at_a_time) return;
+    if (!node.ready || !node.speaks_notes || node.asked_by_us) continue;
+    node.asked_by_us = true;
+    ++asked;
+    send(node, Note{Ask{}});
+  }
+}
+
+void PeerProtocol::tell_known(Node& asker) {
+  Known known;
+  for (const auto& [id, node] : nodes_) {
+    if (!node.ready || id == asker.id) continue;
+    known.nodes.push_back({id, node.endpoint, node.key});
+    if (known.nodes.size() < told_at_a_time) continue;
+    send(asker, Note{std::exchange(known, {})});
+  }
+  if (!known.nodes.empty()) send(asker, Note{std::move(known)});
+}
+
+// --- time
+
+void PeerProtocol::on_time(TimePoint now) {
+  deadline_ = TimePoint::max();
+  if (now >= beacon_at_) {
+    actions_.push_back({.kind = Action::beacon, .beacon = {options_.id, options_.port}});
+    beacon_at_ = now + options_.beacon_interval;
+  }
+  std::vector<PeerId> gone;
+  for (auto& [id, node] : nodes_) look_after(node, now, gone);
+  for (const PeerId& id : gone) remove(id, now);
+  try_contacts(now);
+  if (now >= ask_again_) {
+    ask_again_ = TimePoint::max();
+    for (auto& [id, node] : nodes_) node.asked_by_us = false;
+    ask_somebody();
+  }
+  deadline_ = std::min({deadline_, beacon_at_, ask_again_});
+}
+
+void PeerProtocol::look_after(Node& node, TimePoint now, std::vector<PeerId>& gone) {
+  // A beacon does not excuse whoever never says HELLO.
+  const TimePoint heard = node.ready ? node.heard : node.since;
+  if (now >= heard + options_.expire_after) {
+    gone.push_back(node.id);
+    return;
+  }
+  deadline_ = std::min(deadline_, heard + options_.expire_after);
+  if (!node.ready) return;
+  // Whoever is silent is asked; and whoever may wait for our next number gets one, as only that
+  // shows it that the last was lost with a connection.
+  const Duration half = options_.evasive_after / 2;
+  const auto ping_at = [&] {
+    return std::min(std::max(node.heard, node.pinged) + half, node.pinged + options_.expire_after);
+  };
+  if (now >= ping_at()) {
+    node.pinged = now;
+    send(node.way, Ping{});
+  }
+  const TimePoint evasive_at = node.heard + options_.evasive_after;
+  if (!node.evasive && now >= evasive_at) {
+    node.evasive = true;
+    event(Kind::evasive, node);
+  }
+  deadline_ = std::min(deadline_, ping_at());
+  if (!node.evasive) deadline_ = std::min(deadline_, evasive_at);
+}
+
+void PeerProtocol::try_contacts(TimePoint now) {
+  for (Contact& contact : contacts_) {
+    if (contact.peer) continue;
+    if (now >= contact.retry) {
+      close(contact.way);
+      contact.way = open(contact.endpoint, options_.beacon_key, {});
+      contact.retry = now + options_.evasive_after;
+      greet(contact.way, {.asked_at = contact.endpoint});
+    }
+    deadline_ = std::min(deadline_, contact.retry);
+  }
+}
+
+void PeerProtocol::was_deaf(TimePoint now) {
+  for (auto& [id, node] : nodes_) {
+    if (node.ready) node.heard = std::max(node.heard, now);
+  }
+}
+
+void PeerProtocol::congested(std::uint64_t mailbox, bool is) {
+  for (auto& [id, node] : nodes_) {
+    if (node.way.mailbox == mailbox) node.congested = is;
+  }
+}
+
+void PeerProtocol::unresponsive(std::uint64_t mailbox, TimePoint now) {
+  for (const auto& [id, node] : nodes_) {
+    if (node.way.mailbox == mailbox) return remove(PeerId{id}, now);
+  }
+}
+
+std::optional<PeerAction> PeerProtocol::next_action() {
+  if (actions_.empty()) return std::nullopt;
+  std::optional<PeerAction> action{std::move(actions_.front())};
+  actions_.pop_front();
+  return action;
+}
+
+std::optional<PeerEvent> PeerProtocol::next_event() {
+  if (events_.empty()) return std::nullopt;
+  std::optional<PeerEvent> event{std::move(events_.front())};
+  events_.pop_front();
+  return event;
+}
+
+}  // namespace busbar::detail

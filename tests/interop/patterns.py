@@ -1,5 +1,6 @@
-"""Our Publisher and Subscriber as processes that a test talks to, line by line."""
+"""Our patterns as processes that a test talks to, line by line."""
 
+import collections
 import os
 
 from support import Child
@@ -43,6 +44,42 @@ class Subscriber(Side):
                                if line.startswith(("publisher ", "reported ")))
         seen = {words[1]: numbers(words[2:]) for words in publishers}
         return seen, numbers(ledger[1:])
+
+
+class Pusher(Side):
+    def __init__(self, way, endpoint, name):
+        super().__init__("pattern_pusher", way, endpoint, name)
+        self.name = name
+
+    def report(self):
+        return ledger_of(self.ask("report", "report "))
+
+    def last_report(self):
+        """What it said of itself last, at most 50 ms before it was killed; empty where nothing."""
+        said = [line for line in self.lines() if line.startswith("report ")]
+        return ledger_of(said) if said else collections.Counter()
+
+    def flush(self):
+        self.ask("flush", "flushed")
+
+
+class Puller(Side):
+    def __init__(self, *endpoints):
+        super().__init__("pattern_puller", *endpoints)
+
+    def report(self):
+        return ledger_of(self.ask("report", "report "))
+
+    def did(self):
+        """Each work that it did: name and attempt."""
+        for line in self.lines():
+            if line.startswith("did "):
+                _, name, attempt = line.split()
+                yield name, int(attempt)
+
+
+def ledger_of(lines):
+    return numbers(lines[-1].split()[1:])
 
 
 def numbers(words):

@@ -221,7 +221,10 @@ std::optional<Message> decode(std::string_view frame) {
   if (!from.good || (command == 1 && frame.size() > hello_bytes)) return std::nullopt;
   auto body = read_body(command, from);
   if (!body || !from.good) return std::nullopt;
-  return Message{sequence, std::move(*body)};
+  std::optional<Message> message{std::in_place};
+  message->sequence = sequence;
+  message->body = std::move(*body);
+  return message;
 }
 
 std::string routing_id(const PeerId& id) { return '\1' + std::string{id.octets()}; }

@@ -94,7 +94,9 @@ class PeerProtocol {
   void goodbye();
 
   std::optional<PeerAction> next_action();
+  std::size_t actions() const noexcept { return actions_.size(); }
   std::optional<PeerEvent> next_event();
+  std::size_t events() const noexcept { return events_.size(); }
 
   /// A connection, and the number of the last message on it.
   struct Way {
@@ -121,6 +123,9 @@ class PeerProtocol {
     TimePoint heard = {};
     TimePoint greeted = {};
     TimePoint pinged = {};
+
+    /// Without those that are Busbar's own.
+    Headers users_headers() const;
   };
   const std::map<PeerId, Node>& nodes() const noexcept { return nodes_; }
   std::size_t ready() const noexcept { return ready_; }

@@ -178,9 +178,15 @@ void PeerProtocol::event(Kind kind, const Node& node, std::string group) {
   told.group = std::move(group);
   if (kind != Kind::enter) return;
   told.endpoint = node.endpoint;
-  for (const auto& header : node.headers) {
-    if (!header.first.starts_with(reserved_header)) told.headers.push_back(header);
+  told.headers = node.users_headers();
+}
+
+Headers PeerProtocol::Node::users_headers() const {
+  Headers users;
+  for (const auto& header : headers) {
+    if (!header.first.starts_with(reserved_header)) users.push_back(header);
   }
+  return users;
 }
 
 void PeerProtocol::on_note(Node& node, Note&& note, TimePoint now) {

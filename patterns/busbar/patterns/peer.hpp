@@ -1,0 +1,175 @@
+/// Peers that find each other and speak to each other without anything between them: 36/ZRE.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <busbar/core/codec.hpp>
+#include <busbar/core/runner.hpp>
+#include <busbar/core/socket.hpp>
+#include <busbar/patterns/peer_event.hpp>
+
+namespace busbar {
+
+struct PeerOptions {
+  std::string name = {};  ///< Shown to the others; default: the first six digits of the id.
+  /// Where beacons are sent and heard, and connections are taken: a name (`lo`, `eth0`) or an IPv4
+  /// address of this machine. Off loopback it needs keys, or `security.insecure`.
+  std::string interface = "lo";
+  std::uint16_t beacon_port = protocol::zre::beacon_port;  ///< UDP; 0: no beacons.
+  std::chrono::milliseconds beacon_interval{1000};
+  /// Endpoints of peers to ask whom they know, where beacons do not reach. Tried again until
+  /// somebody is there, and when it has gone. Only Busbar's peers tell whom they know.
+  std::vector<Endpoint> connect = {};
+  /// Where connections are taken; default: a port of RFC 36's range, at the interface's address.
+  /// One that is not tcp sends no beacons.
+  std::optional<Endpoint> bind = {};
+  Headers headers = {};  ///< The others see them in `enter`. Names in X-BUSBAR are reserved.
+  /// With keys all is encrypted, and `allow` says who may speak to us. `server_key` is the public
+  /// key of those whom beacons announce and of `connect`; default: ours, all have the same pair.
+  Security security = {};
+  std::chrono::milliseconds evasive_after{5000};   ///< Silent for so long; asked before.
+  std::chrono::milliseconds expire_after{30'000};  ///< Silent for so long, a peer is gone.
+  /// Events that wait to be received. With so many nothing more is read, and whoever sends to us
+  /// finds us full; nobody is taken for silent meanwhile.
+  std::size_t queue = 100'000;
+  std::size_t peers_max = 1000;  ///< More are turned away, and counted.
+};
+
+/// One that has entered and not left.
+struct KnownPeer {
+  PeerId id = {};
+  std::string name = {};
+  std::string endpoint = {};
+  std::string key = {};  ///< The public key that it has proven to have; empty without keys.
+  bool evasive = false;
+  std::vector<std::string> groups = {};
+  Headers headers = {};
+};
+
+/// Counts of messages, one for each peer that they go to or come from.
+struct PeerLedger {
+  std::uint64_t received = 0;
+  std::uint64_t sent = 0;
+  std::uint64_t overflow = 0;   ///< Whispers and shouts not sent: the peer's queue was full.
+  std::uint64_t malformed = 0;  ///< Not of ZRE version 2.
+  std::uint64_t early = 0;      ///< Came before the sender's HELLO.
+  std::uint64_t lost = 0;       ///< Gaps in a peer's numbers: it exits, and enters anew.
+  std::uint64_t forged = 0;     ///< Under the id of a peer that has another key.
+  std::uint64_t refused = 0;    ///< Peers turned away: too many, in too many groups, no address.
+  std::uint64_t unwanted = 0;   ///< Shouts to groups that we are not in.
+  std::uint64_t waiting = 0;    ///< Events that wait to be received.
+  std::size_t peers = 0;
+};
+
+namespace detail {
+class PeerLoop;
+}
+
+/// Every call may be made from any thread. Its own thread sends, receives and looks after the
+/// others, from the constructor on; the destructor says goodbye.
+///
+/// Between a peer's `enter` and its `exit` its messages come in order and once. Where one is lost
+/// with a connection, the peer exits, and enters anew.
+class Peer {
+ public:
+  /// Throws Error: the interface is not there, the beacon port cannot be shared, or see Socket.
+  explicit Peer(Context& context, PeerOptions options = {});
+  Peer(Peer&&) noexcept;
+  ~Peer();
+
+  const PeerId& id() const noexcept;
+  const std::string& name() const noexcept;
+  /// Where connections are taken.
+  const Endpoint& endpoint() const noexcept;
+
+  /// Groups are text of 1 to 255 bytes; else throws Error (usage). No effect where it is so
+  /// already.
+  void join(const std::string& group);
+  void leave(const std::string& group);
+
+  /// To one peer. full: its queue is (it does not read). no_peer: it is not there. too_large: above
+  /// limits::message_bytes.
+  [[nodiscard]] SendResult whisper(const PeerId& to, std::string_view payload);
+  template <class T>
+  requires(!std::convertible_to<const T&, std::string_view>) [[nodiscard]] SendResult
+      whisper(const PeerId& to, const T& value) {
+    return whisper(to, std::string_view{pack(value)});
+  }
+  /// To all peers in the group. Answers to how many it went; those that are full are left out and
+  /// counted (`overflow`). Throws Error (usage) where it is larger than a message may be.
+  std::size_t shout(const std::string& group, std::string_view payload);
+  template <class T>
+  requires(!std::convertible_to<const T&, std::string_view>) std::size_t
+      shout(const std::string& group, const T& value) {
+    return shout(group, std::string_view{pack(value)});
+  }
+
+  /// Tells all peers that the service `name` is at `endpoint`, for as long as we live; `*` as its
+  /// host stands for our interface's address. A name has 1 to 200 printable bytes without space.
+  void offer(const std::string& name, const Endpoint& endpoint);
+  void withdraw(const std::string& name);
+  /// Where others offer it; waits until one does. Empty: nobody does within `timeout`.
+  std::vector<Endpoint> find(const std::string& name, std::chrono::milliseconds timeout);
+
+  /// Empty: none came within `timeout`, or it was stopped.
+  std::optional<PeerEvent> receive(std::chrono::milliseconds timeout);
+  std::optional<PeerEvent> receive() { return receive(std::chrono::milliseconds{0}); }
+  /// `for (busbar::PeerEvent& event : me.events())`: waits for each, and ends with `stop`.
+  class Events;
+  Events events();
+  /// For another event loop: readable (poll(2), level-triggered) while there is an event, and from
+  /// the end on. Good as long as the Peer.
+  int fd();
+  /// Hands over what there is, at most `most` events, and never waits. Answers how many.
+  std::size_t drain(const std::function<void(PeerEvent&)>& handler, std::size_t most = 1000);
+
+  /// Who is there, as far as its `enter` was heard, received or not.
+  std::vector<KnownPeer> peers() const;
+  /// Waits until `n` are there at least, or for `timeout`. False: fewer are.
+  [[nodiscard]] bool wait_for_peers(std::size_t n, std::chrono::milliseconds timeout);
+  PeerLedger ledger() const;
+
+  /// Ends `events` and every waiting call, and leaves.
+  void stop();
+  bool stopped() const;
+
+ private:
+  std::shared_ptr<detail::PeerLoop> loop_;
+  Runner runner_;
+};
+
+class Peer::Events {
+ public:
+  class Iterator {
+   public:
+    explicit Iterator(Peer& peer) : peer_(&peer) { ++*this; }
+    PeerEvent& operator*() noexcept { return *event_; }
+    PeerEvent* operator->() noexcept { return &*event_; }
+    Iterator& operator++();
+    bool operator==(std::default_sentinel_t) const noexcept { return !event_; }
+
+   private:
+    Peer* peer_;
+    std::optional<PeerEvent> event_;
+  };
+  explicit Events(Peer& peer) : peer_(&peer) {}
+  Iterator begin() { return Iterator{*peer_}; }
+  std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  Peer* peer_;
+};
+
+inline Peer::Events Peer::events() { return Events{*this}; }
+
+}  // namespace busbar

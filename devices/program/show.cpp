@@ -11,7 +11,7 @@ namespace {
 constexpr std::array causes{Cause::topic_filter,     Cause::sampled_out, Cause::rate_limited,
                             Cause::not_translatable, Cause::too_large,   Cause::too_many_frames,
                             Cause::malformed,        Cause::abandoned,   Cause::overflow,
-                            Cause::no_peer};
+                            Cause::no_peer,          Cause::expired};
 static_assert(causes.size() == cause_count);
 
 nlohmann::json side_json(const SideLedger& side) {

@@ -87,7 +87,10 @@ std::vector<std::string> topology_seeds() {
       "stages = [\"only a.>\", \"rename a b\"]\noverflow = \"drop\"\ndrain-timeout = \"5s\"\n"
       "[devices.b]\nkind = \"forwarder\"\nbackend = { bind = [\"inproc://b\"], queue = 9 }\n"
       "[[links]]\nfrom = \"a.backend\"\nto = \"b.frontend\"\nover = \"ipc:///x\"\n",
-      "[devices.q]\nkind = 'queue'\nfrontend.connect = 'tcp://h:1'\nbackend.key = 'none'\n",
+      "[devices.s]\nkind = 'services'\nfrontend.bind = 'inproc://s'\nheartbeat = '1s'\n"
+      "hold = { messages = 1, bytes = 2, age = '3s' }\n",
+      "[devices.q]\nkind = 'queue'\nstrategy = 'ready'\nfrontend.connect = "
+      "'tcp://h:1'\nbackend.key = 'none'\n",
       "x = '''a'''\ny = 1979-05-27\nz = [1, 0x2, 1e3, inf, \"\\u00e4\"]\n[.a]\n"};
 }
 

@@ -1,5 +1,6 @@
 #include "fuzz/targets.hpp"
 
+#include "fuzz/broker_targets.hpp"
 #include "fuzz/core_targets.hpp"
 #include "fuzz/device_targets.hpp"
 #include "fuzz/pattern_targets.hpp"
@@ -27,6 +28,9 @@ const std::vector<Target>& targets() {
       {"subscriber", subscriber, subscriber_seeds()},
       {"publisher", publisher, publisher_seeds()},
       {"zre", zre, zre_seeds()},
+      {"majordomo", majordomo, majordomo_seeds()},
+      {"broker", broker, broker_seeds()},
+      {"pirates", pirates, pirates_seeds()},
       {"topology", topology, topology_seeds()},
       {"stage", stage, stage_seeds()},
       {"translation", translation, translation_seeds()},

@@ -12,8 +12,12 @@ using std::chrono::milliseconds;
 
 std::string_view name_of(DeviceKind kind) noexcept {
   constexpr std::array<std::string_view, device_kinds.size()> names{"forwarder", "streamer",
-                                                                    "queue"};
+                                                                    "queue", "services"};
   return names[static_cast<std::size_t>(kind)];
+}
+
+std::string_view name_of(Strategy strategy) noexcept {
+  return strategy == Strategy::ready ? "ready" : "round-robin";
 }
 
 std::string_view name_of(Overflow overflow) noexcept {
@@ -27,12 +31,14 @@ DeviceKind device_kind(std::string_view name) {
 }
 
 SocketType frontend_type(DeviceKind kind) noexcept {
-  constexpr std::array types{SocketType::xsub, SocketType::pull, SocketType::router};
+  constexpr std::array types{SocketType::xsub, SocketType::pull, SocketType::router,
+                             SocketType::router};
   return types[static_cast<std::size_t>(kind)];
 }
 
 SocketType backend_type(DeviceKind kind) noexcept {
-  constexpr std::array types{SocketType::xpub, SocketType::push, SocketType::dealer};
+  constexpr std::array types{SocketType::xpub, SocketType::push, SocketType::dealer,
+                             SocketType::router};
   return types[static_cast<std::size_t>(kind)];
 }
 

@@ -1,5 +1,5 @@
-/// The three devices. Each has a frontend and a backend side and moves messages between them;
-/// stock ZeroMQ programs on either side are first-class users.
+/// The devices. Each has a frontend and a backend side and moves messages between them; stock
+/// ZeroMQ programs on either side are first-class users.
 #pragma once
 
 #include <array>
@@ -19,13 +19,13 @@
 
 namespace busbar {
 
-enum class DeviceKind { forwarder, streamer, queue };
+enum class DeviceKind { forwarder, streamer, queue, services };
 inline constexpr std::array device_kinds{DeviceKind::forwarder, DeviceKind::streamer,
-                                         DeviceKind::queue};
+                                         DeviceKind::queue, DeviceKind::services};
 std::string_view name_of(DeviceKind kind) noexcept;
 /// Throws Error (usage) where no kind has that name.
 DeviceKind device_kind(std::string_view name);
-/// Frontend and backend socket types: XSUB/XPUB, PULL/PUSH, ROUTER/DEALER.
+/// Frontend and backend socket types: XSUB/XPUB, PULL/PUSH, ROUTER/DEALER, and one ROUTER for all.
 SocketType frontend_type(DeviceKind kind) noexcept;
 SocketType backend_type(DeviceKind kind) noexcept;
 
@@ -50,6 +50,32 @@ struct SideOptions {
   unsigned ipc_mode = 0;  ///< Permissions of bound ipc paths, e.g. 0660; 0: as the umask has it.
 };
 
+/// To whom a queue gives a request.
+enum class Strategy {
+  round_robin,  ///< In turn, whoever is connected: stock REP workers, each with a queue of its own.
+  /// Who has said that it is free and has waited longest, one request at a time: Paranoid Pirate
+  /// workers (ZeroMQ RFC 6), and Simple Pirate ones, which are REQ sockets.
+  ready,
+};
+inline constexpr std::array strategies{Strategy::round_robin, Strategy::ready};
+std::string_view name_of(Strategy strategy) noexcept;
+
+/// For devices that know their workers: services, and queues with the strategy `ready`.
+struct WorkerRules {
+  /// How often workers are shown that the device lives. They count three or more of their own
+  /// intervals (1 s in PPP, 2.5 s in MDP as the guide has them) until they give it up.
+  std::chrono::milliseconds heartbeat{1000};
+  /// A free worker that was silent for longer is dead. One that is at work is not asked to speak,
+  /// as workers with one thread cannot; it is dead when its connection is.
+  std::chrono::milliseconds expiry{10000};
+  /// Bounds on requests that wait for a free worker, over all services: what is above them is
+  /// dropped, counted as `overflow`, what waited longer as `expired`. A queue holds none, but
+  /// lets its clients feel it.
+  std::size_t hold_messages = 10'000;
+  std::size_t hold_bytes = 64u << 20;
+  std::chrono::milliseconds hold_age{60'000};  ///< Looked at once a heartbeat.
+};
+
 struct DeviceOptions {
   std::string name = {};  ///< Default: the kind.
   SideOptions frontend = {};
@@ -71,6 +97,8 @@ struct DeviceOptions {
   /// minute. It takes every topic from the publishers. Messages of two frames get a header between
   /// them (WIRE.md); others, and those of Busbar's publishers, pass as they are.
   LateJoin cache = LateJoin::nothing;
+  Strategy strategy = Strategy::round_robin;      ///< Queues only. `ready` binds its backend.
+  WorkerRules workers = {};                       ///< Services, and queues with `ready`.
   std::chrono::milliseconds drain_timeout{5000};  ///< For `drain` without a deadline of its own.
 };
 
@@ -78,7 +106,7 @@ namespace detail {
 class Relay;
 }
 
-/// What the three have in common. It moves messages only while something steps `active()`: give it
+/// What they have in common. It moves messages only while something steps `active()`: give it
 /// to a Runner. All calls but those on active() are thread-safe and throw nothing; they wait at the
 /// most for the burst that is under way (1000 messages; with stages 5 ms, and the message that is
 /// in a stage). Commands take effect when it is over, and none after the end. After a move only
@@ -136,11 +164,23 @@ class Streamer : public Device {
       : Device(context, DeviceKind::streamer, std::move(options)) {}
 };
 
-/// ROUTER/DEALER: carries requests to workers, round-robin, and replies back to who asked.
+/// ROUTER/DEALER: carries requests to workers, by its strategy, and replies back to who asked.
 class QueueProxy : public Device {
  public:
   QueueProxy(Context& context, DeviceOptions options)
       : Device(context, DeviceKind::queue, std::move(options)) {}
+};
+
+/// A Majordomo broker: ZeroMQ RFC 7 (MDP 0.1), RFC 18 (MDP 0.2) and RFC 8 (MMI) on one ROUTER,
+/// which is the frontend and binds; there is no backend. Clients and workers of both versions may
+/// be mixed; an 0.1 client gets in one answer what an 0.2 worker says in parts. Requests go to the
+/// worker that has waited longest, and are held while there is none; paused, all are. In the
+/// ledger `frontend` stands for the clients, `backend` for the workers. A worker's death with a
+/// request tells nobody: MDP has no message for it, and the client's deadline does.
+class Services : public Device {
+ public:
+  Services(Context& context, DeviceOptions options)
+      : Device(context, DeviceKind::services, std::move(options)) {}
 };
 
 }  // namespace busbar

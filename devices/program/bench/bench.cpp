@@ -33,7 +33,7 @@ std::vector<Subject> subjects(const Options& options) {
 
 std::vector<DeviceKind> devices(const Options& options) {
   std::vector<DeviceKind> all;
-  for (const DeviceKind kind : device_kinds)
+  for (const DeviceKind kind : {DeviceKind::forwarder, DeviceKind::streamer, DeviceKind::queue})
     if (has(options.devices, std::string{name_of(kind)})) all.push_back(kind);
   return all;
 }

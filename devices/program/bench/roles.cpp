@@ -26,6 +26,8 @@ Types types_of(DeviceKind kind) {
       return {push, pull, push, pull};
     case DeviceKind::queue:
       return {dealer, router, dealer, dealer};
+    case DeviceKind::services:  // measured by its own requests
+      break;
   }
   return {push, pull, push, pull};
 }

@@ -8,6 +8,7 @@ namespace busbar::program {
 Command forwarder_command();
 Command streamer_command();
 Command queue_command();
+Command services_command();
 
 Command run_command();
 Command check_command();

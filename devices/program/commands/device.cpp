@@ -20,7 +20,8 @@ namespace {
 struct Options {
   DeviceKind kind = DeviceKind::forwarder;
   std::vector<std::string> frontend, backend, frontend_connect, backend_connect, stages;
-  std::string name, control, tap, overflow, cache;
+  std::string name, control, tap, overflow, cache, strategy;
+  WorkerRules workers;
   std::chrono::milliseconds drain_timeout{5000};
   SecurityOptions security;
   int queue = 1000;
@@ -46,11 +47,18 @@ DeviceOptions device_options(const Options& options, const Security& security) {
   const auto no_side = [](const SideOptions& side) {
     return side.bind.empty() && side.connect.empty();
   };
+  device.strategy = detail::named(options.strategy, strategies).value_or(Strategy::round_robin);
+  device.workers = options.workers;
+  const std::string who = "device '" + device.name + "'";
+  if (options.kind == DeviceKind::services) {
+    if (no_side(device.frontend))
+      throw Error{ErrorKind::usage, who, "it has no endpoint", "give --bind ENDPOINT"};
+    return device;
+  }
   for (const auto& [side, name] :
        {std::pair{&device.frontend, "frontend"}, {&device.backend, "backend"}})
     if (no_side(*side))
-      throw Error{ErrorKind::usage, "device '" + device.name + "'",
-                  std::string{"the "} + name + " has no endpoint",
+      throw Error{ErrorKind::usage, who, std::string{"the "} + name + " has no endpoint",
                   std::string{"give --"} + name + " ENDPOINT or --" + name + "-connect ENDPOINT"};
   return device;
 }
@@ -63,8 +71,12 @@ std::string joined(const std::vector<Endpoint>& bound, const std::vector<Endpoin
 }
 
 void announce(const Device& device, const DeviceOptions& options, const Options& given) {
-  say(options.name + " frontend" + joined(device.frontend(), options.frontend.connect));
-  say(options.name + " backend" + joined(device.backend(), options.backend.connect));
+  if (given.kind == DeviceKind::services) {
+    say(options.name + " bound" + joined(device.frontend(), {}));
+  } else {
+    say(options.name + " frontend" + joined(device.frontend(), options.frontend.connect));
+    say(options.name + " backend" + joined(device.backend(), options.backend.connect));
+  }
   if (const auto control = device.control()) say(options.name + " control " + control->str());
   if (const auto tap = device.tap()) say(options.name + " tap " + tap->str());
   const auto messages = 2 * static_cast<std::uint64_t>(given.queue);
@@ -116,30 +128,60 @@ int run_device(const Options& options) {
   return exit_ok;
 }
 
+void declare_sides(CLI::App& app, DeviceKind kind, Options& options) {
+  if (kind == DeviceKind::services) {
+    add_list(app, "--bind", options.frontend, "Bind where clients and workers connect to",
+             "ENDPOINT");
+    return;
+  }
+  add_list(app, "--frontend", options.frontend, "Bind the side that messages come from",
+           "ENDPOINT");
+  add_list(app, "--backend", options.backend, "Bind the side that messages go to", "ENDPOINT");
+  add_list(app, "--frontend-connect", options.frontend_connect, "Connect the frontend", "ENDPOINT");
+  add_list(app, "--backend-connect", options.backend_connect, "Connect the backend", "ENDPOINT");
+}
+
+/// For devices that know their workers.
+void declare_workers(CLI::App& app, DeviceKind kind, WorkerRules& rules) {
+  add_duration(app, "--heartbeat", rules.heartbeat, "How often workers are shown that it lives");
+  add_duration(app, "--expiry", rules.expiry, "A free worker silent for longer is dead");
+  if (kind != DeviceKind::services) return;
+  numbers(app.add_option("--hold", rules.hold_messages, "Requests held for want of a worker")
+              ->type_name("N")
+              ->capture_default_str(),
+          0, 10'000'000);
+  add_duration(app, "--hold-age", rules.hold_age, "How long one is held at most");
+}
+
 Run declare(CLI::App& app, DeviceKind kind) {
   auto options = std::make_shared<Options>();
   options->kind = kind;
-  add_list(app, "--frontend", options->frontend, "Bind the side that messages come from",
-           "ENDPOINT");
-  add_list(app, "--backend", options->backend, "Bind the side that messages go to", "ENDPOINT");
-  add_list(app, "--frontend-connect", options->frontend_connect, "Connect the frontend",
-           "ENDPOINT");
-  add_list(app, "--backend-connect", options->backend_connect, "Connect the backend", "ENDPOINT");
+  declare_sides(app, kind, *options);
   app.add_option("--name", options->name, "In logs and status; default: the kind")
       ->type_name("NAME");
   app.add_option("--control", options->control, "Where to answer status, pause, drain, stop, …")
       ->type_name("ENDPOINT");
   app.add_option("--tap", options->tap, "Publish a copy of all traffic here")
       ->type_name("ENDPOINT");
-  words(app.add_option("--overflow", options->overflow, "What to do where an output has no room"),
-        detail::names_of(overflow_policies));
+  if (kind != DeviceKind::services) {
+    words(app.add_option("--overflow", options->overflow, "What to do where an output has no room"),
+          detail::names_of(overflow_policies));
+    add_list(app, "--stage", options->stages,
+             "A step for what goes to the backend: 'only prices.>'", "TEXT");
+  }
   add_duration(app, "--drain-timeout", options->drain_timeout, "How long a drain may take");
-  add_list(app, "--stage", options->stages, "A step for what goes to the backend: 'only prices.>'",
-           "TEXT");
   if (kind == DeviceKind::forwarder) {
     words(app.add_option("--cache", options->cache,
                          "Give late subscribers what stock publishers sent before"),
           detail::names_of(late_joins));
+  }
+  if (kind == DeviceKind::queue) {
+    words(app.add_option("--strategy", options->strategy,
+                         "round-robin: stock REP; ready: workers that say when they are free"),
+          detail::names_of(strategies));
+  }
+  if (kind == DeviceKind::queue || kind == DeviceKind::services) {
+    declare_workers(app, kind, options->workers);
   }
   if (kind == DeviceKind::streamer) {
     app.add_flag("--credit", options->credit, "Between Pusher and Puller: acknowledged work");
@@ -186,6 +228,13 @@ Command queue_command() {
   return device_command(DeviceKind::queue, "Run a queue proxy: requests to workers, replies back",
                         "  busbar queue --frontend tcp://127.0.0.1:5559 \\\n"
                         "    --backend tcp://127.0.0.1:5560 --drain-timeout 10s");
+}
+
+Command services_command() {
+  return device_command(DeviceKind::services,
+                        "Run a broker for services by name: Majordomo 0.1 and 0.2",
+                        "  busbar services --bind tcp://127.0.0.1:5555 \\\n"
+                        "    --control ipc:///tmp/services.control");
 }
 
 }  // namespace busbar::program

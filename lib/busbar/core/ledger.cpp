@@ -20,11 +20,12 @@ constexpr std::array<CauseFacts, cause_count> facts{{
     {"abandoned", CauseClass::dropped},
     {"overflow", CauseClass::dropped},
     {"no_peer", CauseClass::dropped},
+    {"expired", CauseClass::dropped},
 }};
-static_assert(static_cast<std::size_t>(Cause::no_peer) + 1 == cause_count);
+static_assert(static_cast<std::size_t>(Cause::expired) + 1 == cause_count);
 
 bool charged_to_sender(Cause cause) noexcept {
-  return cause == Cause::overflow || cause == Cause::no_peer;
+  return cause == Cause::overflow || cause == Cause::no_peer || cause == Cause::expired;
 }
 
 bool balances(const SideLedger& in, const SideLedger& out) noexcept {

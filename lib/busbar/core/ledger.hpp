@@ -23,8 +23,9 @@ enum class Cause : std::uint8_t {
   abandoned,         ///< Still waiting when the device was stopped.
   overflow,  ///< A peer's queue was full and the policy is drop; other subscribers may have it.
   no_peer,   ///< The peer it was addressed to is gone.
+  expired,   ///< Held for too long: no worker became free, or the rest of an answer never came.
 };
-inline constexpr std::size_t cause_count = 10;
+inline constexpr std::size_t cause_count = 11;
 
 enum class CauseClass { filtered, refused, dropped };
 CauseClass class_of(Cause cause) noexcept;
@@ -78,12 +79,13 @@ struct PeerInfo {
 /// A snapshot of one device.
 struct Ledger {
   std::string name;
-  std::string kind;   ///< `forwarder`, `streamer`, `queue`
+  std::string kind;   ///< `forwarder`, `streamer`, `queue`, `services`
   std::string state;  ///< `running`, `paused`, `draining`, `stopped`
   SideLedger frontend;
   SideLedger backend;
   SubscriptionLedger subscriptions;
-  /// The busiest first, at most 20. Forwarders only; a first frame above 240 bytes is no topic.
+  /// The busiest first, at most 20. Forwarders; a first frame above 240 bytes is no topic.
+  /// Services: the names that were asked for.
   std::vector<TopicCount> topics;
   std::vector<PeerInfo> peers;
 

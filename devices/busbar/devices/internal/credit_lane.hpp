@@ -7,6 +7,7 @@
 
 #include <busbar/core/socket.hpp>
 #include <busbar/devices/internal/lane.hpp>
+#include <busbar/devices/internal/protocol_lane.hpp>
 #include <busbar/protocol/dispatcher.hpp>
 #include <busbar/protocol/intake.hpp>
 
@@ -16,7 +17,7 @@ namespace busbar::detail {
 /// workers have credit for, and answers for a message when a worker has; it tries nothing twice,
 /// but says what became of it, so that the pusher's rules hold. Heartbeats go on while it is
 /// paused.
-class CreditLane {
+class CreditLane final : public ProtocolLane {
  public:
   /// A side that binds is a ROUTER, one that connects, to one endpoint, a DEALER.
   CreditLane(Hops& hops, const DeviceOptions& first, const DeviceOptions& last, Socket& frontend,
@@ -29,12 +30,14 @@ class CreditLane {
   }
 
   /// Moves what there is; `takes`: new messages too. Answers how many were taken.
-  std::size_t burst(TimePoint now, std::size_t most, bool takes);
+  std::size_t burst(TimePoint now, std::size_t most, bool takes) override;
   /// Takes no more, and gives back what was not taken.
-  void close() { intake_.close(); }
-  bool holds() const noexcept { return !tickets_.empty() || dispatcher_.counts().waiting > 0; }
+  void close() override { intake_.close(); }
+  bool holds() const noexcept override {
+    return !tickets_.empty() || dispatcher_.counts().waiting > 0;
+  }
   /// Gives back what no worker has, and says goodbye; answers how many messages that are.
-  std::uint64_t leave();
+  std::uint64_t leave() override;
 
  private:
   struct Side {

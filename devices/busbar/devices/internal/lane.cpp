@@ -10,7 +10,6 @@ namespace {
 
 /// Stages are the user's code, so a burst through them is bounded in time as well.
 constexpr std::chrono::milliseconds longest_burst{5};
-constexpr std::chrono::milliseconds longest_abandon{20};
 
 bool has_stages(const Hops& hops) {
   return std::any_of(hops.begin(), hops.end(),

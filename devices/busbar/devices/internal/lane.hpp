@@ -1,6 +1,7 @@
 /// One direction through a relay: the loop that every message passes.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -12,6 +13,9 @@ namespace busbar::detail {
 using Hops = std::vector<std::unique_ptr<Hop>>;
 
 enum class Direction { forward, backward };
+
+/// For reading what a stop leaves behind.
+inline constexpr std::chrono::milliseconds longest_abandon{20};
 
 /// Reads from one socket, takes each message through the hops and sends it on the other socket. At
 /// most one message is held, and while it is nothing more is read.

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <busbar/core/error.hpp>
+#include <busbar/devices/internal/broker_lane.hpp>
+#include <busbar/devices/internal/credit_lane.hpp>
 #include <busbar/devices/internal/relay_setup.hpp>
 
 namespace busbar::detail {
@@ -35,15 +37,18 @@ Relay::Relay(Context& context, DeviceKind kind, std::vector<DeviceOptions> chain
       hops_(make_hops(context, kind, chain)),
       forward_(Direction::forward, hops_, forward_overflow(kind, chain.back()),
                kind == DeviceKind::forwarder) {
-  const bool credit = chain.front().credit;
-  const SideOptions& front = chain.front().frontend;
-  const SideOptions& back = chain.back().backend;
-  frontend_.emplace(open_side(context, credit ? CreditLane::type_of(front) : frontend_type(kind),
-                              hops_.front()->name + ".frontend", front, credit));
-  backend_.emplace(open_side(context, credit ? CreditLane::type_of(back) : backend_type(kind),
-                             hops_.back()->name + ".backend", back, credit));
-  if (credit) credit_.emplace(hops_, chain.front(), chain.back(), *frontend_, *backend_);
-  if (kind == DeviceKind::queue) {
+  const DeviceOptions& first = chain.front();
+  const DeviceOptions& last = chain.back();
+  frontend_.emplace(open_side(context, kind, first, Side::frontend, hops_.front()->name));
+  if (has_backend(kind)) {
+    backend_.emplace(open_side(context, kind, last, Side::backend, hops_.back()->name));
+  }
+  if (first.credit) {
+    protocol_ = std::make_unique<CreditLane>(hops_, first, last, *frontend_, *backend_);
+  } else if (knows_workers(kind, last)) {
+    protocol_ = std::make_unique<BrokerLane>(*hops_.front(), last, *frontend_,
+                                             backend_ ? &*backend_ : nullptr);
+  } else if (kind == DeviceKind::queue) {
     backward_.emplace(Direction::backward, hops_, chain.front().overflow.value_or(Overflow::drop),
                       false);
   }
@@ -54,7 +59,7 @@ Relay::Relay(Context& context, DeviceKind kind, std::vector<DeviceOptions> chain
   }
 
   frontend_bound_ = frontend_->bound();
-  backend_bound_ = backend_->bound();
+  if (backend_) backend_bound_ = backend_->bound();
   for (const auto& hop : hops_) {
     control_bound_.push_back(hop->control ? std::optional(hop->control->bound()) : std::nullopt);
     tap_bound_.push_back(hop->tap ? std::optional(hop->tap->bound()) : std::nullopt);
@@ -81,7 +86,7 @@ bool Relay::step(milliseconds wait) {
   try {
     take_commands();
     if (state_.phase() != Phase::stopped && !poll(wait)) state_.stop();
-    if (state_.moves() || (credit_ && state_.phase() == Phase::paused)) move_messages();
+    if (state_.moves() || (protocol_ && state_.phase() == Phase::paused)) move_messages();
     if (state_.phase() != Phase::stopped) {
       serve_control();
       maintain(std::chrono::steady_clock::now());
@@ -99,11 +104,12 @@ bool Relay::poll(milliseconds wait) {
   const bool holds = forward_.holds();
   const bool holds_back = backward_ && backward_->holds();
   const bool output_says_so = !subscriptions_;  // XPUB always says that it is writable
-  const bool reads_back = (backward_ || subscriptions_ || credit_) && !holds_back;
+  const bool reads_back = (backward_ || subscriptions_ || protocol_) && !holds_back;
+  const bool reads_front = !holds && (!protocol_ || protocol_->reads());
 
   const bool retry_back = moves && holds && !output_says_so;
   const bool retry_front = moves && holds_back;  // a ROUTER never says so
-  const int front = moves && !holds ? ZMQ_POLLIN : 0;
+  const int front = moves && reads_front ? ZMQ_POLLIN : 0;
   const int back =
       !moves ? 0 : (holds && output_says_so ? ZMQ_POLLOUT : 0) | (reads_back ? ZMQ_POLLIN : 0);
   if (retry_back || retry_front) wait = std::min(wait, longest_retry);
@@ -127,19 +133,20 @@ bool Relay::poll(milliseconds wait) {
     }
   };
   watch(*frontend_, front, retry_front);
-  watch(*backend_, back, retry_back);
+  if (backend_) watch(*backend_, back, retry_back);
   return poll_.wait(std::min(wait, tick));
 }
 
 void Relay::move_messages() {
   void* const front = frontend_->raw().handle();
-  void* const back = backend_->raw().handle();
+  void* const back = backend_ ? backend_->raw().handle() : nullptr;
   const std::scoped_lock lock(books_);
   Round round;
   const std::uint64_t requests_before = hops_.back()->backend.sent;
-  if (credit_) {
-    if (state_.phase() == Phase::draining) credit_->close();
-    round.read = credit_->burst(context_.clock().now(), burst, state_.moves());
+  if (protocol_) {
+    if (state_.phase() == Phase::draining) protocol_->close();
+    round.read = protocol_->burst(context_.clock().now(), burst, state_.moves());
+    replies_due_ = protocol_->replies_due();
   } else {
     round.read = forward_.burst(front, back, burst);
   }
@@ -155,7 +162,7 @@ void Relay::move_messages() {
   if (state_.phase() != Phase::draining) return;
 
   round.holds =
-      forward_.holds() || (credit_ && credit_->holds()) || (backward_ && backward_->holds());
+      forward_.holds() || (protocol_ && protocol_->holds()) || (backward_ && backward_->holds());
   round.replies_due = replies_due_;
   state_.after_round(round, std::chrono::steady_clock::now());
 }
@@ -173,7 +180,7 @@ void Relay::take_commands() {
 }
 
 std::optional<std::uint64_t> Relay::backlog() const {
-  if (!frontend_bounded_ || credit_) return std::nullopt;
+  if (!frontend_bounded_ || protocol_) return std::nullopt;
   const auto connected = [](const PeerInfo& peer) { return peer.connected; };
   const auto& peers = frontend_->peers();
   const auto sources = std::count_if(peers.begin(), peers.end(), connected) + 1;
@@ -228,13 +235,15 @@ void Relay::maintain(TimePoint now) {
   if (now < maintain_at_) return;
   maintain_at_ = now + tick;
   frontend_->maintain();
-  backend_->maintain();
+  if (backend_) backend_->maintain();
   for (const auto& hop : hops_) hop->maintain();
 
   const std::scoped_lock lock(books_);
   peers_.clear();
-  for (const auto& [socket, side] : {std::pair{&*frontend_, "frontend"}, {&*backend_, "backend"}}) {
-    for (const PeerInfo& peer : socket->peers()) {
+  for (const auto& [socket, side] :
+       {std::pair{&frontend_, "frontend"}, std::pair{&backend_, "backend"}}) {
+    if (!*socket) continue;
+    for (const PeerInfo& peer : (*socket)->peers()) {
       peers_.push_back(peer);
       peers_.back().side = side;
     }
@@ -244,7 +253,7 @@ void Relay::maintain(TimePoint now) {
 void Relay::finish() {
   {
     const std::scoped_lock lock(books_);
-    abandoned_ = credit_ ? credit_->leave() : forward_.abandon(frontend_->raw().handle());
+    abandoned_ = protocol_ ? protocol_->leave() : forward_.abandon(frontend_->raw().handle());
     if (backward_) abandoned_ += backward_->abandon(backend_->raw().handle());
     state_name_ = name_of(Phase::stopped);
     const TimePoint now = std::chrono::steady_clock::now();
@@ -261,7 +270,7 @@ void Relay::finish() {
   }
   const int linger = static_cast<int>(linger_.count());
   // Fails where the context was stopped, and then there is nothing to linger for.
-  zmq_setsockopt(backend_->raw().handle(), ZMQ_LINGER, &linger, sizeof linger);
+  if (backend_) zmq_setsockopt(backend_->raw().handle(), ZMQ_LINGER, &linger, sizeof linger);
   backend_.reset();
   // Waited for: until its connections are cut, a peer would go on sending to nobody.
   const auto left = left_until(state_.deadline(), std::chrono::steady_clock::now());

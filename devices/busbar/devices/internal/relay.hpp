@@ -13,8 +13,8 @@
 #include <busbar/core/runner.hpp>
 #include <busbar/core/socket.hpp>
 #include <busbar/devices/device.hpp>
-#include <busbar/devices/internal/credit_lane.hpp>
 #include <busbar/devices/internal/lane.hpp>
+#include <busbar/devices/internal/protocol_lane.hpp>
 #include <busbar/devices/internal/relay_state.hpp>
 
 namespace busbar::detail {
@@ -73,11 +73,11 @@ class Relay : public Active {
   bool frontend_bounded_;
   Hops hops_;
   std::optional<Socket> frontend_;
-  std::optional<Socket> backend_;
+  std::optional<Socket> backend_;  ///< Services have none.
   Lane forward_;
   std::optional<Lane> backward_;
   std::optional<SubscriptionLane> subscriptions_;
-  std::optional<CreditLane> credit_;  ///< In place of forward_.
+  std::unique_ptr<ProtocolLane> protocol_;  ///< In place of the lanes.
   RelayState state_;
   std::chrono::milliseconds linger_{1000};  ///< When the sockets are closed.
   std::uint64_t replies_due_ = 0;

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include <busbar/core/error.hpp>
+#include <busbar/devices/internal/credit_lane.hpp>
 
 namespace busbar::detail {
 
@@ -27,14 +28,41 @@ void check_cache(const std::string& who, DeviceKind kind, const DeviceOptions& o
   throw Error(ErrorKind::usage, who, "a cache is for forwarders", "leave it out");
 }
 
+/// A ROUTER that connects knows nobody until they speak, and workers speak first.
+void check_workers(const std::string& who, DeviceKind kind, const DeviceOptions& options) {
+  const auto refuse = [&](const std::string& cause, const std::string& remedy) {
+    throw Error(ErrorKind::usage, who, cause, remedy);
+  };
+  if (options.strategy == Strategy::ready && kind != DeviceKind::queue) {
+    refuse("a strategy is for queues", "leave it out");
+  }
+  if (kind == DeviceKind::services) {
+    const SideOptions& back = options.backend;
+    if (!back.bind.empty() || !back.connect.empty()) {
+      refuse("clients and workers share its frontend", "leave the backend out");
+    }
+    if (!options.frontend.connect.empty()) {
+      refuse("clients and workers connect to it", "give an endpoint to bind");
+    }
+    if (!options.stages.empty()) refuse("it has no stages", "put a queue with them in front");
+  } else if (knows_workers(kind, options) && !options.backend.connect.empty()) {
+    refuse("with the strategy ready workers connect to it", "give the backend one to bind");
+  }
+  const WorkerRules& rules = options.workers;
+  if (knows_workers(kind, options) && (rules.heartbeat.count() < 1 || rules.expiry.count() < 1)) {
+    refuse("heartbeat or expiry is below 1 ms", "raise it");
+  }
+}
+
 void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool last) {
   const std::string who =
       std::string(name_of(kind)) + (options.name.empty() ? "" : " '" + options.name + "'");
   const auto no_endpoint = [](const SideOptions& side) {
     return side.bind.empty() && side.connect.empty();
   };
-  for (const auto& [outer, side, name] : {std::tuple{first, &options.frontend, "frontend"},
-                                          std::tuple{last, &options.backend, "backend"}}) {
+  for (const auto& [outer, side, name] :
+       {std::tuple{first, &options.frontend, "frontend"},
+        std::tuple{last && has_backend(kind), &options.backend, "backend"}}) {
     if (outer && no_endpoint(*side)) {
       throw Error(ErrorKind::usage, who, std::string("its ") + name + " has no endpoint",
                   "give one to bind or to connect");
@@ -42,6 +70,7 @@ void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool l
   }
   check_credit(who, kind, options);
   check_cache(who, kind, options);
+  check_workers(who, kind, options);
   for (const Stage& stage : options.stages) {
     if (stage.needs_topic && kind != DeviceKind::forwarder) {
       throw Error(ErrorKind::usage, who, "stage '" + stage.text + "' needs topics",
@@ -52,16 +81,28 @@ void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool l
 
 }  // namespace
 
-Socket open_side(Context& context, SocketType type, const std::string& name,
-                 const SideOptions& side, bool credit) {
+bool has_backend(DeviceKind kind) noexcept { return kind != DeviceKind::services; }
+
+bool knows_workers(DeviceKind kind, const DeviceOptions& options) noexcept {
+  return kind == DeviceKind::services || options.strategy == Strategy::ready;
+}
+
+Socket open_side(Context& context, DeviceKind kind, const DeviceOptions& options, Side side,
+                 const std::string& device) {
+  const bool front = side == Side::frontend;
+  const SideOptions& given = front ? options.frontend : options.backend;
+  SocketType type = front ? frontend_type(kind) : backend_type(kind);
+  if (options.credit) type = CreditLane::type_of(given);
+  if (!front && knows_workers(kind, options)) type = SocketType::router;
   return Socket(context, type,
-                {.name = name,
-                 .bind = side.bind,
-                 .connect = side.connect,
-                 .security = side.security,
-                 .send_queue = credit ? 0 : side.queue,
-                 .receive_queue = side.queue,
-                 .ipc_mode = side.ipc_mode,
+                {.name = device + (front ? ".frontend" : ".backend"),
+                 .bind = given.bind,
+                 .connect = given.connect,
+                 .security = given.security,
+                 // With credit the protocol bounds what is sent.
+                 .send_queue = options.credit ? 0 : given.queue,
+                 .receive_queue = given.queue,
+                 .ipc_mode = given.ipc_mode,
                  .refuse_when_full = true});
 }
 

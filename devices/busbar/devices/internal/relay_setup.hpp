@@ -9,9 +9,13 @@
 
 namespace busbar::detail {
 
-/// `credit`: the protocol bounds what is sent.
-Socket open_side(Context& context, SocketType type, const std::string& name,
-                 const SideOptions& side, bool credit);
+enum class Side { frontend, backend };
+/// Services have one socket, the frontend, for clients and workers.
+bool has_backend(DeviceKind kind) noexcept;
+/// Whether it gives requests to workers that say when they are free.
+bool knows_workers(DeviceKind kind, const DeviceOptions& options) noexcept;
+Socket open_side(Context& context, DeviceKind kind, const DeviceOptions& options, Side side,
+                 const std::string& device);
 /// Throws Error where a device's options do not fit its kind or its place in the chain.
 Hops make_hops(Context& context, DeviceKind kind, const std::vector<DeviceOptions>& chain);
 /// Whether what a side may hold can be told: an inproc or ipc peer shows no connection of its own,

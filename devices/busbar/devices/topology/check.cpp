@@ -46,10 +46,11 @@ class Check {
   void check_device(const TopologyDevice& device) {
     const DeviceOptions& options = device.options;
     check_side(device, "frontend", options.frontend);
-    check_side(device, "backend", options.backend);
+    if (device.kind != DeviceKind::services) check_side(device, "backend", options.backend);
     check_outlet(device, "control", options.control, options.control_security);
     check_outlet(device, "tap", options.tap, options.tap_security);
     if (options.credit) check_credit(device);
+    check_workers(device);
     if (options.cache != LateJoin::nothing && device.kind != DeviceKind::forwarder) {
       note(place_of(device, "cache"), "a cache is for forwarders", "remove it");
     }
@@ -170,9 +171,46 @@ class Check {
     }
   }
 
+  /// Devices that wait for workers to speak first.
+  void check_workers(const TopologyDevice& device) {
+    const DeviceOptions& options = device.options;
+    if (options.strategy == Strategy::ready) {
+      if (device.kind != DeviceKind::queue) {
+        note(place_of(device, "strategy"), "a strategy is for queues", "remove it");
+      } else if (!options.backend.connect.empty()) {
+        note(place_of(device, "backend.connect"), "with the strategy ready workers connect to it",
+             "bind");
+      }
+    }
+    if (device.kind != DeviceKind::services) return;
+    if (!options.backend.bind.empty() || !options.backend.connect.empty()) {
+      note(place_of(device, "backend"), "clients and workers share its frontend", "remove it");
+    }
+    if (!options.frontend.connect.empty()) {
+      note(place_of(device, "frontend.connect"), "clients and workers connect to it", "bind");
+    }
+    if (!options.stages.empty()) {
+      note(place_of(device, "stages"), "services have no stages",
+           "remove them, or put a queue with them in front");
+    }
+  }
+
+  /// Whether who connects to this side must be a client or a worker, not a device.
+  static bool is_for_programs(const TopologyDevice& device, bool frontend) {
+    return device.kind == DeviceKind::services ||
+           (!frontend && device.options.strategy == Strategy::ready);
+  }
+
+  void note_for_programs(Place place, const std::string& end) {
+    note(std::move(place), end + " is for workers, or for clients, and not for devices",
+         "let them connect to it");
+  }
+
   void check_link(const TopologyLink& link) {
     const TopologyDevice* const from = find_end(link, link.from, "from");
     const TopologyDevice* const to = find_end(link, link.to, "to");
+    if (from != nullptr && is_for_programs(*from, false)) note_for_programs(link.place, link.from);
+    if (to != nullptr && is_for_programs(*to, true)) note_for_programs(link.place, link.to);
     if (!links_.insert({link.from, link.to}).second) {
       note(link.place, link.from + " and " + link.to + " are linked already",
            "remove one of the links: every message would come twice");
@@ -229,6 +267,10 @@ class Check {
         const DeviceKind ours = topology_.devices()[connect.device].kind;
         const bool their_frontend = bind.key.starts_with("frontend");
         const bool our_frontend = connect.key.starts_with("frontend");
+        if (is_for_programs(topology_.devices()[bind.device], their_frontend)) {
+          note_for_programs(connect.place, owner(bind));
+          continue;
+        }
         if (theirs == ours && their_frontend != our_frontend) continue;
         note(connect.place,
              sockets_of(ours, our_frontend) + " does not fit " + owner(bind) + " (" +

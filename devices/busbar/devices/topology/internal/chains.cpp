@@ -65,7 +65,13 @@ std::string specification_of(const TopologyDevice& device, const DeviceOptions& 
   result.add(options.tap ? options.tap->str() : "").add(options.tap_security, from_file);
   result.add(options.overflow ? std::to_string(static_cast<int>(*options.overflow)) : "");
   result.add(options.credit ? "credit" : "").add(name_of(options.cache));
-  result.add(std::to_string(options.drain_timeout.count()));
+  result.add(name_of(options.strategy));
+  const WorkerRules& workers = options.workers;
+  for (const auto number : {workers.heartbeat.count(), workers.expiry.count(),
+                            workers.hold_age.count(), options.drain_timeout.count()}) {
+    result.add(std::to_string(number));
+  }
+  result.add(std::to_string(workers.hold_messages)).add(std::to_string(workers.hold_bytes));
   for (const Stage& stage : options.stages) result.add("stage").add(stage.text);
   for (const std::string& file : device.files) result.add("file").add(file);
   return result.take();
@@ -129,7 +135,7 @@ class Joiner {
     return !has_endpoint(from.backend) && !has_endpoint(to.frontend) &&
            from.backend.queue == usual.queue && to.frontend.queue == usual.queue &&
            from.overflow == to.overflow && from.credit == to.credit &&
-           from.drain_timeout == to.drain_timeout;
+           to.strategy == Strategy::round_robin && from.drain_timeout == to.drain_timeout;
   }
 
   Chain chain_from(std::size_t first, std::size_t level) const {

@@ -12,7 +12,7 @@ using Type = TomlValue::Type;
 
 constexpr std::int64_t queue_max = 1'000'000;
 constexpr const char* side_form = R"(write { bind = "tcp://127.0.0.1:5555" })";
-constexpr const char* kind_form = R"(write kind = "forwarder", "streamer" or "queue")";
+constexpr const char* kind_form = R"(write kind = "forwarder", "streamer", "queue" or "services")";
 constexpr const char* file_form = R"(write the name of a file, e.g. "keys/site.key")";
 constexpr const char* stages_form = R"(write e.g. stages = ["only prices.>", "sample 10"])";
 
@@ -45,7 +45,13 @@ class DeviceReader {
             options.credit = reader_.boolean(key, value).value_or(false);
           }},
          {"cache", [&](auto& key, auto& value) { read_cache(key, value); }},
-         {"drain-timeout", [&](auto& key, auto& value) { read_drain_timeout(key, value); }},
+         {"strategy", [&](auto& key, auto& value) { read_strategy(key, value); }},
+         {"heartbeat",
+          [&](auto& key, auto& value) { read_time(key, value, options.workers.heartbeat); }},
+         {"expiry", [&](auto& key, auto& value) { read_time(key, value, options.workers.expiry); }},
+         {"hold", [&](auto& key, auto& value) { read_hold(key, value, options.workers); }},
+         {"drain-timeout",
+          [&](auto& key, auto& value) { read_time(key, value, options.drain_timeout); }},
          {"stages", [&](auto& key, auto& value) { read_stages(key, value); }}},
         R"(write [devices.NAME], then kind, frontend and backend)");
     if (table.type == Type::table && !device_.lines.contains("kind")) {
@@ -207,12 +213,46 @@ class DeviceReader {
     }
   }
 
-  void read_drain_timeout(const std::string& key, const TomlValue& value) {
+  void read_strategy(const std::string& key, const TomlValue& value) {
+    constexpr const char* form = R"(write "round-robin" or "ready")";
+    locate(key, value);
+    const auto written = reader_.text(key, value, form);
+    if (!written) return;
+    if (const auto known = named(*written, strategies)) {
+      device_.options.strategy = *known;
+    } else {
+      reader_.note(
+          value.line, key,
+          "no strategy '" + printable(*written) + "'" + suggestion(*written, names_of(strategies)),
+          form);
+    }
+  }
+
+  /// What waits for a worker.
+  void read_hold(const std::string& key, const TomlValue& value, WorkerRules& rules) {
+    constexpr const char* form = R"(write { messages = 10000, bytes = 67108864, age = "1min" })";
+    locate(key, value);
+    const auto number = [&](auto& k, auto& v, std::size_t& into) {
+      if (!reader_.is(k, v, Type::integer, form)) return;
+      if (v.integer >= 0) {
+        into = static_cast<std::size_t>(v.integer);
+      } else {
+        reader_.note(v.line, k, std::to_string(v.integer) + " is out of range", form);
+      }
+    };
+    reader_.table(key, value,
+                  {{"messages", [&](auto& k, auto& v) { number(k, v, rules.hold_messages); }},
+                   {"bytes", [&](auto& k, auto& v) { number(k, v, rules.hold_bytes); }},
+                   {"age", [&](auto& k, auto& v) { read_time(k, v, rules.hold_age); }}},
+                  form);
+  }
+
+  void read_time(const std::string& key, const TomlValue& value, std::chrono::milliseconds& into) {
     constexpr const char* form = R"(write e.g. "500ms", "5s", "1min"; at most "24h")";
     const auto written = reader_.text(key, value, form);
     if (!written) return;
     if (const auto duration = parse_duration(*written)) {
-      device_.options.drain_timeout = *duration;
+      into = *duration;
     } else {
       reader_.note(value.line, key, "'" + printable(*written) + "' is no length of time", form);
     }

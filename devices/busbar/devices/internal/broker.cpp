@@ -1,0 +1,264 @@
+#include "busbar/devices/internal/broker.hpp"
+
+#include <algorithm>
+
+#include <busbar/protocol/pirate.hpp>
+
+namespace busbar::detail {
+
+namespace majordomo = protocol::majordomo;
+using Result = BrokerOutlet::Result;
+
+namespace {
+constexpr std::size_t workers_max = 100'000;
+}  // namespace
+
+Broker::Broker(const WorkerRules& rules, Books books, BrokerOutlet& outlet)
+    : rules_(rules), books_(books), outlet_(outlet) {}
+
+// Requests
+
+void Broker::accept(Service& service, Multipart& frames, const Asker& asker, TimePoint now) {
+  const bool at_once = open_ && service.held.empty() && hand(service, frames, asker);
+  if (!at_once) hold(service, frames, asker, now);
+  drop_if_idle(service);
+}
+
+/// Gives the request to the worker that has been free for longest. False: nobody is, and the frames
+/// are as they were.
+bool Broker::hand(Service& service, Multipart& frames, const Asker& asker) {
+  while (!service.free.empty()) {
+    Worker& worker = *service.free.front();
+    set_busy(worker, frames.text(0), asker);
+    put_request(worker, frames, asker);
+    const std::size_t bytes = out_.bytes();
+    const Result result = outlet_.to_worker(out_);
+    if (result == Result::sent) {
+      ++books_.workers.sent;
+      books_.workers.sent_bytes += bytes;
+      return true;
+    }
+    if (result == Result::lost) {
+      ++books_.workers[Cause::no_peer];
+      forget(worker);
+      return true;
+    }
+    // Gone, or so long without reading that it is of no use.
+    const std::size_t behind = out_.size() - (frames.size() - asker.body);
+    std::move(out_.begin() + behind, out_.end(), frames.begin() + asker.body);
+    frames[0] = std::move(out_[behind - (asker.wire == Wire::majordomo ? 2 : 1)]);
+    forget(worker);
+  }
+  return false;
+}
+
+void Broker::put_request(const Worker& worker, Multipart& frames, const Asker& asker) {
+  out_.clear();
+  out_.push_back(worker.self->first);
+  if (worker.wire == Wire::majordomo) {
+    put_head(out_, majordomo::Role::worker, worker.dialect, majordomo::Command::request);
+    out_.push_back(std::move(frames[0]));
+    out_.push_back(std::string_view{});
+  } else {
+    if (worker.dialect.enveloped) out_.push_back(std::string_view{});
+    out_.push_back(std::move(frames[0]));
+  }
+  for (std::size_t i = asker.body; i < frames.size(); ++i) out_.push_back(std::move(frames[i]));
+}
+
+void Broker::hold(Service& service, Multipart& frames, const Asker& asker, TimePoint now) {
+  const std::size_t bytes = frames.bytes();
+  if (held_ >= rules_.hold_messages || held_bytes_ + bytes > rules_.hold_bytes) {
+    ++books_.workers[Cause::overflow];
+    return;
+  }
+  service.held.push_back({std::move(frames), asker, bytes, now});
+  ++held_;
+  held_bytes_ += bytes;
+  ++books_.workers.held;
+}
+
+void Broker::serve_held(Service& service) {
+  while (open_ && !service.held.empty() && !service.free.empty()) {
+    Held& first = service.held.front();
+    if (!hand(service, first.frames, first.asker)) return;
+    --held_;
+    held_bytes_ -= first.bytes;
+    --books_.workers.held;
+    service.held.pop_front();
+  }
+}
+
+void Broker::set_open(bool open) {
+  if (std::exchange(open_, open) || !open) return;
+  for (auto& [name, service] : services_) serve_held(service);
+}
+
+bool Broker::has_free_worker() const noexcept {
+  return !services_.empty() && !services_.begin()->second.free.empty();
+}
+
+/// Answers that are counted as more than one message were collected from so many.
+void Broker::send_answer(Multipart& answer, std::uint64_t messages) {
+  const std::size_t bytes = answer.bytes();
+  switch (outlet_.to_client(answer)) {
+    case Result::sent:
+      books_.clients.sent += messages;
+      books_.clients.sent_bytes += bytes;
+      return;
+    case Result::full:
+      books_.clients[Cause::overflow] += messages;
+      break;
+    case Result::gone:
+    case Result::lost:
+      books_.clients[Cause::no_peer] += messages;
+      break;
+  }
+  answer.clear();
+}
+
+// Workers
+
+Broker::Service& Broker::service_named(std::string_view name) {
+  auto at = services_.find(name);
+  if (at == services_.end()) {
+    at = services_.try_emplace(std::string{name}).first;
+    at->second.self = &*at;
+  }
+  return at->second;
+}
+
+void Broker::drop_if_idle(Service& service) {
+  if (!service.free.empty() || !service.busy.empty() || !service.held.empty()) return;
+  services_.erase(services_.find(service.self->first));
+}
+
+Broker::Worker* Broker::find(std::string_view id) {
+  const auto at = workers_.find(id);
+  return at == workers_.end() ? nullptr : &at->second;
+}
+
+/// Free, and behind all others. nullptr: there are too many.
+Broker::Worker* Broker::add_worker(std::string_view id, Service& service, TimePoint now) {
+  if (workers_.size() >= workers_max) return nullptr;
+  const auto at = workers_.try_emplace(std::string{id}).first;
+  Worker& worker = at->second;
+  worker.self = &*at;
+  worker.service = &service;
+  worker.heard = now;
+  worker.place = service.free.insert(service.free.end(), &worker);
+  return &worker;
+}
+
+void Broker::set_free(Worker& worker) {
+  Service& service = *worker.service;
+  if (worker.busy) {
+    worker.busy = false;
+    --busy_;
+    service.free.splice(service.free.end(), service.busy, worker.place);
+  }
+  serve_held(service);
+}
+
+void Broker::set_busy(Worker& worker, std::string_view client, const Asker& asker) {
+  worker.busy = true;
+  ++busy_;
+  worker.client.assign(client);
+  worker.asker = asker;
+  Service& service = *worker.service;
+  service.busy.splice(service.busy.end(), service.free, worker.place);
+}
+
+/// Leaves the service, which may have become idle.
+void Broker::forget(Worker& worker) {
+  Service& service = *worker.service;
+  if (worker.busy) --busy_;
+  (worker.busy ? service.busy : service.free).erase(worker.place);
+  books_.clients.held -= worker.parts_messages;
+  books_.clients[Cause::expired] += worker.parts_messages;
+  workers_.erase(workers_.find(worker.self->first));
+}
+
+void Broker::invalidate(Worker* worker) {
+  if (worker == nullptr) return;
+  Service& service = *worker->service;
+  forget(*worker);
+  drop_if_idle(service);
+}
+
+void Broker::tell(std::string_view id, majordomo::Dialect dialect, majordomo::Command command) {
+  out_.clear();
+  out_.push_back(id);
+  put_command(out_, dialect, command);
+  // One that cannot be told finds out by the silence.
+  outlet_.to_worker(out_);
+  out_.clear();
+}
+
+// Time
+
+void Broker::on_time(TimePoint now) {
+  if (now < next_sweep_) return;
+  next_sweep_ = now + rules_.heartbeat;
+  for (auto at = workers_.begin(); at != workers_.end();) {
+    Worker& worker = (at++)->second;
+    if (is_dead(worker, now)) forget(worker);
+  }
+  for (auto at = services_.begin(); at != services_.end();) {
+    Service& service = (at++)->second;
+    drop_expired(service, now);
+    drop_if_idle(service);
+  }
+}
+
+/// Shows it that we live, and so sees whether its connection does.
+bool Broker::is_dead(Worker& worker, TimePoint now) {
+  const bool silent = now - worker.heard > rules_.expiry;
+  if (worker.wire == Wire::pirate) {
+    // A forgotten one's answer is passed on all the same, and it is known again.
+    if (worker.busy && silent) return true;
+    // A REQ socket can neither speak nor be spoken to until it is given a request.
+    if (worker.dialect.enveloped) return false;
+  }
+  if (!worker.busy && silent) return true;
+  out_.clear();
+  out_.push_back(worker.self->first);
+  if (worker.wire == Wire::majordomo) {
+    put_command(out_, worker.dialect, majordomo::Command::heartbeat);
+  } else {
+    out_.push_back(protocol::pirate::heartbeat_code);
+  }
+  const Result result = outlet_.to_worker(out_);
+  out_.clear();
+  return result == Result::gone || result == Result::lost;
+}
+
+void Broker::drop_expired(Service& service, TimePoint now) {
+  while (!service.held.empty() && now - service.held.front().since >= rules_.hold_age) {
+    --held_;
+    held_bytes_ -= service.held.front().bytes;
+    --books_.workers.held;
+    ++books_.workers[Cause::expired];
+    service.held.pop_front();
+  }
+}
+
+std::uint64_t Broker::leave() {
+  std::uint64_t parts = 0;
+  for (auto& [id, worker] : workers_) {
+    parts += worker.parts_messages;
+    if (worker.wire == Wire::majordomo) {
+      tell(id, worker.dialect, majordomo::Command::disconnect);
+    }
+  }
+  books_.clients[Cause::abandoned] += held_;
+  books_.workers[Cause::abandoned] += parts;
+  books_.workers.held = books_.clients.held = 0;
+  const std::uint64_t abandoned = held_ + parts;
+  workers_.clear();
+  services_.clear();
+  held_ = held_bytes_ = busy_ = 0;
+  return abandoned;
+}
+
+}  // namespace busbar::detail

@@ -1,0 +1,30 @@
+/// What moves a device's messages where a protocol decides their way.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <busbar/core/clock.hpp>
+
+namespace busbar::detail {
+
+/// In place of a relay's lanes. What its peers say to keep up their relation goes on while the
+/// device is paused.
+class ProtocolLane {
+ public:
+  virtual ~ProtocolLane() = default;
+  /// Moves what there is, at most about `most` messages; `takes`: new ones too. Answers how many
+  /// came.
+  virtual std::size_t burst(TimePoint now, std::size_t most, bool takes) = 0;
+  /// Whether it would read from the frontend now.
+  virtual bool reads() const { return true; }
+  /// Before the last bursts: takes no more.
+  virtual void close() {}
+  virtual bool holds() const noexcept = 0;
+  /// Requests that are with workers.
+  virtual std::uint64_t replies_due() const noexcept { return 0; }
+  /// Gives back what it holds, and says goodbye; answers how many messages are abandoned.
+  virtual std::uint64_t leave() = 0;
+};
+
+}  // namespace busbar::detail

@@ -1,0 +1,326 @@
+// A broker, its clients and its workers of both versions, under loss, duplication, delay and
+// restarts.
+#include "support/broker_world.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include <doctest/doctest.h>
+
+#include <busbar/testing/simulation.hpp>
+
+using namespace busbar;
+using namespace busbar::detail;
+using namespace std::chrono_literals;
+namespace majordomo = busbar::protocol::majordomo;
+using majordomo::Command, majordomo::Role, majordomo::Version;
+using testing::Faults, testing::Link, testing::Simulation;
+
+namespace {
+
+constexpr WorkerRules rules{
+    .heartbeat = 100ms, .expiry = 400ms, .hold_messages = 8, .hold_bytes = 4096, .hold_age = 2s};
+
+/// Peers are known by their routing ids; one that restarts has a new one, as a new socket has. What
+/// ZeroMQ loses it loses with the connection, and all that is under way on it; the peer is
+/// connected again under a new id, and neither side is told. So that is what `drop` does here.
+class World final : public BrokerOutlet {
+ public:
+  World(std::uint64_t seed, Faults faults) : sim(seed) {
+    set(faults);
+    start_broker();
+  }
+
+  struct Peer {
+    std::string id;
+    std::function<void(const Multipart&)> hear;
+    Link up;
+    Link down;
+    bool alive = true;
+  };
+  Peer* connect(std::function<void(const Multipart&)> hear) {
+    const std::string id = "p" + std::to_string(++ids_);
+    auto& slot = peers_[id] =
+        std::make_unique<Peer>(Peer{id, std::move(hear), Link{sim, faults_}, Link{sim, faults_}});
+    return slot.get();
+  }
+  void disconnect(const Peer* peer) {
+    auto at = peers_.find(peer->id);
+    at->second->alive = false;
+    graves_.push_back(std::move(at->second));
+    peers_.erase(at);
+  }
+  /// From a peer to the broker.
+  void say(Peer* peer, Multipart frames) {
+    if (sim.chance(drop_)) break_connection(peer);
+    frames.push_front(std::string_view{peer->id});
+    auto shared = std::make_shared<Multipart>(std::move(frames));
+    peer->up.send([this, shared, peer, id = peer->id] {
+      if (peer->id != id) return;
+      Multipart copy = shared->copy();
+      broker_->on_message(copy, sim.now());
+      check();
+    });
+  }
+  void restart_broker() { start_broker(); }
+  void set(Faults faults) {
+    drop_ = std::exchange(faults.drop, 0);
+    faults_ = faults;
+    for (auto& [id, peer] : peers_) {
+      peer->up.set(faults);
+      peer->down.set(faults);
+    }
+  }
+  void check() const {
+    Ledger ledger;
+    ledger.frontend = clients_;
+    ledger.backend = workers_;
+    REQUIRE(ledger.reconciles());
+    REQUIRE(broker_->held() <= rules.hold_messages);
+  }
+
+  Simulation sim;
+
+ private:
+  void start_broker() {
+    clients_ = {};
+    workers_ = {};
+    broker_ = std::make_unique<Broker>(rules, Broker::Books{clients_, workers_, services_}, *this);
+    tick(++generation_);
+  }
+  void tick(int generation) {
+    if (generation != generation_) return;
+    broker_->on_time(sim.now());
+    check();
+    sim.at(broker_->next_deadline(), [this, generation] { tick(generation); });
+  }
+  Result to_client(Multipart& message) override { return send(message); }
+  Result to_worker(Multipart& message) override { return send(message); }
+  Result send(Multipart& message) {
+    const auto at = peers_.find(std::string{message.text(0)});
+    if (at == peers_.end()) return Result::gone;
+    Peer* const peer = at->second.get();
+    message.pop_front();
+    auto shared = std::make_shared<Multipart>(std::move(message));
+    message.clear();
+    peer->down.send([peer, shared, id = peer->id] {
+      if (peer->id == id && peer->alive) peer->hear(*shared);
+    });
+    if (sim.chance(drop_)) break_connection(peer);
+    return Result::sent;
+  }
+  void break_connection(Peer* peer) {
+    if (!peer->alive) return;
+    auto owned = std::move(peers_.at(peer->id));
+    peers_.erase(peer->id);
+    peer->id = "p" + std::to_string(++ids_);
+    peers_[peer->id] = std::move(owned);
+  }
+
+  Faults faults_;
+  double drop_ = 0;
+  std::map<std::string, std::unique_ptr<Peer>> peers_;
+  std::vector<std::unique_ptr<Peer>> graves_;  // messages may still be under way to them
+  int ids_ = 0;
+  int generation_ = 0;
+  SideLedger clients_;
+  SideLedger workers_;
+  TopicTable services_;
+  std::unique_ptr<Broker> broker_;
+};
+
+/// Works on one request at a time, as the RFCs' workers do; starts anew on DISCONNECT or silence.
+class SimWorker {
+ public:
+  SimWorker(World& world, Version version, std::map<std::string, int>& runs)
+      : world_(world), dialect_(majordomo::dialect_of(version)), runs_(runs) {
+    start();
+    beat();
+  }
+  void restart() {
+    world_.disconnect(peer_);
+    start();
+  }
+
+ private:
+  void start() {
+    peer_ = world_.connect([this, life = ++life_](const Multipart& frames) {
+      if (life == life_) hear(frames);
+    });
+    heard_ = world_.sim.now();
+    tell(Command::ready, "echo");
+  }
+  void tell(Command command, std::string_view service = {}) {
+    Multipart frames;
+    put_command(frames, dialect_, command, service);
+    world_.say(peer_, std::move(frames));
+  }
+  void beat() {
+    if (world_.sim.now() - heard_ > rules.expiry) {
+      restart();
+    } else {
+      tell(Command::heartbeat);
+    }
+    world_.sim.after(rules.heartbeat, [this] { beat(); });
+  }
+  void hear(const Multipart& frames) {
+    const auto message = majordomo::read(frames, 0, false);
+    REQUIRE(message);
+    heard_ = world_.sim.now();
+    if (message->command == Command::disconnect) return restart();
+    if (message->command != Command::request) return;
+    const std::string body{frames.text(message->body)};
+    ++runs_[body];
+    const std::string client{frames.text(message->subject)};
+    const auto delay = std::chrono::milliseconds{world_.sim.below(50)};
+    world_.sim.after(delay, [this, life = life_, client, body] {
+      if (life != life_) return;
+      if (dialect_.version == Version::v02 && world_.sim.chance(0.5)) {
+        answer(Command::partial, client, body.substr(0, 1));
+        answer(Command::final, client, body.substr(1));
+      } else {
+        answer(Command::final, client, body);
+      }
+    });
+  }
+  void answer(Command command, const std::string& client, const std::string& body) {
+    Multipart frames;
+    put_head(frames, Role::worker, dialect_, command);
+    frames.push_back(client);
+    frames.push_back(std::string_view{});
+    frames.push_back(body);
+    world_.say(peer_, std::move(frames));
+  }
+
+  World& world_;
+  majordomo::Dialect dialect_;
+  std::map<std::string, int>& runs_;
+  World::Peer* peer_ = nullptr;
+  int life_ = 0;
+  TimePoint heard_{};
+};
+
+/// Asks one thing after the other, each until it is answered, with a new socket for each try.
+class SimClient {
+ public:
+  SimClient(World& world, Version version, std::string name, int questions)
+      : world_(world),
+        dialect_(majordomo::dialect_of(version)),
+        name_(std::move(name)),
+        left_(questions) {
+    ask();
+  }
+  bool done() const { return left_ == 0; }
+  std::map<std::string, int> asked;  ///< How often each was sent.
+
+ private:
+  std::string question() const { return name_ + std::to_string(left_); }
+  void ask() {
+    if (done()) return;
+    if (peer_ != nullptr) world_.disconnect(peer_);
+    answer_.clear();
+    peer_ = world_.connect([this, life = ++life_](const Multipart& frames) {
+      if (life == life_) hear(frames);
+    });
+    Multipart frames;
+    put_head(frames, Role::client, dialect_, Command::request);
+    frames.push_back(std::string_view{"echo"});
+    frames.push_back(question());
+    ++asked[question()];
+    world_.say(peer_, std::move(frames));
+    world_.sim.after(700ms, [this, life = life_] {
+      if (life == life_) ask();
+    });
+  }
+  void hear(const Multipart& frames) {
+    const auto message = majordomo::read(frames, 0, false);
+    REQUIRE(message);
+    REQUIRE(frames.text(message->subject) == "echo");
+    // A part may be lost or doubled on the link, which says nothing of the broker.
+    for (std::size_t i = message->body; i < frames.size(); ++i) answer_ += frames.text(i);
+    if (message->command != Command::final) return;
+    if (answer_ != question()) {
+      if (faultless_) FAIL("answered with " << answer_);
+      answer_.clear();
+      return;
+    }
+    --left_;
+    ask();
+  }
+
+ public:
+  void expect_no_faults() { faultless_ = true; }
+
+ private:
+  World& world_;
+  majordomo::Dialect dialect_;
+  std::string name_;
+  int left_;
+  World::Peer* peer_ = nullptr;
+  int life_ = 0;
+  std::string answer_;
+  bool faultless_ = false;
+};
+
+void run(std::uint64_t seed, Faults faults, bool restarts) {
+  CAPTURE(seed);
+  World world{seed, faults};
+  std::map<std::string, int> runs;
+  std::vector<std::unique_ptr<SimWorker>> workers;
+  for (const Version version : {Version::v01, Version::v02, Version::v02}) {
+    workers.push_back(std::make_unique<SimWorker>(world, version, runs));
+  }
+  std::vector<std::unique_ptr<SimClient>> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(std::make_unique<SimClient>(world, i % 2 == 0 ? Version::v01 : Version::v02,
+                                                  "c" + std::to_string(i) + "-", 5));
+    if (faults.drop == 0 && faults.duplicate == 0 && !restarts) clients.back()->expect_no_faults();
+  }
+  if (restarts) {
+    for (int i = 0; i < 5; ++i) {
+      world.sim.after(std::chrono::milliseconds{world.sim.below(3000)}, [&world, &workers] {
+        const std::uint64_t who = world.sim.below(workers.size() + 1);
+        if (who == workers.size()) return world.restart_broker();
+        workers[who]->restart();
+      });
+    }
+  }
+  world.sim.run_for(5s);
+  world.set({.delay_max = 5ms});
+  const auto done = [&] {
+    return std::all_of(clients.begin(), clients.end(), [](const auto& c) { return c->done(); });
+  };
+  REQUIRE(world.sim.run_until(done, 60s));
+  if (faults.duplicate > 0) return;
+  for (const auto& client : clients) {
+    for (const auto& [question, times] : client->asked) {
+      INFO(question);
+      REQUIRE(runs[question] <= times);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every request is answered, and none is worked on more often than it was sent") {
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) run(seed, {.delay_max = 20ms}, false);
+}
+
+TEST_CASE("the same with losses and delays, once it is asked again") {
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    run(seed, {.drop = 0.1, .delay_max = 60ms}, false);
+  }
+}
+
+TEST_CASE("the same with duplicates and overtaking") {
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    run(seed, {.drop = 0.05, .duplicate = 0.1, .delay_max = 60ms, .overtaking = true}, false);
+  }
+}
+
+TEST_CASE("the same with brokers and workers that start anew") {
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    run(seed, {.drop = 0.05, .delay_max = 30ms}, true);
+  }
+}

@@ -1,0 +1,321 @@
+#include "support/device_bench.hpp"
+
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include <busbar/core/error.hpp>
+#include <busbar/devices/control_client.hpp>
+#include <busbar/devices/topology/topology.hpp>
+
+using namespace busbar;
+using namespace busbar::testing;
+using namespace std::chrono_literals;
+using Frames = std::vector<std::string>;
+
+namespace {
+
+DeviceOptions services_anywhere() { return {.frontend = {.bind = {any_port}}}; }
+
+DeviceOptions ready_anywhere() {
+  DeviceOptions options = on_any_port();
+  options.strategy = Strategy::ready;
+  return options;
+}
+
+/// All that it says until this; heartbeats come between.
+Frames next_but(Stock& socket, const Frames& heartbeat) {
+  Frames frames = socket.receive();
+  while (frames == heartbeat) frames = socket.receive();
+  return frames;
+}
+
+const Frames beat_02{"MDPW02", "\5"};
+
+}  // namespace
+
+TEST_CASE("services carry requests of both versions to workers of both") {
+  DeviceBench<Services> bench{services_anywhere()};
+  Stock old_worker = bench.front(zmq::socket_type::dealer);
+  Stock new_worker = bench.front(zmq::socket_type::dealer);
+  old_worker.send({"", "MDPW01", "\1", "old"});
+  new_worker.send({"MDPW02", "\1", "new"});
+  Stock old_client = bench.front(zmq::socket_type::req);
+  Stock new_client = bench.front(zmq::socket_type::dealer);
+
+  old_client.send({"MDPC01", "new", "hello"});
+  Frames request = next_but(new_worker, beat_02);
+  REQUIRE(request.size() == 5);
+  CHECK(request[4] == "hello");
+  new_worker.send({"MDPW02", "\3", request[2], "", "hel"});
+  new_worker.send({"MDPW02", "\4", request[2], "", "lo"});
+  CHECK(old_client.receive() == Frames{"MDPC01", "new", "hel", "lo"});
+
+  new_client.send({"MDPC02", "\1", "old", "hello", "you"});
+  request = next_but(old_worker, {"", "MDPW01", "\4"});
+  REQUIRE(request.size() == 7);
+  CHECK(Frames(request.begin() + 4, request.end()) == Frames{"", "hello", "you"});
+  old_worker.send({"", "MDPW01", "\3", request[3], "", "yes"});
+  CHECK(new_client.receive() == Frames{"MDPC02", "\3", "old", "yes"});
+
+  const Ledger ledger = bench.device.ledger();
+  CHECK(ledger.kind == "services");
+  CHECK(ledger.frontend.received == 2);
+  CHECK(ledger.backend.received == 3);
+  CHECK(ledger.topics.size() == 2);
+  CHECK(ledger.reconciles());
+}
+
+TEST_CASE("services send heartbeats, also while they are paused") {
+  DeviceOptions options = services_anywhere();
+  options.workers.heartbeat = 20ms;
+  DeviceBench<Services> bench{options};
+  Stock worker = bench.front(zmq::socket_type::dealer);
+  worker.send({"MDPW02", "\1", "echo"});
+  CHECK(worker.receive() == beat_02);
+  bench.device.pause();
+  CHECK(bench.ledger_shows([](const Ledger& l) { return l.state == "paused"; }));
+  for (int i = 0; i < 5; ++i) CHECK(worker.receive() == beat_02);
+  Stock client = bench.front(zmq::socket_type::dealer);
+  client.send({"MDPC02", "\1", "echo", "1"});
+  CHECK(bench.ledger_shows([](const Ledger& l) { return l.backend.held == 1; }));
+  bench.device.resume();
+  CHECK(next_but(worker, beat_02).at(4) == "1");
+}
+
+TEST_CASE("a worker whose connection is gone is forgotten within a heartbeat, busy or free") {
+  DeviceOptions options = services_anywhere();
+  options.workers.heartbeat = 20ms;
+  options.workers.expiry = 1h;
+  DeviceBench<Services> bench{options};
+  Stock client = bench.front(zmq::socket_type::dealer);
+  const auto served = [&] {
+    client.send({"MDPC02", "\1", "mmi.service", "echo"});
+    return client.receive().at(3) == "200";
+  };
+  for (const bool busy : {false, true}) {
+    CAPTURE(busy);
+    Stock worker = bench.front(zmq::socket_type::dealer);
+    worker.send({"MDPW02", "\1", "echo"});
+    CHECK(eventually(served));
+    if (busy) {
+      client.send({"MDPC02", "\1", "echo", "1"});
+      CHECK(next_but(worker, beat_02).size() == 5);
+    }
+    worker.raw().close();
+    CHECK(eventually([&] { return !served(); }));
+  }
+  CHECK(bench.device.ledger().reconciles());
+}
+
+TEST_CASE("a drain of services answers what is under way, and sends the workers away") {
+  DeviceBench<Services> bench{services_anywhere()};
+  Stock worker = bench.front(zmq::socket_type::dealer);
+  Stock client = bench.front(zmq::socket_type::dealer);
+  worker.send({"MDPW02", "\1", "echo"});
+  client.send({"MDPC02", "\1", "echo", "1"});
+  client.send({"MDPC02", "\1", "echo", "2"});
+  Frames request = next_but(worker, beat_02);
+  bench.device.drain(10s);
+  CHECK(bench.ledger_shows([](const Ledger& l) { return l.state == "draining"; }));
+  worker.send({"MDPW02", "\4", request[2], "", "1"});
+  request = next_but(worker, beat_02);
+  CHECK(request.at(4) == "2");
+  worker.send({"MDPW02", "\4", request[2], "", "2"});
+  CHECK(client.receive().at(3) == "1");
+  CHECK(client.receive().at(3) == "2");
+  CHECK(bench.running.wait(soon));
+  CHECK(next_but(worker, beat_02) == Frames{"MDPW02", "\6"});
+  CHECK(bench.running.stop(0ms).clean);
+}
+
+TEST_CASE("a stop of services counts what is held as abandoned") {
+  DeviceBench<Services> bench{services_anywhere()};
+  Stock client = bench.front(zmq::socket_type::dealer);
+  client.send({"MDPC02", "\1", "echo", "1"});
+  CHECK(bench.ledger_shows([](const Ledger& l) { return l.backend.held == 1; }));
+  const StopReport report = bench.running.stop(0ms);
+  CHECK(report.abandoned == 1);
+  CHECK(bench.device.ledger().frontend[Cause::abandoned] == 1);
+  CHECK(bench.device.ledger().reconciles());
+}
+
+TEST_CASE("hostile frames cost the one who sends them, and nobody else") {
+  DeviceBench<Services> bench{services_anywhere()};
+  Stock worker = bench.front(zmq::socket_type::dealer);
+  worker.send({"MDPW02", "\1", "echo"});
+  Stock hostile = bench.front(zmq::socket_type::dealer);
+  hostile.send({""});
+  hostile.send({"", "", ""});
+  hostile.send({"MDPC02"});
+  hostile.send({"MDPC02", "\2", "echo", "x"});
+  hostile.send({"MDPW02", "\4", "somebody", "", "x"});
+  hostile.send({"MDPW02", "\1", ""});
+  hostile.send(Frames(100, "x"));
+  Stock client = bench.front(zmq::socket_type::dealer);
+  client.send({"MDPC02", "\1", "echo", "1"});
+  const Frames request = next_but(worker, beat_02);
+  worker.send({"MDPW02", "\4", request[2], "", "1"});
+  CHECK(client.receive().at(3) == "1");
+  CHECK(bench.ledger_shows([](const Ledger& l) {
+    return l.frontend[Cause::malformed] == 4 && l.frontend[Cause::too_many_frames] == 1 &&
+           l.backend[Cause::malformed] == 2;
+  }));
+  CHECK(bench.device.ledger().reconciles());
+}
+
+TEST_CASE("a ready queue serves REQ workers, each with one request at a time") {
+  DeviceBench<QueueProxy> bench{ready_anywhere()};
+  Stock one = bench.back(zmq::socket_type::req);
+  Stock two = bench.back(zmq::socket_type::req);
+  one.send({"\1"});
+  two.send({"\1"});
+  Stock client = bench.front(zmq::socket_type::dealer);
+  for (const char* body : {"a", "b", "c"}) client.send({"", body});
+  std::string answered;
+  const auto work = [&](Stock& worker) {
+    const Frames request = worker.receive();
+    REQUIRE(request.size() == 3);
+    worker.send({request[0], "", request[2]});
+    answered += client.receive().at(1);
+  };
+  work(one);
+  work(two);
+  work(one);
+  CHECK(answered.size() == 3);
+  CHECK(bench.device.ledger().reconciles());
+}
+
+TEST_CASE("a ready queue reads no request while nobody is free") {
+  DeviceOptions options = ready_anywhere();
+  options.workers.heartbeat = 20ms;
+  DeviceBench<QueueProxy> bench{options};
+  Stock client = bench.front(zmq::socket_type::dealer);
+  for (int i = 0; i < 10; ++i) client.send({"", std::to_string(i)});
+  Stock worker = bench.back(zmq::socket_type::dealer);
+  worker.send({"\1"});
+  for (int i = 0; i < 10; ++i) {
+    const Frames request = next_but(worker, {"\2"});
+    CHECK(request.at(2) == std::to_string(i));
+    const Ledger ledger = bench.device.ledger();
+    CHECK(ledger.frontend.received == static_cast<std::uint64_t>(i + 1));
+    CHECK(ledger.backend.held == 0);
+    worker.send({request[0], "", request[2]});
+    CHECK(client.receive() == Frames{"", std::to_string(i)});
+  }
+  CHECK(bench.device.ledger().reconciles());
+}
+
+TEST_CASE("a ready queue gives a dead worker's place to another one") {
+  DeviceOptions options = ready_anywhere();
+  options.workers.heartbeat = 20ms;
+  DeviceBench<QueueProxy> bench{options};
+  Stock dying = bench.back(zmq::socket_type::dealer);
+  dying.send({"\1"});
+  CHECK(next_but(dying, {}) == Frames{"\2"});
+  dying.raw().close();
+  CHECK(bench.ledger_shows(
+      [](const Ledger& l) { return !l.peers.empty() && !l.peers.back().connected; }));
+  Stock client = bench.front(zmq::socket_type::req);
+  client.send({"hello"});
+  Stock worker = bench.back(zmq::socket_type::dealer);
+  worker.send({"\1"});
+  CHECK(next_but(worker, {"\2"}).at(2) == "hello");
+}
+
+TEST_CASE("what does not fit services or a strategy is refused with the remedy") {
+  Context context;
+  const auto refused = [&](auto make) {
+    try {
+      make();
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::usage);
+      CHECK_FALSE(error.remedy().empty());
+      return true;
+    }
+    return false;
+  };
+  DeviceOptions two_sides = services_anywhere();
+  two_sides.backend.bind = {any_port};
+  CHECK(refused([&] { Services device(context, two_sides); }));
+  CHECK(refused(
+      [&] { Services device(context, {.frontend = {.connect = {"tcp://127.0.0.1:5555"}}}); }));
+  DeviceOptions streamer = on_any_port();
+  streamer.strategy = Strategy::ready;
+  CHECK(refused([&] { Streamer device(context, streamer); }));
+  DeviceOptions connecting = ready_anywhere();
+  connecting.backend = {.connect = {"tcp://127.0.0.1:5555"}};
+  CHECK(refused([&] { QueueProxy device(context, connecting); }));
+}
+
+TEST_CASE("a topology file has services and strategies") {
+  const Topology site = Topology::parse(R"(
+    [devices.names]
+    kind = "services"
+    frontend = { bind = "tcp://127.0.0.1:*" }
+    heartbeat = "500ms"
+    expiry = "3s"
+    hold = { messages = 7, bytes = 100, age = "2s" }
+    [devices.work]
+    kind = "queue"
+    strategy = "ready"
+    frontend = { bind = "tcp://127.0.0.1:*" }
+    backend = { bind = "tcp://127.0.0.1:*" }
+  )");
+  CHECK(site.findings().empty());
+  const WorkerRules& rules = site.devices()[0].options.workers;
+  CHECK(rules.heartbeat == 500ms);
+  CHECK(rules.expiry == 3s);
+  CHECK(rules.hold_messages == 7);
+  CHECK(rules.hold_bytes == 100);
+  CHECK(rules.hold_age == 2s);
+  CHECK(site.devices()[1].options.strategy == Strategy::ready);
+  Context context;
+  RunningTopology running = site.run(context);
+  CHECK(running.bound("names.frontend").size() == 1);
+  CHECK(running.ledgers().size() == 2);
+  CHECK(running.stop(0ms).clean);
+}
+
+TEST_CASE("a topology's check finds what does not fit services or a strategy") {
+  const auto finding = [](const std::string& toml) {
+    const std::vector<Finding> found = Topology::parse(toml).findings();
+    return found.size() == 1 ? found[0].problem : std::to_string(found.size()) + " findings";
+  };
+  const std::string services = "[devices.s]\nkind = 'services'\n";
+  const std::string bound = "frontend = { bind = 'inproc://a' }\n";
+  const std::string back = "backend = { bind = 'inproc://b' }\n";
+  CHECK(finding(services + bound + back) == "clients and workers share its frontend");
+  CHECK(finding(services + "frontend = { connect = 'inproc://a' }") ==
+        "clients and workers connect to it");
+  CHECK(finding(services) == "nothing can reach it: no endpoint and no link");
+  CHECK(finding(services + bound + "stages = ['sample 2']") == "services have no stages");
+  CHECK(finding("[devices.x]\nkind = 'streamer'\nstrategy = 'ready'\n" + bound + back) ==
+        "a strategy is for queues");
+  CHECK(finding("[devices.x]\nkind = 'queue'\nstrategy = 'ready'\n" + bound +
+                "[devices.y]\nkind = 'queue'\n" + back +
+                "[[links]]\nfrom = 'x.backend'\nto = 'y.frontend'") ==
+        "x.backend is for workers, or for clients, and not for devices");
+}
+
+TEST_CASE("a queue hands on to one with the strategy ready") {
+  Topology site{"site"};
+  site.add("edge", DeviceKind::queue, {.frontend = {.bind = {any_port}}});
+  site.add("core", DeviceKind::queue,
+           {.backend = {.bind = {any_port}}, .strategy = Strategy::ready});
+  site.link("edge.backend", "core.frontend");
+  Context context;
+  RunningTopology running = site.run(context);
+  zmq::context_t stock;
+  Stock worker(stock, zmq::socket_type::req);
+  worker.connect(running.bound("core.backend").front().str());
+  worker.send({"\1"});
+  Stock client(stock, zmq::socket_type::req);
+  client.connect(running.bound("edge.frontend").front().str());
+  client.send({"hello"});
+  Frames request = worker.receive();
+  REQUIRE(request.size() > 3);
+  request.back() = "olleh";
+  worker.send(request);
+  CHECK(client.receive() == Frames{"olleh"});
+}

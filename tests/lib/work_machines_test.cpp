@@ -228,6 +228,40 @@ TEST_CASE("a worker does not do again what it did, though its answer was lost") 
   CHECK(shop.desks.at("a").counts().doubled == 2);
 }
 
+TEST_CASE("what waits in the middle of a batch and comes by another way is handed out once") {
+  std::uint64_t drawn = 0;
+  Intake desk{{.credit = 20, .draw = [&] { return ++drawn; }}};
+  const auto come = [&](const Address& from, std::uint64_t session, Hand hand, Header header,
+                        std::string_view payload) {
+    hand.registration = 1;
+    hand.number = 1;
+    header.publisher = 9;
+    desk.connected(from);
+    Multipart alive{
+        encode(Alive{.pusher = 9, .session = session, .registration = 1, .expiry = 3s})};
+    desk.on_message(from, alive, start);
+    Multipart frames{encode(hand), encode(header), payload};
+    desk.on_message(from, frames, start);
+  };
+  come("a", 2, {.delivery = 1, .attempt = 1}, {.sequence = 1, .batch = 4}, "\xa1w\xa1x\xa1y\xa1z");
+  come("b", 4, {.delivery = 5, .attempt = 2}, {.sequence = 3}, "y");
+  CHECK(desk.counts().waiting == 4);
+  CHECK(desk.counts().doubled == 1);
+  for (const char* payload : {"w", "x", "y", "z"}) {
+    const auto item = desk.take();
+    REQUIRE(item);
+    CHECK(item->payload == payload);
+    desk.settle(item->ticket, Verdict::done);
+  }
+  std::map<Address, std::vector<Run>> answered;
+  for (Outgoing out; desk.next(out);) {
+    const auto message = decode_work(out.frames.text(0)).value();
+    if (const auto* answer = std::get_if<Answer>(&message)) answered[out.to] = answer->runs;
+  }
+  CHECK(answered["a"] == std::vector<Run>{{1, 2}, {4, 1}});
+  CHECK(answered["b"] == std::vector<Run>{{5, 1}});
+}
+
 TEST_CASE("without acknowledgement credit comes back when work is taken, and nothing is kept") {
   Shop shop{{.id = 9, .acknowledge = false}};
   shop.open("a", 2);

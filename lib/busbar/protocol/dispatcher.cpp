@@ -10,8 +10,6 @@ namespace {
 constexpr int silent_beats = 3;
 /// Load in parts of this, so that it is compared in whole numbers.
 constexpr std::uint64_t full_load = std::uint64_t{1} << 32;
-/// A payload of a batch is copied; a large one is better sent by itself.
-constexpr std::size_t batch_share = 4;
 
 Frame copy_of(Frame& frame) {
   Frame twin;
@@ -21,11 +19,12 @@ Frame copy_of(Frame& frame) {
 
 }  // namespace
 
-std::size_t Job::bytes() const noexcept {
-  std::size_t sum = payload.size();
-  for (const auto& [name, value] : headers) sum += name.size() + value.size();
-  return sum;
-}
+Dispatcher::Dispatcher(const DispatcherOptions& options)
+    : options_(options),
+      backlog_({.acknowledge = options.acknowledge,
+                .attempts_max = options.attempts_max,
+                .packed_below = packed_below(options.batch_bytes),
+                .tell_done = options.tell_done}) {}
 
 void Dispatcher::connected(const Address& address) {
   connected_.insert(address);
@@ -44,27 +43,6 @@ void Dispatcher::unreachable(const Address& address) {
 
 void Dispatcher::probe() {
   for (const auto& [address, worker] : workers_) greet(address);
-}
-
-std::uint64_t Dispatcher::push(Job job) {
-  ++counts_.pushed;
-  job.number = ++numbers_;
-  bytes_ += job.bytes();
-  fresh_.push_back(std::move(job));
-  return numbers_;
-}
-
-std::vector<Job> Dispatcher::take_waiting() {
-  std::vector<Job> jobs;
-  for (std::deque<Job>* queue : {&again_, &fresh_}) {
-    for (Job& job : *queue) {
-      bytes_ -= job.bytes();
-      jobs.push_back(std::move(job));
-    }
-    queue->clear();
-  }
-  counts_.given_up += jobs.size();
-  return jobs;
 }
 
 std::uint64_t Dispatcher::credit() const noexcept {
@@ -151,67 +129,47 @@ void Dispatcher::on(Worker* worker, const Address& from, const Answer& answer, T
   }
   ++worker->answers;
   leave_place(*worker);
-  for (const Run& run : answer.runs) {
-    for (std::uint64_t i = 0; i < run.count; ++i) settle(*worker, run.first + i, answer);
-  }
+  for (const Run& run : answer.runs) settle(*worker, run, answer);
   take_place(*worker);
 }
 
-void Dispatcher::settle(Worker& worker, std::uint64_t delivery, const Answer& answer) {
-  Entry* entry = out_.find(delivery);
-  if (entry == nullptr || entry->worker != &worker) {
-    ++counts_.stale;
-    return;
-  }
-  Job job = std::move(entry->job);
-  out_.erase(delivery);
-  --worker.out;
-  if (job.suspect) --worker.suspects;
-  if (answer.verdict == Verdict::done || !options_.acknowledge) {
-    ++counts_.done;
-    if (options_.tell_done) done_.push_back(job.number);
-    return finished(job);
-  }
-  if (answer.verdict == Verdict::returned) --job.attempts;
-  if (answer.verdict != Verdict::returned) job.failure = answer.reason;
-  if (answer.verdict == Verdict::died) job.suspect = true;
-  job.avoid = worker.id;
-  again(std::move(job), false);
+void Dispatcher::settle(Worker& worker, const Run& run, const Answer& answer) {
+  std::uint64_t known = 0;
+  backlog_.take_back(worker.registration, run, [&](Lot lot) {
+    known += lot.messages();
+    if (lot.job && lot.job->suspect) --worker.suspects;
+    if (answer.verdict == Verdict::done || !options_.acknowledge) return backlog_.done(lot);
+    for (Backlog::JobPtr& job : backlog_.jobs_of(std::move(lot), 1)) {
+      if (answer.verdict == Verdict::returned) --job->attempts;
+      if (answer.verdict != Verdict::returned) job->failure = answer.reason;
+      if (answer.verdict == Verdict::died) job->suspect = true;
+      job->avoid = worker.id;
+      backlog_.again(std::move(job), false);
+    }
+  });
+  worker.out -= known;
+  counts_.stale += run.count - known;
 }
 
 void Dispatcher::dismiss(Worker& worker, Loss how) {
-  std::vector<Job> jobs;
-  out_.erase_if([&](Entry& entry) {
-    if (entry.worker != &worker) return false;
-    jobs.push_back(std::move(entry.job));
-    return true;
-  });
-  std::sort(jobs.begin(), jobs.end(),
-            [](const Job& a, const Job& b) { return a.number > b.number; });
-  for (Job& job : jobs) {
+  std::vector<Backlog::JobPtr> jobs;
+  for (Lot& lot : backlog_.take_back_all(worker.registration)) {
     if (!options_.acknowledge) {
-      ++counts_.lost;
+      backlog_.lost(lot);
       continue;
     }
-    if (how != Loss::broken) job.avoid = worker.id;
-    job.suspect |= how == Loss::death;
-    if (how == Loss::death) job.failure = "the worker died";
-    again(std::move(job), true);
+    for (Backlog::JobPtr& job : backlog_.jobs_of(std::move(lot), 1)) jobs.push_back(std::move(job));
+  }
+  std::sort(jobs.begin(), jobs.end(),
+            [](const auto& a, const auto& b) { return a->number > b->number; });
+  for (Backlog::JobPtr& job : jobs) {
+    if (how != Loss::broken) job->avoid = worker.id;
+    job->suspect |= how == Loss::death;
+    if (how == Loss::death) job->failure = "the worker died";
+    backlog_.again(std::move(job), true);
   }
   leave_place(worker);
   workers_.erase(Address{worker.address});
-}
-
-void Dispatcher::again(Job job, bool in_front) {
-  if (options_.attempts_max != 0 && job.attempts >= options_.attempts_max) {
-    ++counts_.given_up;
-    finished(job);
-    given_up_.push_back(std::move(job));
-  } else if (in_front) {
-    again_.push_front(std::move(job));
-  } else {
-    again_.push_back(std::move(job));
-  }
 }
 
 void Dispatcher::on_time(TimePoint now) {
@@ -246,9 +204,14 @@ void Dispatcher::leave() {
 }
 
 DispatcherCounts Dispatcher::counts() const noexcept {
+  const Backlog::Counts held = backlog_.counts();
   DispatcherCounts counts = counts_;
-  counts.waiting = fresh_.size() + again_.size();
-  counts.out = out_.size();
+  counts.pushed = held.pushed;
+  counts.done = held.done;
+  counts.given_up = held.given_up;
+  counts.lost = held.lost;
+  counts.waiting = held.waiting;
+  counts.out = held.out;
   counts.workers = workers_.size();
   return counts;
 }
@@ -283,108 +246,100 @@ Dispatcher::Worker* Dispatcher::worker_for(const Job& job) {
 bool Dispatcher::next(Outgoing& out) {
   out.frames.clear();
   if (!greetings_.empty()) {
-    out.to = std::move(greetings_.front());
-    greetings_.pop_front();
-    greeted_.erase(out.to);
-    const auto found = workers_.find(out.to);
-    Alive alive{.pusher = options_.id, .expiry = silent_beats * options_.heartbeat};
-    if (found != workers_.end()) {
-      alive.session = found->second.session;
-      alive.registration = found->second.registration;
-      alive.handed = found->second.handed;
-    }
-    out.frames.push_back(leaving_ ? encode(Goodbye{options_.id}) : encode(alive));
+    next_greeting(out);
     return true;
   }
   if (leaving_ || places_.empty()) return false;
-  Worker* worker = again_.empty() ? nullptr : worker_for(again_.front());
-  if (worker != nullptr) {
+  const Job* again = backlog_.next_again();
+  if (Worker* worker = again == nullptr ? nullptr : worker_for(*again)) {
     ++counts_.redelivered;
-    Job job = std::move(again_.front());
-    again_.pop_front();
-    hand_one(*worker, std::move(job), out);
+    lots_.push_back({.job = backlog_.take_again()});
+    hand(*worker, out);
     return true;
   }
-  if (fresh_.empty()) return false;
-  worker = std::get<Worker*>(*places_.begin());
+  const std::uint64_t fresh = backlog_.fresh();
+  if (fresh == 0) return false;
+  Worker& worker = *std::get<Worker*>(*places_.begin());
   // No more than its share, so that the others are not left without.
-  const std::uint64_t share = (fresh_.size() + places_.size() - 1) / places_.size();
-  hand_batch(*worker, std::min(share, worker->credit - worker->out), out);
+  const std::uint64_t share = (fresh + places_.size() - 1) / places_.size();
+  const std::uint64_t most =
+      std::min<std::uint64_t>({share, worker.credit - worker.out, options_.batch_messages});
+  backlog_.take_fresh(most, options_.batch_bytes, lots_);
+  hand(worker, out);
   return true;
 }
 
-void Dispatcher::begin_hand(Worker& worker, std::uint32_t attempt, std::uint32_t messages,
-                            Outgoing& out) {
+void Dispatcher::next_greeting(Outgoing& out) {
+  out.to = std::move(greetings_.front());
+  greetings_.pop_front();
+  greeted_.erase(out.to);
+  const auto found = workers_.find(out.to);
+  Alive alive{.pusher = options_.id, .expiry = silent_beats * options_.heartbeat};
+  if (found != workers_.end()) {
+    alive.session = found->second.session;
+    alive.registration = found->second.registration;
+    alive.handed = found->second.handed;
+  }
+  out.frames.push_back(leaving_ ? encode(Goodbye{options_.id}) : encode(alive));
+}
+
+/// What lots_ has, as one message.
+void Dispatcher::hand(Worker& worker, Outgoing& out) {
+  std::uint32_t messages = 0;
+  std::uint32_t attempt = 1;
+  for (const Lot& lot : lots_) {
+    messages += lot.messages();
+    if (!lot.job) continue;
+    attempt = lot.job->earlier + ++lot.job->attempts;
+    if (lot.job->suspect) ++worker.suspects;
+  }
   leave_place(worker);
   worker.turn = ++turns_;
+  worker.out += messages;
   out.to = worker.address;
   char room[short_hand_max];
   const Hand hand{.registration = worker.registration,
                   .number = ++worker.handed,
-                  .delivery = deliveries_ + 1,
-                  .attempt = attempt};
+                  .delivery = backlog_.next_delivery(),
+                  .attempt = options_.acknowledge ? attempt : 0};
   out.frames.push_back(std::string_view(room, encode_short(hand, room)));
-  worker.out += messages;
+  messages == 1 ? add_single(lots_.front(), out.frames) : add_batch(messages, out.frames);
+  for (Lot& lot : lots_) backlog_.book_out(worker.registration, std::move(lot));
+  lots_.clear();
+  take_place(worker);
 }
 
-void Dispatcher::book_out(Worker& worker, Job job) {
-  if (!options_.acknowledge) {
-    bytes_ -= job.bytes();
-    job.payload.rebuild();
-    job.headers.clear();
-  }
-  if (job.suspect) ++worker.suspects;
-  out_.insert(++deliveries_, {std::move(job), &worker});
-}
-
-void Dispatcher::hand_one(Worker& worker, Job job, Outgoing& out) {
-  ++job.attempts;
-  begin_hand(worker, options_.acknowledge ? job.earlier + job.attempts : 0, 1, out);
+void Dispatcher::add_single(Lot& lot, Multipart& frames) const {
+  Job packed;
+  if (!lot.job) packed = lot.parcel->job(lot.begin);
+  Job& job = lot.job ? *lot.job : packed;
   const Header header{
       .publisher = options_.id, .sequence = job.number, .time = job.time, .headers = job.headers};
   if (header.headers.empty()) {
     char room[short_header_size];
-    out.frames.push_back(std::string_view(room, encode_short(header, room)));
+    frames.push_back(std::string_view(room, encode_short(header, room)));
   } else {
-    out.frames.push_back(encode(header));
+    frames.push_back(encode(header));
   }
-  out.frames.push_back(copy_of(job.payload));
-  book_out(worker, std::move(job));
-  take_place(worker);
+  frames.push_back(lot.job ? copy_of(job.payload) : std::move(job.payload));
 }
 
-void Dispatcher::hand_batch(Worker& worker, std::uint64_t most, Outgoing& out) {
-  const std::size_t single = options_.batch_bytes / batch_share;
-  most = std::min<std::uint64_t>({most, options_.batch_messages, fresh_.size()});
-  std::size_t count = 0;
-  for (std::size_t bytes = 0; count < most; ++count) {
-    const std::size_t more = fresh_[count].bytes();
-    bytes += more;
-    const bool alone = more > single || fresh_[count].earlier > 0;
-    if (alone || bytes > options_.batch_bytes) break;
-  }
-  if (count < 2) {
-    Job job = std::move(fresh_.front());
-    fresh_.pop_front();
-    return hand_one(worker, std::move(job), out);
-  }
-  begin_hand(worker, options_.acknowledge ? 1 : 0, static_cast<std::uint32_t>(count), out);
+void Dispatcher::add_batch(std::uint32_t messages, Multipart& frames) const {
   const Header header{.publisher = options_.id,
-                      .sequence = fresh_.front().number,
-                      .time = fresh_.front().time,
-                      .batch = static_cast<std::uint32_t>(count)};
+                      .sequence = lots_.front().number(),
+                      .time = lots_.front().time(),
+                      .batch = messages};
   char room[short_header_size];
-  out.frames.push_back(std::string_view(room, encode_short(header, room)));
-  batch_.clear();
-  for (std::size_t i = 0; i < count; ++i) {
-    Job& job = fresh_.front();
-    ++job.attempts;
-    append_record(batch_, text(job.payload), job.headers);
-    book_out(worker, std::move(job));
-    fresh_.pop_front();
+  frames.push_back(std::string_view(room, encode_short(header, room)));
+  std::size_t bytes = 0;
+  for (const Lot& lot : lots_) bytes += lot.parcel->records(lot.begin, lot.end).size();
+  Frame batch{bytes};
+  char* to = static_cast<char*>(batch.data());
+  for (const Lot& lot : lots_) {
+    const std::string_view records = lot.parcel->records(lot.begin, lot.end);
+    to = std::copy(records.begin(), records.end(), to);
   }
-  out.frames.push_back(batch_);
-  take_place(worker);
+  frames.push_back(std::move(batch));
 }
 
 }  // namespace busbar::protocol

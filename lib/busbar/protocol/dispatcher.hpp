@@ -14,8 +14,8 @@
 
 #include <busbar/core/clock.hpp>
 #include <busbar/core/multipart.hpp>
-#include <busbar/protocol/header.hpp>
-#include <busbar/protocol/paged_table.hpp>
+#include <busbar/protocol/backlog.hpp>
+#include <busbar/protocol/job.hpp>
 #include <busbar/protocol/work_codec.hpp>
 
 namespace busbar::protocol {
@@ -26,21 +26,6 @@ using Address = std::string;
 struct Outgoing {
   Address to;
   Multipart frames;
-};
-
-/// One message from when it is pushed until it is done, given up, or lost.
-struct Job {
-  std::uint64_t number = 0;  ///< Set by Dispatcher::push.
-  std::uint64_t time = 0;    ///< Microseconds since 1970, UTC.
-  Frame payload = {};
-  Headers headers = {};
-  std::uint32_t attempts = 0;  ///< Ours.
-  std::uint32_t earlier = 0;   ///< Attempts before it came to us.
-  bool suspect = false;        ///< A worker died with it.
-  std::uint64_t avoid = 0;     ///< The worker that had it last; 0: none.
-  std::string failure = {};
-
-  std::size_t bytes() const noexcept;
 };
 
 struct DispatcherOptions {
@@ -73,7 +58,11 @@ struct DispatcherCounts {
 /// its workers does not use up its neighbours' attempts.
 class Dispatcher {
  public:
-  explicit Dispatcher(const DispatcherOptions& options) : options_(options) {}
+  explicit Dispatcher(const DispatcherOptions& options);
+  /// A message of fewer bytes may be packed with others. `batch_bytes`: see the options.
+  static constexpr std::size_t packed_below(std::size_t batch_bytes) noexcept {
+    return batch_bytes / batch_share;
+  }
 
   /// An endpoint that we connect to has a connection, or none any more.
   void connected(const Address& address);
@@ -84,7 +73,8 @@ class Dispatcher {
   void probe();
 
   /// Answers its number.
-  std::uint64_t push(Job job);
+  std::uint64_t push(Job job) { return backlog_.push(std::move(job)); }
+  void push(Lot lot) { backlog_.push(std::move(lot)); }
   void on_message(const Address& from, const Multipart& frames, TimePoint now);
   /// Due at next_deadline.
   void on_time(TimePoint now);
@@ -95,16 +85,16 @@ class Dispatcher {
   void leave();
 
   /// What reached attempts_max since the last call.
-  std::vector<Job> take_given_up() { return std::exchange(given_up_, {}); }
+  std::vector<Job> take_given_up() { return backlog_.take_given_up(); }
   /// The numbers of what was done since the last call, with DispatcherOptions::tell_done.
-  std::vector<std::uint64_t> take_done() { return std::exchange(done_, {}); }
+  std::vector<std::uint64_t> take_done() { return backlog_.take_done(); }
   /// What was never given to anybody, or was given back; nothing waits afterwards.
-  std::vector<Job> take_waiting();
+  std::vector<Job> take_waiting() { return backlog_.take_waiting(); }
   /// Of all workers together.
   std::uint64_t credit() const noexcept;
   DispatcherCounts counts() const noexcept;
   /// Of all messages that are waiting, and of those out that may have to be sent again.
-  std::size_t bytes() const noexcept { return bytes_; }
+  std::size_t bytes() const noexcept { return backlog_.bytes(); }
 
  private:
   struct Worker {
@@ -123,28 +113,25 @@ class Dispatcher {
   };
   /// Load, turn: the least comes first, and among equals who has waited longest.
   using Place = std::tuple<std::uint64_t, std::uint64_t, Worker*>;
-  struct Entry {
-    Job job;
-    Worker* worker;
-  };
   enum class Loss { death, leave, broken };
 
   void on(Worker* worker, const Address& from, const Ready& ready, TimePoint now);
   void on(Worker* worker, const Address& from, const Answer& answer, TimePoint now);
-  void settle(Worker& worker, std::uint64_t delivery, const Answer& answer);
+  void settle(Worker& worker, const Run& run, const Answer& answer);
   void enroll(const Address& address, const Ready& ready, TimePoint now);
   void dismiss(Worker& worker, Loss how);
-  void again(Job job, bool in_front);
 
   void greet(const Address& address);
   void leave_place(Worker& worker);
   void take_place(Worker& worker);
   Worker* worker_for(const Job& job);
-  void hand_one(Worker& worker, Job job, Outgoing& out);
-  void hand_batch(Worker& worker, std::uint64_t most, Outgoing& out);
-  void begin_hand(Worker& worker, std::uint32_t attempt, std::uint32_t messages, Outgoing& out);
-  void book_out(Worker& worker, Job job);
-  void finished(const Job& job) { bytes_ -= job.bytes(); }
+  void next_greeting(Outgoing& out);
+  void hand(Worker& worker, Outgoing& out);
+  void add_single(Lot& lot, Multipart& frames) const;
+  void add_batch(std::uint32_t messages, Multipart& frames) const;
+
+  /// A payload of a batch is copied; a large one is better sent by itself.
+  static constexpr std::size_t batch_share = 4;
 
   DispatcherOptions options_;
   std::unordered_map<Address, Worker> workers_;
@@ -152,16 +139,9 @@ class Dispatcher {
   std::set<Place> places_;  ///< Of the workers that have credit left.
   std::deque<Address> greetings_;
   std::set<Address> greeted_;  ///< What is in greetings_.
-  std::deque<Job> again_;
-  std::deque<Job> fresh_;  ///< Their numbers follow each other.
-  PagedTable<Entry> out_;
-  std::vector<Job> given_up_;
-  std::vector<std::uint64_t> done_;
-  std::string batch_;
-  DispatcherCounts counts_;
-  std::size_t bytes_ = 0;
-  std::uint64_t numbers_ = 0;
-  std::uint64_t deliveries_ = 0;
+  Backlog backlog_;
+  std::vector<Lot> lots_;    ///< What is being handed.
+  DispatcherCounts counts_;  ///< But for what backlog_ counts.
   std::uint64_t registrations_ = 0;
   std::uint64_t turns_ = 0;
   TimePoint beat_ = TimePoint::min();

@@ -1,6 +1,7 @@
 #include "busbar/protocol/intake.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace busbar::protocol {
@@ -8,6 +9,17 @@ namespace busbar::protocol {
 namespace {
 constexpr int silent_beats = 3;
 constexpr std::size_t finished_max = 4096;
+
+/// Whether a batch has the records that its header announces.
+bool is_whole(const Header& header, std::string_view batch) {
+  BatchReader reader{batch};
+  Headers headers;
+  for (std::uint32_t i = 0; i < header.batch; ++i) {
+    if (!reader.next(headers)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Intake::Intake(IntakeOptions options) : options_(std::move(options)) {
@@ -45,7 +57,7 @@ void Intake::forget(const Address& address) {
 void Intake::on_goodbye(const Address& from) {
   const auto found = pushers_.find(from);
   if (found == pushers_.end()) return;
-  std::deque<Waiting> kept;
+  std::deque<Bundle> kept;
   kept.swap(waiting_);
   forget(from);
   kept.swap(waiting_);
@@ -95,7 +107,7 @@ void Intake::on(const Address& from, const Alive& alive, TimePoint now) {
 }
 
 void Intake::on(const Address& from, const Hand& hand, Multipart& frames, TimePoint now) {
-  const auto header = frames.size() == 3 ? decode_header(frames.text(1)) : std::nullopt;
+  auto header = frames.size() == 3 ? decode_header(frames.text(1)) : std::nullopt;
   if (!header) {
     ++counts_.refused;
     return;
@@ -108,71 +120,84 @@ void Intake::on(const Address& from, const Hand& hand, Multipart& frames, TimePo
   if (!current || hand.number <= pusher->handed) return;
   if (hand.number > pusher->handed + 1) return begin_anew(pusher);
   ++pusher->handed;
-  accept(pusher, hand, *header, frames);
+  accept(pusher, hand, std::move(*header), frames);
 }
 
-void Intake::accept(const Link& pusher, const Hand& hand, const Header& header, Multipart& frames) {
+void Intake::accept(const Link& pusher, const Hand& hand, Header header, Multipart& frames) {
   const std::uint32_t messages = header.messages();
-  if (messages > credit_ever_ - std::min<std::uint64_t>(pusher->out, credit_ever_)) {
+  if (messages > credit_ever_ - std::min<std::uint64_t>(pusher->out, credit_ever_) ||
+      !is_whole(header, frames.text(2))) {
     ++counts_.refused;
     return begin_anew(pusher);
   }
-  const auto shared = std::make_shared<const Multipart>(std::move(frames));
-  BatchReader batch{shared->text(2)};
+  counts_.received += messages;
+  pusher->out += messages;
+  Bundle bundle{.frames = std::make_shared<const Multipart>(std::move(frames)),
+                .origin = {pusher, pusher->id, hand.registration, hand.delivery, header.sequence},
+                .time = header.time,
+                .attempt = hand.attempt,
+                .left = messages,
+                .headers = std::move(header.headers)};
+  if (header.batch > 0) bundle.records.emplace(bundle.frames->text(2));
+  if (closed_) {
+    counts_.dropped += messages;
+    return answer(bundle.origin, Verdict::returned, {}, messages);
+  }
+  if (hand.attempt <= 1) return add(std::move(bundle));
   for (std::uint32_t i = 0; i < messages; ++i) {
-    Waiting next{
-        .item = {.frames = shared,
-                 .payload = shared->text(2),
-                 .header = {.publisher = header.publisher,
-                            .sequence = header.sequence + i,
-                            .time = header.time},
-                 .attempt = hand.attempt},
-        .origin = {pusher, pusher->id, hand.registration, hand.delivery + i, header.sequence + i}};
-    if (header.batch == 0) {
-      next.item.header.headers = header.headers;
-    } else if (const auto record = batch.next(next.item.header.headers)) {
-      next.item.payload = *record;
-    } else {
-      ++counts_.refused;
-      return begin_anew(pusher);
-    }
-    take_in(std::move(next));
+    Bundle one = split(bundle, 1);
+    known(one.origin) ? void(++counts_.doubled) : add(std::move(one));
   }
 }
 
-void Intake::take_in(Waiting next) {
-  ++counts_.received;
-  ++next.origin.pusher->out;
-  if (closed_) {
-    ++counts_.dropped;
-    answer(next.origin, Verdict::returned, {});
-  } else if (next.item.attempt > 1 && known(next.origin)) {
-    ++counts_.doubled;
-  } else {
-    waiting_.push_back(std::move(next));
+void Intake::add(Bundle bundle) {
+  counts_.waiting += bundle.left;
+  waiting_.push_back(std::move(bundle));
+}
+
+/// Takes the first messages off.
+Intake::Bundle Intake::split(Bundle& bundle, std::uint32_t count) {
+  Bundle head = bundle;
+  head.left = count;
+  Headers passed_over;
+  for (std::uint32_t i = 0; bundle.records && i < count; ++i) {
+    [[maybe_unused]] const auto record = bundle.records->next(passed_over);
   }
+  bundle.left -= count;
+  bundle.origin.delivery += count;
+  bundle.origin.number += count;
+  return head;
 }
 
 /// Whether it was done here, is held or waits; then it is answered under its new delivery.
 bool Intake::known(const Origin& origin) {
-  const auto same = [&](const Origin& other) {
-    return other.id == origin.id && other.number == origin.number;
-  };
   for (Held& held : held_) {
-    if (!held.taken || !same(held.origin)) continue;
+    if (!held.taken || held.origin.id != origin.id || held.origin.number != origin.number) continue;
     held.origin = origin;
     return true;
   }
-  for (Waiting& waiting : waiting_) {
-    if (!same(waiting.origin)) continue;
-    waiting.origin = origin;
-    return true;
-  }
+  if (known_waiting(origin)) return true;
   const bool done = std::any_of(finished_.begin(), finished_.end(), [&](const Finished& one) {
     return one.pusher == origin.id && one.number == origin.number;
   });
-  if (done) answer(origin, Verdict::done, {});
+  if (done) answer(origin, Verdict::done);
   return done;
+}
+
+bool Intake::known_waiting(const Origin& origin) {
+  const auto has_it = [&](const Bundle& bundle) {
+    const Origin& first = bundle.origin;
+    return first.id == origin.id && origin.number >= first.number &&
+           origin.number - first.number < bundle.left;
+  };
+  auto at = std::find_if(waiting_.begin(), waiting_.end(), has_it);
+  if (at == waiting_.end()) return false;
+  // It becomes a bundle of its own.
+  const auto before = static_cast<std::uint32_t>(origin.number - at->origin.number);
+  if (before > 0) at = std::next(waiting_.insert(at, split(*at, before)));
+  if (at->left > 1) at = waiting_.insert(at, split(*at, 1));
+  at->origin = origin;
+  return true;
 }
 
 /// Asks for a new registration: the pusher then gives what is out to others, or to us again.
@@ -184,26 +209,51 @@ void Intake::begin_anew(const Link& pusher) {
 
 void Intake::forget_registration(const Link& pusher) {
   if (pusher->registration != 0) --registered_;
-  const std::size_t before = waiting_.size();
-  std::erase_if(waiting_, [&](const Waiting& waiting) {
-    return waiting.origin.pusher == pusher && waiting.item.attempt > 0;
+  std::erase_if(waiting_, [&](const Bundle& bundle) {
+    if (bundle.origin.pusher != pusher || bundle.attempt == 0) return false;
+    counts_.waiting -= bundle.left;
+    counts_.dropped += bundle.left;
+    return true;
   });
-  counts_.dropped += before - waiting_.size();
   pusher->registration = pusher->handed = pusher->answers = pusher->out = 0;
   pusher->done.clear();
   pusher->returned.clear();
   pusher->failed.clear();
 }
 
+/// What `take` gives of it next, but for the ticket.
+Intake::Item Intake::next_of(Bundle& bundle) {
+  Item item{.frames = bundle.frames,
+            .payload = bundle.frames->text(2),
+            .header = {.publisher = bundle.origin.id,
+                       .sequence = bundle.origin.number,
+                       .time = bundle.time},
+            .attempt = bundle.attempt};
+  if (bundle.records) {
+    item.payload = bundle.records->next(item.header.headers).value_or("");
+  } else {
+    item.header.headers = std::move(bundle.headers);
+  }
+  return item;
+}
+
 std::optional<Intake::Item> Intake::take() {
   if (waiting_.empty()) return std::nullopt;
-  Waiting next = std::move(waiting_.front());
-  waiting_.pop_front();
+  Bundle& bundle = waiting_.front();
+  std::optional<Item> item = next_of(bundle);
+  Origin origin = bundle.origin;
+  if (--bundle.left == 0) {
+    waiting_.pop_front();
+  } else {
+    ++bundle.origin.delivery;
+    ++bundle.origin.number;
+  }
+  --counts_.waiting;
   ++counts_.taken;
-  if (next.item.attempt == 0) {
+  if (item->attempt == 0) {
     ++counts_.done;
-    answer(next.origin, Verdict::done, {});
-    return std::move(next.item);
+    answer(origin, Verdict::done);
+    return item;
   }
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(held_.size()));
@@ -211,10 +261,10 @@ std::optional<Intake::Item> Intake::take() {
   }
   const std::uint32_t slot = free_.back();
   free_.pop_back();
-  held_[slot].origin = std::move(next.origin);
+  held_[slot].origin = std::move(origin);
   held_[slot].taken = true;
-  next.item.ticket = (std::uint64_t{++held_[slot].use} << 32) | slot;
-  return std::move(next.item);
+  item->ticket = (std::uint64_t{++held_[slot].use} << 32) | slot;
+  return item;
 }
 
 void Intake::settle(std::uint64_t ticket, Verdict verdict, std::string_view reason) {
@@ -238,16 +288,17 @@ void Intake::remember(const Origin& origin) {
   next_finished_ = (next_finished_ + 1) % finished_max;
 }
 
-void Intake::answer(const Origin& origin, Verdict verdict, std::string_view reason) {
+void Intake::answer(const Origin& origin, Verdict verdict, std::string_view reason,
+                    std::uint32_t messages) {
   Pusher& pusher = *origin.pusher;
   if (origin.registration != pusher.registration || origin.id != pusher.id) return;
-  --pusher.out;
+  pusher.out -= messages;
   switch (verdict) {
     case Verdict::done:
-      append(pusher.done, origin.delivery);
+      append(pusher.done, origin.delivery, messages);
       break;
     case Verdict::returned:
-      append(pusher.returned, origin.delivery);
+      append(pusher.returned, origin.delivery, messages);
       break;
     case Verdict::failed:
     case Verdict::died:
@@ -268,10 +319,11 @@ void Intake::set_credit(std::uint32_t credit) {
 void Intake::close() {
   closed_ = true;
   greet_all();
-  for (const Waiting& waiting : std::exchange(waiting_, {})) {
-    ++counts_.dropped;
-    answer(waiting.origin, Verdict::returned, {});
+  for (const Bundle& bundle : std::exchange(waiting_, {})) {
+    counts_.dropped += bundle.left;
+    answer(bundle.origin, Verdict::returned, {}, bundle.left);
   }
+  counts_.waiting = 0;
 }
 
 void Intake::leave() {
@@ -374,7 +426,6 @@ Ready Intake::ready(const Pusher& pusher) const {
 
 IntakeCounts Intake::counts() const noexcept {
   IntakeCounts counts = counts_;
-  counts.waiting = waiting_.size();
   counts.held = held_.size() - free_.size();
   counts.pushers = registered_;
   return counts;

@@ -120,9 +120,15 @@ class Intake {
     std::uint64_t delivery = 0;
     std::uint64_t number = 0;  ///< The pusher's number of the message.
   };
-  struct Waiting {
-    Item item;
-    Origin origin;
+  /// What one work message brought, as far as it was not taken: unpacked only then.
+  struct Bundle {
+    std::shared_ptr<const Multipart> frames;
+    Origin origin;  ///< Of its next message; those of the others count up.
+    std::uint64_t time = 0;
+    std::uint32_t attempt = 0;
+    std::uint32_t left = 1;
+    std::optional<BatchReader> records = {};
+    Headers headers = {};  ///< Of one that is no batch.
   };
   struct Held {
     Origin origin;
@@ -137,14 +143,18 @@ class Intake {
   Link link(const Address& address, TimePoint now);
   void on(const Address& from, const Alive& alive, TimePoint now);
   void on(const Address& from, const Hand& hand, Multipart& frames, TimePoint now);
-  void accept(const Link& pusher, const Hand& hand, const Header& header, Multipart& frames);
-  void take_in(Waiting next);
+  void accept(const Link& pusher, const Hand& hand, Header header, Multipart& frames);
+  void add(Bundle bundle);
+  static Bundle split(Bundle& bundle, std::uint32_t count);
+  static Item next_of(Bundle& bundle);
   bool known(const Origin& origin);
+  bool known_waiting(const Origin& origin);
   void begin_anew(const Link& pusher);
   void forget_registration(const Link& pusher);
   void forget(const Address& address);
   void on_goodbye(const Address& from);
-  void answer(const Origin& origin, Verdict verdict, std::string_view reason);
+  void answer(const Origin& origin, Verdict verdict, std::string_view reason = {},
+              std::uint32_t messages = 1);
   void remember(const Origin& origin);
   bool next_greeting(Outgoing& out);
   bool next_answer(Pusher& pusher, Outgoing& out);
@@ -156,12 +166,12 @@ class Intake {
   std::unordered_map<Address, Link> pushers_;
   std::deque<Link> greetings_;
   std::deque<Link> answering_;
-  std::deque<Waiting> waiting_;
+  std::deque<Bundle> waiting_;
   std::vector<Held> held_;
   std::vector<std::uint32_t> free_;
   std::vector<Finished> finished_;
   std::size_t next_finished_ = 0;
-  IntakeCounts counts_;
+  IntakeCounts counts_;  ///< But for held and pushers.
   std::size_t registered_ = 0;
   std::uint32_t credit_ever_ = 0;  ///< The most that was announced; more is no honest pusher's.
   TimePoint beat_ = TimePoint::min();

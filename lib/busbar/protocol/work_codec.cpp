@@ -183,11 +183,11 @@ std::optional<WorkMessage> decode_work(std::string_view frame) {
   }
 }
 
-void append(std::vector<Run>& runs, std::uint64_t delivery) {
-  if (!runs.empty() && runs.back().first + runs.back().count == delivery) {
-    ++runs.back().count;
+void append(std::vector<Run>& runs, std::uint64_t first, std::uint64_t count) {
+  if (!runs.empty() && runs.back().first + runs.back().count == first) {
+    runs.back().count += count;
   } else {
-    runs.push_back({delivery, 1});
+    runs.push_back({first, count});
   }
 }
 

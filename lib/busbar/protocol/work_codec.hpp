@@ -89,7 +89,7 @@ std::size_t encode_short(const Hand& hand, char (&into)[short_hand_max]) noexcep
 /// that are known are passed over.
 std::optional<WorkMessage> decode_work(std::string_view frame);
 
-/// Adds one delivery behind those that are there, as a run of its own only where it must.
-void append(std::vector<Run>& runs, std::uint64_t delivery);
+/// Adds deliveries behind those that are there, as a run of their own only where it must.
+void append(std::vector<Run>& runs, std::uint64_t first, std::uint64_t count = 1);
 
 }  // namespace busbar::protocol

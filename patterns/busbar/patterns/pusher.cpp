@@ -10,12 +10,7 @@ Pusher::Pusher(Context& context, PusherOptions options)
     : loop_(std::make_shared<detail::PushLoop>(context, std::move(options))), runner_(loop_) {}
 
 SendResult Pusher::push(std::string_view payload, const With& with) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  protocol::Job job{.time = static_cast<std::uint64_t>(
-                        std::chrono::duration_cast<std::chrono::microseconds>(now).count()),
-                    .payload = Frame{payload.data(), payload.size()},
-                    .headers = with.headers};
-  return loop_->push(std::move(job), with.timeout);
+  return loop_->push(payload, with);
 }
 
 void Pusher::on_give_up(std::function<void(Message&&)> handler) {

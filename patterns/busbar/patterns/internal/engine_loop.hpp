@@ -28,9 +28,10 @@ class EngineLoop : public Active {
 
  protected:
   EngineLoop(Context& context, std::string name) : context_(context), name_(std::move(name)) {}
-  void start(std::unique_ptr<EngineType> engine) {
+  EngineType& start(std::unique_ptr<EngineType> engine) {
     engine_ = std::move(engine);
     bound_ = engine_->bound();
+    return *engine_;
   }
 
   /// Moves what there is. True: there may be more.

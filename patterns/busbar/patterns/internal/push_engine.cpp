@@ -11,13 +11,15 @@ namespace {
 
 using protocol::DispatcherCounts;
 using protocol::Job;
+using protocol::Lot;
 
 constexpr int burst = 256;
 
 class CreditEngine final : public PushEngine {
  public:
   CreditEngine(Context& context, const PusherOptions& options)
-      : dispatcher_({.id = random_id(),
+      : packed_below_(protocol::Dispatcher::packed_below(options.batch_bytes)),
+        dispatcher_({.id = random_id(),
                      .acknowledge = options.acknowledge,
                      .attempts_max = options.attempts_max,
                      .heartbeat = options.heartbeat,
@@ -33,7 +35,8 @@ class CreditEngine final : public PushEngine {
     links_.release();
   }
 
-  void push(Job job) override { dispatcher_.push(std::move(job)); }
+  std::size_t packed_below() const override { return packed_below_; }
+  void push(Lot lot) override { dispatcher_.push(std::move(lot)); }
   bool turn(TimePoint now) override {
     maintain_at_ = links_.maintain();
     int received = 0;
@@ -62,6 +65,7 @@ class CreditEngine final : public PushEngine {
   Links::Trouble trouble() const override { return links_.trouble(); }
 
  private:
+  std::size_t packed_below_;
   protocol::Dispatcher dispatcher_;
   Links links_;
   TimePoint maintain_at_ = TimePoint::min();
@@ -81,10 +85,11 @@ class PlainEngine final : public PushEngine {
     socket_.release();
   }
 
-  void push(Job job) override {
+  std::size_t packed_below() const override { return 0; }
+  void push(Lot lot) override {
     ++counts_.pushed;
-    bytes_ += job.bytes();
-    queue_.push_back(std::move(job.payload));
+    bytes_ += lot.job->payload.size();
+    queue_.push_back(std::move(lot.job->payload));
   }
   bool turn(TimePoint) override {
     maintain_at_ = socket_.maintain();

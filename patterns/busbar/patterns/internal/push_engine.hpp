@@ -15,7 +15,9 @@ class PushEngine : public Engine {
   /// Binds and connects; see Pusher.
   static std::unique_ptr<PushEngine> create(Context& context, const PusherOptions& options);
 
-  virtual void push(protocol::Job job) = 0;
+  /// Messages below that size are packed. 0: none are, and every lot is a job.
+  virtual std::size_t packed_below() const = 0;
+  virtual void push(protocol::Lot lot) = 0;
   virtual std::vector<protocol::Job> take_given_up() = 0;
   virtual protocol::DispatcherCounts counts() const = 0;
   virtual std::size_t bytes() const = 0;

@@ -5,9 +5,16 @@
 namespace busbar::detail {
 
 using protocol::Job;
+using protocol::Lot;
 using std::chrono::milliseconds;
 
 namespace {
+
+std::uint64_t microseconds_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
 
 /// A message as the user pushed it, for the user.
 Message message_of(Job job) {
@@ -24,38 +31,54 @@ Message message_of(Job job) {
 }  // namespace
 
 PushLoop::PushLoop(Context& context, PusherOptions options)
-    : EngineLoop(context, options.name), options_(std::move(options)) {
-  start(PushEngine::create(context, options_));
-}
+    : EngineLoop(context, options.name),
+      options_(std::move(options)),
+      packed_below_(start(PushEngine::create(context, options_)).packed_below()) {}
 
-SendResult PushLoop::push(Job job, milliseconds timeout) {
-  if (job.payload.size() > limits::message_bytes || !protocol::fits(job.headers)) {
+SendResult PushLoop::push(std::string_view payload, const Pusher::With& with) {
+  if (payload.size() > limits::message_bytes || !protocol::fits(with.headers)) {
     return SendResult::too_large;
   }
+  const std::size_t bytes = protocol::bytes_of(payload, with.headers);
+  std::unique_ptr<Job> alone;  // made before the lock, as it copies a large payload
+  if (bytes >= packed_below_) {
+    alone = std::make_unique<Job>();
+    alone->time = microseconds_now();
+    alone->payload = Frame{payload.data(), payload.size()};
+    alone->headers = with.headers;
+  }
   std::unique_lock lock(mutex_);
-  wait_for(lock, timeout, [&] { return ended_ || leave_at_ || has_room(job); });
+  wait_for(lock, with.timeout, [&] { return ended_ || leave_at_ || has_room(bytes); });
   if (ended_ || leave_at_) {
     throw Error(ErrorKind::usage, "push on '" + name_ + "'", "it was stopped");
   }
-  if (!has_room(job)) {
+  if (!has_room(bytes)) {
     ++ledger_.full;
     return ledger_.workers == 0 && options_.wire != Wire::plain ? SendResult::no_peer
                                                                 : SendResult::full;
   }
-  inbox_bytes_ += job.bytes();
-  inbox_.push_back(std::move(job));
+  if (alone) {
+    inbox_.push_back(Lot{.job = std::move(alone)});
+  } else {
+    if (inbox_.empty() || !inbox_.back().takes_more()) {
+      inbox_.push_back(Lot::open(microseconds_now()));
+    }
+    inbox_.back().add(payload, with.headers);
+  }
+  inbox_bytes_ += bytes;
+  ++inbox_messages_;
   wake_up();
   return SendResult::sent;
 }
 
 std::uint64_t PushLoop::held() const noexcept {
-  return inbox_.size() + ledger_.waiting + ledger_.out;
+  return inbox_messages_ + ledger_.waiting + ledger_.out;
 }
 
-bool PushLoop::has_room(const Job& job) const noexcept {
+bool PushLoop::has_room(std::size_t bytes) const noexcept {
   const std::uint64_t messages = held();
   return messages == 0 || (messages < options_.queue_messages &&
-                           ledger_.bytes + inbox_bytes_ + job.bytes() <= options_.queue_bytes);
+                           ledger_.bytes + inbox_bytes_ + bytes <= options_.queue_bytes);
 }
 
 bool PushLoop::turn(TimePoint now) {
@@ -72,11 +95,11 @@ bool PushLoop::take_inbox() {
   {
     const std::scoped_lock lock(mutex_);
     taken_.swap(inbox_);
-    ledger_.pushed += taken_.size();
-    ledger_.waiting += taken_.size();
+    ledger_.pushed += inbox_messages_;
+    ledger_.waiting += std::exchange(inbox_messages_, 0);
     ledger_.bytes += std::exchange(inbox_bytes_, 0);
   }
-  for (Job& job : taken_) engine_->push(std::move(job));
+  for (Lot& lot : taken_) engine_->push(std::move(lot));
   return !taken_.empty();
 }
 
@@ -134,7 +157,7 @@ void PushLoop::flush(milliseconds timeout) {
   wait_for(lock, timeout, [&] { return ended_ || held() == 0; });
   if (held() == 0) return;
   throw Error(ended_ ? ErrorKind::refused : ErrorKind::timeout, "flush '" + name_ + "'",
-              std::to_string(held()) + " of " + std::to_string(ledger_.pushed + inbox_.size()) +
+              std::to_string(held()) + " of " + std::to_string(ledger_.pushed + inbox_messages_) +
                   " messages are not done, " + std::to_string(ledger_.workers) +
                   " workers are there",
               ended_ ? "the pusher was stopped" : "allow more time, or start workers");
@@ -154,8 +177,8 @@ void PushLoop::on_give_up(std::function<void(Message&&)> handler) {
 PusherLedger PushLoop::ledger() const {
   const std::scoped_lock lock(mutex_);
   PusherLedger ledger = ledger_;
-  ledger.pushed += inbox_.size();
-  ledger.waiting += inbox_.size();
+  ledger.pushed += inbox_messages_;
+  ledger.waiting += inbox_messages_;
   ledger.bytes += inbox_bytes_;
   return ledger;
 }

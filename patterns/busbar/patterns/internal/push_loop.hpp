@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include <busbar/patterns/internal/engine_loop.hpp>
@@ -17,7 +18,7 @@ class PushLoop final : public EngineLoop<PushEngine> {
   StopReport report() const override;
 
   // Any thread; see Pusher.
-  SendResult push(protocol::Job job, std::chrono::milliseconds timeout);
+  SendResult push(std::string_view payload, const Pusher::With& with);
   void flush(std::chrono::milliseconds timeout);
   bool wait_for_workers(std::size_t n, std::chrono::milliseconds timeout);
   void on_give_up(std::function<void(Message&&)> handler);
@@ -33,13 +34,15 @@ class PushLoop final : public EngineLoop<PushEngine> {
   void show_counts();
   void give_up(std::vector<protocol::Job> jobs);
   std::uint64_t held() const noexcept;
-  bool has_room(const protocol::Job& job) const noexcept;
+  bool has_room(std::size_t bytes) const noexcept;
 
   const PusherOptions options_;
-  std::vector<protocol::Job> taken_;
+  const std::size_t packed_below_;
+  std::vector<protocol::Lot> taken_;
 
   // The mutex guards what follows.
-  std::vector<protocol::Job> inbox_;
+  std::vector<protocol::Lot> inbox_;
+  std::uint64_t inbox_messages_ = 0;
   std::size_t inbox_bytes_ = 0;
   PusherLedger ledger_;  ///< Of all but the inbox.
   std::function<void(Message&&)> handler_;

@@ -172,6 +172,12 @@ bool fits(const Headers& headers) noexcept {
 }
 
 void append_record(std::string& batch, std::string_view payload, const Headers& headers) {
+  constexpr std::size_t short_binary = 256;
+  if (headers.empty() && payload.size() < short_binary) [[likely]] {
+    const char type_and_size[]{'\xc4', static_cast<char>(payload.size())};
+    batch.append(type_and_size, sizeof type_and_size).append(payload);
+    return;
+  }
   Appender appender{batch};
   msgpack::packer<Appender> packer{appender};
   if (!headers.empty()) {

@@ -83,6 +83,7 @@ struct Subscriber::State {
   Multipart frames;
   detail::SocketPoll poll;
   TimePoint maintain_at{};
+  TimePoint rings_at{};
   std::optional<Descriptor> timer;  ///< Both only where `fd` was asked for.
   std::optional<Descriptor> watch;
 };
@@ -249,9 +250,12 @@ std::size_t Subscriber::drain(const std::function<void(const Message&)>& handler
   }
   if (!state_->watch) return handed;
   // The descriptors of sockets tell only of news (edge-triggered, ZMQ_FD): whatever is known to be
-  // left must ring again by itself.
-  const auto left = idle ? left_until(state_->next_deadline(), std::chrono::steady_clock::now())
-                         : milliseconds{0};
+  // left must ring again by itself. A timer that rings earlier is good enough.
+  const TimePoint now = std::chrono::steady_clock::now();
+  const TimePoint due = idle ? state_->next_deadline() : now;
+  if (state_->rings_at > now && state_->rings_at <= due) return handed;
+  const auto left = left_until(due, now);
+  state_->rings_at = now + left;
   const auto nanoseconds = std::max<std::int64_t>(1, left.count() * 1'000'000);
   const itimerspec at{{0, 0}, {nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000}};
   timerfd_settime(state_->timer->number, 0, &at, nullptr);

@@ -169,7 +169,7 @@ void PublisherLoop::add_to_batch(protocol::Stream& stream, std::string_view payl
       stream.open_count >= options_.batching->messages) {
     std::erase(open_, &stream);
     close_batch(stream, std::chrono::steady_clock::now());
-  } else if (stream.open_count == 1 && open_.size() == 1) {
+  } else if (stream.open_count == 1 && open_.size() == 1 && batch_due_ < wakes_at_) {
     wake_.signal();
   }
 }

@@ -106,6 +106,7 @@ class PublisherLoop {
   TimePoint answer_until_{};             ///< and how long it is kept for that.
   TimePoint full_since_ = TimePoint::max();
   TimePoint batch_due_ = TimePoint::max();
+  TimePoint wakes_at_ = TimePoint::max();  ///< When the background thread looks again unasked.
   TimePoint last_sent_{};
   TimePoint maintain_at_{};
   TimePoint looked_at_{};            ///< For subscriptions, by a caller.

@@ -21,6 +21,7 @@ void PublisherLoop::run() {
   while (true) {
     milliseconds wait{0};
     TimePoint batch_due{};
+    bool soon = false;
     {
       callers_stand_back_ = 1;
       const Lock lock{mutex_};
@@ -31,6 +32,9 @@ void PublisherLoop::run() {
       changed_.notify_all();
       if (!open_.empty() && waiting_.empty()) batch_due = batch_due_;
       wait = heard_subscription_ ? milliseconds{0} : longest_wait(now);
+      // poll(2) counts in milliseconds.
+      soon = wait > milliseconds{0} && batch_due > TimePoint{} && batch_due < now + one;
+      wakes_at_ = soon ? batch_due : TimePoint::max();
       poll_.start();
       poll_.add(wake_.descriptor());
       poll_.add(socket_.monitor().handle(), ZMQ_POLLIN);
@@ -40,9 +44,7 @@ void PublisherLoop::run() {
         poll_.add_unasked(handle_);
       }
     }
-    // poll(2) counts in milliseconds.
-    const bool soon = wait > milliseconds{0} && batch_due < std::chrono::steady_clock::now() + one;
-    if (soon && batch_due > TimePoint{}) {
+    if (soon) {
       std::this_thread::sleep_until(batch_due);
     } else if (!poll_.wait(wait)) {
       break;

@@ -31,6 +31,17 @@ kill "$first" "$second"
 [[ $output == "100 done, 10 of them redelivered" ]] || { echo "jobs printed: $output"; exit 1; }
 echo "jobs: as expected"
 
+desks=("ipc://$work/desk.1" "ipc://$work/desk.2")
+"$work/examples/bank/bank_desk" "${desks[1]}" &  # nobody is at the first one
+second=$!
+output=$("$work/examples/bank/bank_ask" 7 "${desks[@]}")
+[[ $output == "1250 cents" ]] || { echo "bank printed: $output"; exit 1; }
+output=$("$work/examples/bank/bank_ask" 9 "${desks[@]}" 2>&1) && exit 1
+[[ $output == "request 'balance': it failed: no such account" ]] ||
+  { echo "bank printed: $output"; exit 1; }
+kill "$second"
+echo "bank: as expected"
+
 # The quickstart's topology, on real input and on hardly any.
 export PATH="$work/prefix/bin:$work/examples/quickstart:$PATH"
 mkdir "$work/few"

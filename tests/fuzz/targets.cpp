@@ -5,6 +5,7 @@
 #include "fuzz/device_targets.hpp"
 #include "fuzz/pattern_targets.hpp"
 #include "fuzz/peer_targets.hpp"
+#include "fuzz/request_targets.hpp"
 
 namespace busbar::fuzz {
 
@@ -27,6 +28,9 @@ const std::vector<Target>& targets() {
       {"pubsub_control", pubsub_control, pubsub_control_seeds()},
       {"subscriber", subscriber, subscriber_seeds()},
       {"publisher", publisher, publisher_seeds()},
+      {"correlation", correlation, correlation_seeds()},
+      {"requester", requester, requester_seeds()},
+      {"replier", replier, replier_seeds()},
       {"zre", zre, zre_seeds()},
       {"majordomo", majordomo, majordomo_seeds()},
       {"broker", broker, broker_seeds()},

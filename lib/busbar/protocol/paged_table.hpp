@@ -1,0 +1,80 @@
+/// Values under numbers that mostly rise and are mostly erased in the order they came.
+#pragma once
+
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace busbar::protocol {
+
+/// A hash map of pages: no allocation for each value, and one that stays long keeps only its page.
+template <class Value>
+class PagedTable {
+ public:
+  std::size_t size() const noexcept { return size_; }
+
+  /// Requires that nothing is under `key`.
+  Value& insert(std::uint64_t key, Value value) {
+    Page& page = page_for(key / page_size);
+    auto& slot = page.values[key % page_size];
+    assert(!slot);
+    ++page.used;
+    ++size_;
+    return slot.emplace(std::move(value));
+  }
+  /// nullptr: nothing is under that key.
+  Value* find(std::uint64_t key) noexcept {
+    const auto page = pages_.find(key / page_size);
+    if (page == pages_.end()) return nullptr;
+    auto& slot = page->second->values[key % page_size];
+    return slot ? &*slot : nullptr;
+  }
+  /// Requires that something is under `key`.
+  void erase(std::uint64_t key) {
+    const auto page = pages_.find(key / page_size);
+    page->second->values[key % page_size].reset();
+    --size_;
+    if (--page->second->used > 0) return;
+    if (spare_.size() < spare_max) spare_.push_back(std::move(page->second));
+    pages_.erase(page);
+  }
+  /// Calls `look(key, value)` for each, in no particular order; it must neither insert nor erase.
+  template <class Look>
+  void for_each(Look look) {
+    for (auto& [number, page] : pages_) {
+      for (std::size_t i = 0; i < page_size; ++i) {
+        if (page->values[i]) look(number * page_size + i, *page->values[i]);
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t page_size = 64;
+  static constexpr std::size_t spare_max = 64;
+  struct Page {
+    std::array<std::optional<Value>, page_size> values;
+    std::size_t used = 0;
+  };
+
+  Page& page_for(std::uint64_t number) {
+    std::unique_ptr<Page>& page = pages_[number];
+    if (!page && !spare_.empty()) {
+      page = std::move(spare_.back());
+      spare_.pop_back();
+    }
+    if (!page) page = std::make_unique<Page>();
+    return *page;
+  }
+
+  std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;
+  std::vector<std::unique_ptr<Page>> spare_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace busbar::protocol

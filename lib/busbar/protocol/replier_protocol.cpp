@@ -1,0 +1,266 @@
+#include "busbar/protocol/replier_protocol.hpp"
+
+#include <algorithm>
+
+namespace busbar::protocol {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr std::size_t spares_max = 256;
+
+}  // namespace
+
+bool SeenNumbers::insert(std::uint64_t number) noexcept {
+  if (number > highest_) {
+    if (number - highest_ >= size) {
+      seen_.reset();
+    } else {
+      for (std::uint64_t i = highest_ + 1; i < number; ++i) seen_.reset(i % size);
+    }
+    highest_ = number;
+    seen_.set(number % size);
+    return true;
+  }
+  if (highest_ - number >= size || seen_.test(number % size)) return false;
+  seen_.set(number % size);
+  return true;
+}
+
+milliseconds DelayGauge::delay(std::uint64_t sent, TimePoint now) noexcept {
+  // What the sender's clock says may be nonsense, which then is its own loss.
+  const auto ours = std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count();
+  const auto offset =
+      static_cast<std::int64_t>(static_cast<std::uint64_t>(ours) - sent) & (INT64_MAX / 2);
+  if (least_) *least_ += std::chrono::duration_cast<std::chrono::seconds>(now - at_).count();
+  if (!least_ || offset <= *least_) least_ = offset;
+  if (now - at_ >= std::chrono::seconds{1}) at_ = now;
+  return std::min(milliseconds{offset - *least_}, deadline_max);
+}
+
+void ReplierProtocol::on_message(Multipart& message, TimePoint now) {
+  ++counts_.received;
+  std::size_t empty = 1;
+  while (empty < message.size() && message[empty].size() > 0) ++empty;
+  if (empty >= message.size()) {  // no envelope
+    ++counts_.malformed;
+    message.clear();
+    return;
+  }
+  const std::string_view last = empty > 1 ? message.text(empty - 1) : std::string_view{};
+  const bool ours = !last.empty() && last.front() == request_signature;
+  arriving_.body = empty + 1;
+  arriving_.key = {};
+  arriving_.deadline = TimePoint::max();
+  arriving_.direct = empty == 2;
+  arriving_.method = {};
+  std::swap(arriving_.frames, message);
+  const bool has_body = arriving_.body < arriving_.frames.size();
+  arriving_.payload = arriving_.body;
+  if (!ours && has_body) {
+    if (arriving_.body + 1 < arriving_.frames.size())
+      arriving_.method = arriving_.frames.text(arriving_.payload++);
+    return hold(arriving_);
+  }
+  const auto head = ours ? decode_correlation(arriving_.frames.text(empty - 1)) : std::nullopt;
+  const auto* request = head ? std::get_if<RequestHead>(&*head) : nullptr;
+  const auto* cancel = head ? std::get_if<CancelHead>(&*head) : nullptr;
+  if (request != nullptr && has_body) return on_request(arriving_, *request, now);
+  if (cancel != nullptr) {
+    --counts_.received;  // no request
+    return on_cancel(cancel->key);
+  }
+  ++counts_.malformed;
+}
+
+void ReplierProtocol::on_request(Job& job, const RequestHead& head, TimePoint now) {
+  Requester& from = requester(head.key.requester, now);
+  job.key = head.key;
+  const milliseconds delay = from.gauge.delay(head.sent, now);
+  job.deadline = now + (head.left - delay);
+  const bool is_new = from.seen.insert(head.key.number);
+  Held* held = from.held.find(head.key.number);
+  if (held != nullptr || (!is_new && !head.idempotent)) {
+    ++counts_.duplicates;
+    if (held == nullptr || !head.idempotent) return;
+    held->envelope = std::make_unique<Multipart>(std::move(job.frames));
+    while (held->envelope->size() >= job.body) held->envelope->pop_back();
+    return;
+  }
+  if (head.tell_me) {
+    Multipart taken;
+    for (std::size_t i = 0; i + 2 < job.body; ++i) taken.grow().copy(job.frames[i]);
+    taken.push_back(encode(TakenHead{head.key, job.direct}));
+    taken.push_back(std::string_view{});
+    to_send_.push_back(std::move(taken));
+  }
+  job.method = head.method;
+  hold(job);
+}
+
+void ReplierProtocol::hold(Job& job) {
+  if (leaving_ || waiting_.size() >= options_.waiting_max) {
+    ++counts_.unavailable;
+    return refuse(job, FailureStatus::unavailable);
+  }
+  if (job.key.requester != 0) requesters_.at(job.key.requester).held.insert(job.key.number, {});
+  ++counts_.waiting;
+  waiting_.push_back(std::move(job));
+  job.frames = {};
+  if (spares_.empty()) return;
+  job.frames = std::move(spares_.back());
+  spares_.pop_back();
+}
+
+void ReplierProtocol::on_cancel(const RequestKey& key) {
+  if (Held* held = find(key)) held->cancelled = true;
+}
+
+bool ReplierProtocol::take(Job& job, TimePoint now) {
+  while (!waiting_.empty()) {
+    recycle(job);
+    job = std::move(waiting_.front());
+    waiting_.pop_front();
+    --counts_.waiting;
+    const bool due = job.deadline <= now;
+    Held* held = find(job.key);
+    if (due || (held != nullptr && held->cancelled)) {
+      if (let_go(job)) {
+        ++counts_.expired;
+        refuse(job, FailureStatus::expired);
+      } else {
+        ++counts_.cancelled;
+      }
+      continue;
+    }
+    if (held != nullptr) held->running = true;
+    ++counts_.running;
+    return true;
+  }
+  return false;
+}
+
+void ReplierProtocol::recycle(Job& job) {
+  if (spares_.size() < spares_max) spares_.push_back(std::move(job.frames));
+}
+
+bool ReplierProtocol::reply(Job& job, Frame body) {
+  --counts_.running;
+  if (!let_go(job)) {
+    ++counts_.cancelled;
+    return false;
+  }
+  ++counts_.replied;
+  while (job.frames.size() > job.body) job.frames.pop_back();
+  job.frames.push_back(std::move(body));
+  return true;
+}
+
+bool ReplierProtocol::fail(Job& job, FailureStatus status, std::uint8_t kind,
+                           std::string_view reason) {
+  --counts_.running;
+  if (!let_go(job)) {
+    ++counts_.cancelled;
+    return false;
+  }
+  ++(status == FailureStatus::refused ? counts_.refused : counts_.failed);
+  make_failure(job, status, kind, reason);
+  return true;
+}
+
+bool ReplierProtocol::cancelled(const RequestKey& key) {
+  const Held* held = find(key);
+  return held != nullptr && held->cancelled;
+}
+
+void ReplierProtocol::leave() {
+  leaving_ = true;
+  for (Job& job : waiting_) {
+    --counts_.waiting;
+    if (let_go(job)) {
+      ++counts_.unavailable;
+      refuse(job, FailureStatus::unavailable);
+    } else {
+      ++counts_.cancelled;
+    }
+  }
+  waiting_.clear();
+}
+
+bool ReplierProtocol::next(Multipart& message) {
+  if (sent_ == to_send_.size()) {
+    to_send_.clear();
+    sent_ = 0;
+    return false;
+  }
+  message = std::move(to_send_[sent_++]);
+  return true;
+}
+
+ReplierProtocol::Requester& ReplierProtocol::requester(std::uint64_t id, TimePoint now) {
+  const auto found = requesters_.find(id);
+  if (found != requesters_.end()) {
+    found->second.heard = now;
+    return found->second;
+  }
+  if (requesters_.size() >= options_.requesters_max) forget_one();
+  Requester& made = requesters_[id];
+  made.heard = now;
+  return made;
+}
+
+/// One for which nothing is held; so there may be more of them than requesters_max for a while, by
+/// as many as wait or run.
+void ReplierProtocol::forget_one() {
+  auto oldest = requesters_.end();
+  for (auto one = requesters_.begin(); one != requesters_.end(); ++one) {
+    if (one->second.held.size() > 0) continue;
+    if (oldest == requesters_.end() || one->second.heard < oldest->second.heard) oldest = one;
+  }
+  if (oldest != requesters_.end()) requesters_.erase(oldest);
+}
+
+ReplierProtocol::Held* ReplierProtocol::find(const RequestKey& key) {
+  if (key.requester == 0) return nullptr;
+  const auto from = requesters_.find(key.requester);
+  return from == requesters_.end() ? nullptr : from->second.held.find(key.number);
+}
+
+bool ReplierProtocol::let_go(Job& job) {
+  Held* held = find(job.key);
+  if (held == nullptr) return true;
+  if (const std::unique_ptr<Multipart> envelope = std::move(held->envelope)) {
+    envelope->push_back(std::string_view{});
+    const std::size_t body = envelope->size();
+    for (std::size_t i = job.body; i < job.frames.size(); ++i)
+      envelope->push_back(std::move(job.frames[i]));
+    job.frames = std::move(*envelope);
+    job.body = body;
+  }
+  const bool wanted = !held->cancelled;
+  requesters_.at(job.key.requester).held.erase(job.key.number);
+  return wanted;
+}
+
+void ReplierProtocol::refuse(Job& job, FailureStatus status) {
+  make_failure(job, status, 0, {});
+  to_send_.push_back(std::move(job.frames));
+  job.frames = {};
+}
+
+/// A stock requester gets an empty frame and the reason behind it: there is no place in its
+/// envelope to tell a failure.
+void ReplierProtocol::make_failure(Job& job, FailureStatus status, std::uint8_t kind,
+                                   std::string_view reason) {
+  Frame text{reason.data(), reason.size()};  // which may be a part of the body
+  while (job.frames.size() > job.body) job.frames.pop_back();
+  if (job.key.requester != 0) {
+    job.frames[job.body - 2] = encode(FailureHead{job.key, status, kind});
+  } else {
+    job.frames.push_back(std::string_view{});
+  }
+  job.frames.push_back(std::move(text));
+}
+
+}  // namespace busbar::protocol

@@ -1,0 +1,147 @@
+/// What a replier decides: which requests are begun, and what the others are told.
+#pragma once
+
+#include <bitset>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <busbar/core/clock.hpp>
+#include <busbar/core/multipart.hpp>
+#include <busbar/protocol/paged_table.hpp>
+#include <busbar/protocol/request_codec.hpp>
+
+namespace busbar::protocol {
+
+struct ReplierProtocolOptions {
+  std::size_t waiting_max = 10'000;     ///< Requests held that are not begun; at least 1.
+  std::size_t requesters_max = 10'000;  ///< Remembered; the one not heard for longest goes.
+};
+
+/// received = replied + failed + refused + expired + unavailable + cancelled + duplicates +
+/// malformed + waiting + running, at any time.
+struct ReplierCounts {
+  std::uint64_t received = 0;
+  std::uint64_t replied = 0;
+  std::uint64_t failed = 0;       ///< The handler threw, or let go of it.
+  std::uint64_t refused = 0;      ///< No such method, or a body that it does not take.
+  std::uint64_t expired = 0;      ///< Never begun, as its deadline had passed.
+  std::uint64_t unavailable = 0;  ///< Never begun, for want of room or because we leave.
+  std::uint64_t cancelled = 0;    ///< Before it was begun, or while it ran.
+  std::uint64_t duplicates = 0;   ///< Held already, or done and not to be done again.
+  std::uint64_t malformed = 0;
+  std::uint64_t waiting = 0;
+  std::uint64_t running = 0;
+};
+
+/// The numbers of a requester's that were seen, as far back as the last 4,096: what is behind them
+/// counts as seen.
+class SeenNumbers {
+ public:
+  /// False: it was seen before, or may have been.
+  bool insert(std::uint64_t number) noexcept;
+
+ private:
+  static constexpr std::uint64_t size = 4096;
+  std::bitset<size> seen_;
+  std::uint64_t highest_ = 0;
+};
+
+/// How long messages of a requester lay about on their way, from its clock and ours, which share
+/// neither origin nor exact pace: the quickest one of late is taken to have come at once. The
+/// longer ago that was, the less it counts: 1 ms a second, for clocks that drift.
+class DelayGauge {
+ public:
+  std::chrono::milliseconds delay(std::uint64_t sent, TimePoint now) noexcept;
+
+ private:
+  std::optional<std::int64_t> least_;  ///< Our clock less its, in ms.
+  TimePoint at_{};
+};
+
+/// All requests of one replier. Messages come with the address in front, as a ROUTER gives them,
+/// and go out so. Pure. What it makes sure of:
+/// - of the copies of a request that is not idempotent one is begun at most; of an idempotent one
+///   no second while the first is held;
+/// - none is begun that was cancelled or whose deadline has passed, the time that it lay in queues
+///   on the way included (DelayGauge).
+class ReplierProtocol {
+ public:
+  /// One that is to be worked on.
+  struct Job {
+    Multipart frames = {};    ///< The envelope, an empty frame, the body.
+    std::size_t body = 0;     ///< Where the body begins.
+    std::size_t payload = 0;  ///< The same, but behind the method that a stock requester named.
+    RequestKey key = {};      ///< 0: of a stock requester.
+    TimePoint deadline = TimePoint::max();
+    bool direct = false;
+    /// In `frames`. Of a stock requester: its first frame, of two or more; else empty.
+    std::string_view method = {};
+    bool stock() const noexcept { return key.requester == 0; }
+  };
+
+  explicit ReplierProtocol(ReplierProtocolOptions options = {}) : options_(options) {}
+
+  /// Takes what came, and leaves slots to be reused.
+  void on_message(Multipart& message, TimePoint now);
+  /// The next one to begin, moved into `job`, whose frames are reused; false: none is there.
+  bool take(Job& job, TimePoint now);
+  /// It is answered: `job.frames` becomes the reply, to be sent as it is. False: there is nothing
+  /// to send, since nobody waits for it.
+  bool reply(Job& job, Frame body);
+  bool fail(Job& job, FailureStatus status, std::uint8_t kind, std::string_view reason);
+  /// Gives the slots of one that was sent back, to be reused.
+  void recycle(Job& job);
+  /// Whether a job that runs was cancelled.
+  bool cancelled(const RequestKey& key);
+  /// Everything that is not begun is answered as unavailable, and so is what still comes.
+  void leave();
+
+  /// What is to be sent beside replies, moved into `message`; false: nothing.
+  bool next(Multipart& message);
+  const ReplierCounts& counts() const noexcept { return counts_; }
+
+ private:
+  struct Held {
+    bool running = false;
+    bool cancelled = false;
+    /// A later attempt's, which may be the only one that still leads to the requester.
+    std::unique_ptr<Multipart> envelope = {};
+  };
+  struct Requester {
+    SeenNumbers seen;
+    DelayGauge gauge;
+    PagedTable<Held> held;
+    TimePoint heard;
+  };
+
+  void on_request(Job& job, const RequestHead& head, TimePoint now);
+  void on_cancel(const RequestKey& key);
+  void hold(Job& job);
+  Requester& requester(std::uint64_t id, TimePoint now);
+  void forget_one();
+  Held* find(const RequestKey& key);
+  /// Forgets that it is held; false: it was cancelled.
+  bool let_go(Job& job);
+  void refuse(Job& job, FailureStatus status);
+  void make_failure(Job& job, FailureStatus status, std::uint8_t kind, std::string_view reason);
+
+  ReplierProtocolOptions options_;
+  std::unordered_map<std::uint64_t, Requester> requesters_;
+  std::deque<Job> waiting_;
+  std::vector<Multipart> spares_;  ///< Slots to be reused.
+  std::vector<Multipart> to_send_;
+  std::size_t sent_ = 0;
+  Job arriving_;
+  bool leaving_ = false;
+  ReplierCounts counts_;
+};
+
+}  // namespace busbar::protocol

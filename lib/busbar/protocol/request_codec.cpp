@@ -1,0 +1,157 @@
+#include "busbar/protocol/request_codec.hpp"
+
+#include <array>
+#include <cstring>
+
+#include <msgpack.hpp>
+
+#include <busbar/protocol/msgpack_reader.hpp>
+
+namespace busbar::protocol {
+
+namespace {
+
+enum Kind : std::uint8_t { request = 0, failure = 1, cancel = 2, taken = 3 };
+constexpr std::uint64_t idempotent = 1;  // flags
+constexpr std::uint64_t tell_me = 2;
+
+/// Signature, array, version and kind; four integers, flags; a method.
+constexpr std::size_t longest = 4 + 4 * 9 + 2 + 2 + method_bytes;
+
+/// Written on the stack: frames of up to 33 bytes cost libzmq no allocation either.
+class Writer {
+ public:
+  Writer(std::uint32_t elements, Kind kind, const RequestKey& key) : packer_(*this) {
+    write(&request_signature, 1);
+    packer_.pack_array(elements);
+    add(request_version);
+    add(kind);
+    add(key.requester);
+    add(key.number);
+  }
+  void add(std::uint64_t number) { packer_.pack(number); }
+  void add(std::string_view text) {
+    packer_.pack_str(static_cast<std::uint32_t>(text.size()));
+    packer_.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
+  }
+  Frame frame() const { return {bytes_.data(), size_}; }
+
+  void write(const char* data, std::size_t size) {
+    std::memcpy(bytes_.data() + size_, data, size);
+    size_ += size;
+  }
+
+ private:
+  std::array<char, longest> bytes_;
+  std::size_t size_ = 0;
+  msgpack::packer<Writer> packer_;
+};
+
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : reader_(bytes) { left_ = reader_.array().value_or(0); }
+
+  template <class Number>
+  bool number(Number& into, std::uint64_t max = UINT64_MAX) {
+    const auto value = left_ == 0 ? std::nullopt : reader_.unsigned_integer();
+    if (!value || *value > max) return false;
+    --left_;
+    into = static_cast<Number>(*value);
+    return true;
+  }
+  bool key(RequestKey& into) {
+    return number(into.requester) && number(into.number) && into.requester != 0 && into.number != 0;
+  }
+  bool method(std::string_view& into) {
+    const auto value = left_ == 0 ? std::nullopt : reader_.bytes();
+    if (!value || value->size() > method_bytes) return false;
+    --left_;
+    into = *value;
+    return true;
+  }
+
+ private:
+  MsgpackReader reader_;
+  std::uint32_t left_ = 0;
+};
+
+std::optional<Correlation> read_request(Reader& in) noexcept {
+  RequestHead head;
+  std::uint64_t left = 0;
+  std::uint64_t flags = 0;
+  if (!in.key(head.key) || !in.number(left, deadline_max.count()) || !in.number(head.sent) ||
+      !in.number(flags) || !in.method(head.method)) {
+    return std::nullopt;
+  }
+  head.left = std::chrono::milliseconds{left};
+  head.idempotent = (flags & idempotent) != 0;
+  head.tell_me = (flags & tell_me) != 0;
+  return head;
+}
+
+std::optional<Correlation> read_failure(Reader& in) noexcept {
+  FailureHead head;
+  std::uint64_t status = 0;
+  if (!in.key(head.key) || !in.number(status, 255) || status == 0 || !in.number(head.kind, 255)) {
+    return std::nullopt;
+  }
+  // One that is not known yet is a failure all the same.
+  const bool known = status <= static_cast<std::uint64_t>(FailureStatus::unavailable);
+  head.status = known ? static_cast<FailureStatus>(status) : FailureStatus::failed;
+  return head;
+}
+
+}  // namespace
+
+Frame encode(const RequestHead& head) {
+  Writer out{8, request, head.key};
+  out.add(static_cast<std::uint64_t>(head.left.count()));
+  out.add(head.sent);
+  out.add((head.idempotent ? idempotent : 0u) | (head.tell_me ? tell_me : 0u));
+  out.add(head.method);
+  return out.frame();
+}
+
+Frame encode(const FailureHead& head) {
+  Writer out{6, failure, head.key};
+  out.add(static_cast<std::uint64_t>(head.status));
+  out.add(head.kind);
+  return out.frame();
+}
+
+Frame encode(const CancelHead& head) { return Writer{4, cancel, head.key}.frame(); }
+
+Frame encode(const TakenHead& head) {
+  Writer out{5, taken, head.key};
+  out.add(head.direct ? 1u : 0u);
+  return out.frame();
+}
+
+std::optional<Correlation> decode_correlation(std::string_view frame) noexcept {
+  if (frame.empty() || frame.front() != request_signature) return std::nullopt;
+  Reader in{frame.substr(1)};
+  std::uint64_t version = 0;
+  std::uint64_t kind = 0;
+  if (!in.number(version) || version != request_version || !in.number(kind)) return std::nullopt;
+  switch (kind) {
+    case request:
+      return read_request(in);
+    case failure:
+      return read_failure(in);
+    case cancel: {
+      CancelHead head;
+      return in.key(head.key) ? std::optional<Correlation>{head} : std::nullopt;
+    }
+    case taken: {
+      TakenHead head;
+      std::uint64_t direct = 0;
+      if (!in.key(head.key) || !in.number(direct)) return std::nullopt;
+      head.direct = direct == 1;
+      return head;
+    }
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace busbar::protocol

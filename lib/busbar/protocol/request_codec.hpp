@@ -1,0 +1,78 @@
+/// The frame by which requesters and repliers know a request. lib/WIRE.md specifies it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include <busbar/core/multipart.hpp>
+
+namespace busbar::protocol {
+
+/// The first byte of all of them.
+inline constexpr char request_signature = '\xBE';
+inline constexpr std::uint64_t request_version = 1;
+/// Longest name of a method, in bytes; more is refused.
+inline constexpr std::size_t method_bytes = 240;
+/// The longest that a request may wait for its reply.
+inline constexpr std::chrono::milliseconds deadline_max{24 * 60 * 60 * 1000};
+
+/// Who asks, and which of its requests this is.
+struct RequestKey {
+  std::uint64_t requester = 0;  ///< Random, not 0; drawn when the requester starts.
+  std::uint64_t number = 0;     ///< Of the requester's, from 1; the same for each attempt.
+  friend bool operator==(const RequestKey&, const RequestKey&) = default;
+};
+
+/// Requester to replier. A reply has the same frame, byte for byte, as stock REP gives it back.
+struct RequestHead {
+  RequestKey key = {};
+  std::chrono::milliseconds left{0};  ///< Until its deadline, when it was sent.
+  std::uint64_t sent = 0;             ///< When, in ms of the requester's own steady clock.
+  bool idempotent = false;            ///< May be done more than once.
+  bool tell_me = false;               ///< Answer with TakenHead as well: the requester is new here.
+  std::string_view method = {};
+};
+
+enum class FailureStatus : std::uint8_t {
+  failed = 1,   ///< The handler threw; it has begun.
+  abandoned,    ///< The handler let go of it without an answer; it has begun.
+  refused,      ///< No such method, or a body that it does not take.
+  expired,      ///< Its deadline had passed before it was begun.
+  unavailable,  ///< Not begun, and never will be here: another server may do it.
+};
+
+/// Replier to requester, in place of the request's frame. Behind it: empty, the reason as text.
+struct FailureHead {
+  RequestKey key = {};
+  FailureStatus status = FailureStatus::failed;
+  std::uint8_t kind = 0;  ///< ErrorKind; 0: not known.
+};
+
+/// Requester to replier: nobody waits for it any more.
+struct CancelHead {
+  RequestKey key = {};
+};
+
+/// Replier to requester, beside the reply.
+struct TakenHead {
+  RequestKey key = {};
+  bool direct = false;  ///< Nothing is between them: what is sent on this connection arrives here.
+};
+
+using Correlation = std::variant<RequestHead, FailureHead, CancelHead, TakenHead>;
+
+/// Requires a method of at most method_bytes.
+Frame encode(const RequestHead& head);
+Frame encode(const FailureHead& head);
+Frame encode(const CancelHead& head);
+Frame encode(const TakenHead& head);
+
+/// Empty: no such frame, of another version, of an unknown kind, or broken. Elements behind those
+/// that are known are passed over. Views refer to the frame.
+std::optional<Correlation> decode_correlation(std::string_view frame) noexcept;
+
+}  // namespace busbar::protocol

@@ -1,0 +1,367 @@
+#include "busbar/protocol/requester_protocol.hpp"
+
+#include <cassert>
+
+namespace busbar {
+
+std::string_view name_of(Outcome outcome) noexcept {
+  constexpr std::array<std::string_view, outcome_count> names{
+      "replied", "failed", "refused", "expired", "no_peer", "lost", "cancelled"};
+  return names[static_cast<std::size_t>(outcome)];
+}
+
+}  // namespace busbar
+
+namespace busbar::protocol {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t none = RequesterProtocol::servers_max;
+constexpr milliseconds silence{5000};    // how long a server that left one unanswered comes last
+constexpr milliseconds busy_pause{100};  // before a server that had no room is asked again
+
+constexpr std::uint64_t bit(std::size_t server) noexcept { return std::uint64_t{1} << server; }
+
+}  // namespace
+
+RequesterProtocol::RequesterProtocol(RequesterProtocolOptions options, TimePoint now)
+    : options_(options), start_(now), servers_(options.servers) {
+  assert(options_.id != 0 && options_.servers <= servers_max);
+}
+
+std::uint64_t RequesterProtocol::add(Order order, TimePoint now) {
+  const std::uint64_t number = ++last_number_;
+  ++counts_.requested;
+  ++counts_.in_flight;
+  Request& request = requests_.insert(number, {.method = std::string{order.method},
+                                               .payload = std::move(order.payload),
+                                               .deadline = after(now, order.deadline),
+                                               .event = TimePoint::max(),
+                                               .attempt_until = TimePoint::max(),
+                                               .hedge_at = TimePoint::max(),
+                                               .sent_at = {},
+                                               .allowed = order.servers,
+                                               .idempotent = order.idempotent});
+  tidy();
+  dispatch(number, request, now);
+  return number;
+}
+
+void RequesterProtocol::cancel(std::uint64_t number, TimePoint) {
+  if (Request* request = find(number)) finish(number, *request, Outcome::cancelled);
+}
+
+void RequesterProtocol::cancel_all(TimePoint now) {
+  std::vector<std::uint64_t> all;
+  requests_.for_each([&](std::uint64_t number, const Request&) { all.push_back(number); });
+  std::sort(all.begin(), all.end());
+  for (const std::uint64_t number : all) cancel(number, now);
+}
+
+/// Drops what is there for requests that are finished, once it is most.
+void RequesterProtocol::tidy() {
+  events_.tidy(requests_.size(), [this](std::uint64_t number, TimePoint at) {
+    const Request* found = find(number);
+    return found != nullptr && found->event == at;
+  });
+  if (waiting_.size() < 2 * requests_.size() + 64) return;
+  std::erase_if(waiting_, [this](std::uint64_t number) { return find(number) == nullptr; });
+}
+
+/// Gives it to a server where there is one; else it waits, or is told that there is none.
+void RequesterProtocol::dispatch(std::uint64_t number, Request& request, TimePoint now) {
+  std::size_t server = choose(request.allowed & ~request.out, now);
+  if (server == none && request.out != 0) server = choose(request.allowed, now);
+  if (server != none) return send_to(server, number, request, now);
+  if (all_down(request.allowed) && !request.idempotent) {
+    finish(number, request, Outcome::no_peer);
+    return;
+  }
+  waiting_.push_back(number);
+  request.attempt_until = request.hedge_at = TimePoint::max();
+  schedule(number, request);
+}
+
+void RequesterProtocol::send_to(std::size_t server, std::uint64_t number, Request& request,
+                                TimePoint now) {
+  if ((request.out & bit(server)) == 0) {
+    request.out |= bit(server);
+    ++servers_[server].outstanding;
+  }
+  if (++request.attempts > 1) ++counts_.retried;
+  ++counts_.sent;
+  request.sent_at = now;
+  request.hedge_at = TimePoint::max();
+  if (request.idempotent) {
+    request.attempt_until = after(now, options_.attempt_timeout);
+    const bool may_hedge = options_.hedge > 0 && request.attempts == 1 && servers_.size() > 1;
+    if (may_hedge && latency_.p95() < options_.attempt_timeout)
+      request.hedge_at = now + latency_.p95();
+  }
+  to_send_.push_back({server, number, false});
+  schedule(number, request);
+}
+
+void RequesterProtocol::schedule(std::uint64_t number, Request& request) {
+  const TimePoint at = std::min({request.deadline, request.attempt_until, request.hedge_at});
+  if (at == request.event) return;
+  request.event = at;
+  events_.add(at, number);
+}
+
+void RequesterProtocol::on_time(TimePoint now) {
+  events_.run(now, [&](std::uint64_t number, TimePoint at) {
+    Request* request = find(number);
+    if (request != nullptr && request->event == at) look_at(number, *request, now);
+  });
+}
+
+void RequesterProtocol::look_at(std::uint64_t number, Request& request, TimePoint now) {
+  request.event = TimePoint::max();
+  if (request.deadline <= now) {
+    mark_silent(request, now);
+    finish(number, request, request.attempts == 0 ? Outcome::no_peer : Outcome::expired);
+    return;
+  }
+  if (request.attempt_until <= now) {
+    mark_silent(request, now);
+    return dispatch(number, request, now);
+  }
+  request.hedge_at = TimePoint::max();
+  const auto budget = options_.hedge * static_cast<double>(counts_.requested);
+  const std::size_t server = choose(request.allowed & ~request.out, now);
+  if (server == none || static_cast<double>(counts_.hedged + 1) > budget)
+    return schedule(number, request);
+  ++counts_.hedged;
+  --counts_.retried;  // which send_to counts
+  send_to(server, number, request, now);
+}
+
+/// Those that have it and said nothing at all since it was sent.
+void RequesterProtocol::mark_silent(const Request& request, TimePoint now) noexcept {
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    Server& server = servers_[i];
+    if ((request.out & bit(i)) != 0 && server.heard < request.sent_at)
+      server.silent_until = after(now, silence);
+  }
+}
+
+RequesterProtocol::Finished& RequesterProtocol::finish(std::uint64_t number, Request& request,
+                                                       Outcome outcome) {
+  for (std::size_t i = 0; i < servers_.size() && request.out != 0; ++i) {
+    if ((request.out & bit(i)) == 0) continue;
+    take_back(i, request);
+    if (!servers_[i].direct) continue;
+    ++counts_.cancels;
+    to_send_.push_back({i, number, true});
+  }
+  std::string method = std::move(request.method);
+  requests_.erase(number);
+  --counts_.in_flight;
+  ++counts_.outcomes[static_cast<std::size_t>(outcome)];
+  if (finished_size_ == finished_.size()) finished_.emplace_back();
+  Finished& finished = finished_[finished_size_++];
+  finished.number = number;
+  finished.outcome = outcome;
+  finished.status = FailureStatus::failed;
+  finished.kind = 0;
+  finished.method = std::move(method);
+  finished.body.rebuild();
+  finished.further.clear();
+  return finished;
+}
+
+void RequesterProtocol::take_back(std::size_t server, Request& request) noexcept {
+  request.out &= ~bit(server);
+  --servers_[server].outstanding;
+}
+
+void RequesterProtocol::connected(std::size_t server, TimePoint now) {
+  servers_[server].state = State::up;
+  servers_[server].heard = now;
+  servers_[server].silent_until = {};
+  for (std::deque<std::uint64_t> waiting = std::exchange(waiting_, {}); !waiting.empty();
+       waiting.pop_front()) {
+    Request* request = find(waiting.front());
+    if (request != nullptr && request->out == 0) dispatch(waiting.front(), *request, now);
+  }
+}
+
+void RequesterProtocol::unreachable(std::size_t server, TimePoint) {
+  if (servers_[server].state == State::up) return;
+  servers_[server].state = State::down;
+  give_up_waiting();
+}
+
+void RequesterProtocol::disconnected(std::size_t server, TimePoint now) {
+  if (servers_[server].state != State::up) return unreachable(server, now);
+  servers_[server] = {.state = State::down, .outstanding = servers_[server].outstanding};
+  std::vector<std::uint64_t> alone;
+  requests_.for_each([&](std::uint64_t number, Request& request) {
+    if ((request.out & bit(server)) == 0) return;
+    take_back(server, request);
+    if (request.out == 0) alone.push_back(number);
+  });
+  std::sort(alone.begin(), alone.end());
+  for (const std::uint64_t number : alone) {
+    Request& request = *find(number);
+    if (request.idempotent) {
+      dispatch(number, request, now);
+    } else {
+      finish(number, request, Outcome::lost);
+    }
+  }
+  give_up_waiting();
+}
+
+void RequesterProtocol::give_up_waiting() {
+  std::erase_if(waiting_, [this](std::uint64_t number) {
+    Request* request = find(number);
+    if (request == nullptr || request->out != 0) return true;
+    if (request->idempotent || !all_down(request->allowed)) return false;
+    finish(number, *request, Outcome::no_peer);
+    return true;
+  });
+}
+
+bool RequesterProtocol::all_down(std::uint64_t allowed) const noexcept {
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    if ((allowed & bit(i)) != 0 && servers_[i].state != State::down) return false;
+  }
+  return true;
+}
+
+std::size_t RequesterProtocol::connected_servers() const noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(servers_.begin(), servers_.end(),
+                    [](const Server& server) { return server.state == State::up; }));
+}
+
+std::size_t RequesterProtocol::choose(std::uint64_t allowed, TimePoint now) {
+  const bool in_order = options_.choice == Choice::failover;
+  const std::size_t first = in_order ? 0 : turn_++;
+  const auto rank = [&](const Server& server) {
+    return std::pair{server.silent_until > now, in_order ? 0 : server.outstanding};
+  };
+  std::size_t best = none;
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    const std::size_t at = (first + i) % servers_.size();
+    if (servers_[at].state != State::up || (allowed & bit(at)) == 0) continue;
+    if (best == none || rank(servers_[at]) < rank(servers_[best])) best = at;
+  }
+  return best;
+}
+
+void RequesterProtocol::on_message(std::size_t server, Multipart& frames, TimePoint now) {
+  servers_[server].heard = now;
+  servers_[server].silent_until = {};
+  // A stock REP that answers with no frame at all does not exist: a body has one at least.
+  const bool shaped = frames.size() >= 2 && frames[1].size() == 0;
+  const auto head = shaped ? decode_correlation(frames.text(0)) : std::nullopt;
+  if (head) {
+    if (const auto* reply = std::get_if<RequestHead>(&*head)) {
+      if (reply->key.requester == options_.id && frames.size() > 2)
+        return on_reply(server, *reply, frames, now);
+    } else if (const auto* failure = std::get_if<FailureHead>(&*head)) {
+      if (failure->key.requester == options_.id) return on_failure(server, *failure, frames, now);
+    } else if (const auto* taken = std::get_if<TakenHead>(&*head)) {
+      if (taken->key.requester == options_.id) {
+        servers_[server].known = true;
+        servers_[server].direct = taken->direct;
+        return;
+      }
+    }
+  }
+  ++counts_.malformed;
+}
+
+void RequesterProtocol::on_reply(std::size_t server, const RequestHead& head, Multipart& frames,
+                                 TimePoint now) {
+  Request* request = find(head.key.number);
+  if (request == nullptr) {
+    ++counts_.late;
+    return;
+  }
+  latency_.add(now - request->sent_at);
+  if ((request->out & bit(server)) != 0) take_back(server, *request);
+  Finished& finished = finish(head.key.number, *request, Outcome::replied);
+  finished.body = std::move(frames[2]);
+  for (std::size_t i = 3; i < frames.size(); ++i) finished.further.push_back(std::move(frames[i]));
+}
+
+void RequesterProtocol::on_failure(std::size_t server, const FailureHead& head, Multipart& frames,
+                                   TimePoint now) {
+  Request* request = find(head.key.number);
+  if (request == nullptr) {
+    ++counts_.late;
+    return;
+  }
+  if ((request->out & bit(server)) != 0) take_back(server, *request);
+  const bool never_begun = head.status == FailureStatus::unavailable;
+  if (never_begun) {
+    servers_[server].silent_until = after(now, busy_pause);
+    if (request->out != 0) return;  // another one has it
+    const std::size_t other = choose(request->allowed & ~bit(server), now);
+    if (other != none) return send_to(other, head.key.number, *request, now);
+    if (request->idempotent) {
+      request->attempt_until = after(now, busy_pause);
+      return schedule(head.key.number, *request);
+    }
+  }
+  const bool begun =
+      head.status == FailureStatus::failed || head.status == FailureStatus::abandoned;
+  const bool expired = head.status == FailureStatus::expired;
+  if (expired && request->out != 0) return;
+  Finished& finished = finish(head.key.number, *request,
+                              begun     ? Outcome::failed
+                              : expired ? Outcome::expired
+                                        : Outcome::refused);
+  finished.status = head.status;
+  finished.kind = head.kind;
+  if (frames.size() > 2) finished.body = std::move(frames[2]);
+}
+
+bool RequesterProtocol::next(Send& send, TimePoint now) {
+  for (; sent_ < to_send_.size(); ++sent_) {
+    const Errand errand = to_send_[sent_];
+    const RequestKey key{options_.id, errand.number};
+    send.server = errand.server;
+    send.frames.clear();
+    if (errand.cancel) {
+      send.frames.push_back(encode(CancelHead{key}));
+      send.frames.push_back(std::string_view{});
+      ++sent_;
+      return true;
+    }
+    Request* request = find(errand.number);
+    if (request == nullptr || (request->out & bit(errand.server)) == 0) continue;
+    const auto ms = [](Duration span) { return std::chrono::duration_cast<milliseconds>(span); };
+    send.frames.push_back(encode(RequestHead{
+        .key = key,
+        .left = std::min(deadline_max, std::max(ms(request->deadline - now), milliseconds{0})),
+        .sent = static_cast<std::uint64_t>(ms(now - start_).count()),
+        .idempotent = request->idempotent,
+        .tell_me = !servers_[errand.server].known,
+        .method = request->method}));
+    send.frames.push_back(std::string_view{});
+    send.frames.grow().copy(request->payload);
+    ++sent_;
+    return true;
+  }
+  to_send_.clear();
+  sent_ = 0;
+  return false;
+}
+
+bool RequesterProtocol::take(Finished& finished) {
+  if (taken_ == finished_size_) {
+    taken_ = finished_size_ = 0;
+    return false;
+  }
+  finished = std::move(finished_[taken_++]);
+  return true;
+}
+
+}  // namespace busbar::protocol

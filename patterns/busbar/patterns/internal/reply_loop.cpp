@@ -1,0 +1,243 @@
+#include "busbar/patterns/internal/reply_loop.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include <busbar/core/error.hpp>
+#include <busbar/core/internal/frames.hpp>
+
+namespace busbar::detail {
+
+using protocol::FailureStatus;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr int burst = 256;
+constexpr milliseconds farewell{100};  // for the last answers, and for the threads to see the end
+
+ReplierOptions checked(ReplierOptions options) {
+  if (options.threads > 0) return options;
+  throw Error(ErrorKind::usage, "replier '" + options.name + "'", "it has no thread",
+              "give 1 or more threads");
+}
+
+}  // namespace
+
+ReplyLoop::ReplyLoop(Context& context, ReplierOptions options)
+    : context_(context),
+      options_(checked(std::move(options))),
+      protocol_({.waiting_max = std::max<std::size_t>(options_.waiting_max, 1)}) {
+  socket_.emplace(context, SocketType::router,
+                  SocketOptions{.name = options_.name,
+                                .bind = options_.bind,
+                                .connect = options_.connect,
+                                .security = options_.security,
+                                .send_queue = 100'000});
+  bound_ = socket_->bound();
+  socket_->on_event([this](const SocketEvent& event) {
+    using Kind = SocketEvent::Kind;
+    if (event.kind == Kind::handshake_failed) handshake_failure_ = event.cause;
+    if (event.kind == Kind::not_resolved) unresolved_ = event.cause;
+    if (event.kind != Kind::connected) return;
+    handshake_failure_.clear();
+    unresolved_.clear();
+  });
+  socket_->release();
+}
+
+void ReplyLoop::set_handler(std::string method, Handler handler) {
+  const Lock lock{mutex_};
+  if (serving_ > 0) {
+    throw Error(ErrorKind::usage, "replier '" + options_.name + "'",
+                "a handler is set while it serves", "set it before `serve`");
+  }
+  handlers_[std::move(method)] = std::move(handler);
+}
+
+void ReplyLoop::serve() {
+  {
+    const Lock lock{mutex_};
+    if (serving_ > 0)
+      throw Error(ErrorKind::usage, "serve '" + options_.name + "'", "it is served already");
+    if (stopped_) return;
+    serving_ = options_.threads;
+  }
+  std::vector<std::thread> others;
+  for (unsigned i = 1; i < options_.threads; ++i) others.emplace_back([this] { run(); });
+  run();
+  for (std::thread& other : others) other.join();
+}
+
+void ReplyLoop::run() {
+  Lock lock{mutex_};
+  Job job;
+  while (!stopped_) {
+    const bool something = protocol_.take(job, now());
+    send_rest();
+    if (something) {
+      // Another one leads, or takes the next request and has a third one lead.
+      if (idle_ > 0 && !leading_) changed_.notify_one();
+      socket_->release();
+      lock.unlock();
+      handle(job);
+      lock.lock();
+    } else if (!leading_) {
+      lead(lock);
+    } else {
+      ++idle_;
+      changed_.wait(lock);
+      --idle_;
+    }
+  }
+  --serving_;
+  changed_.notify_all();
+  ended_.notify_all();
+}
+
+/// Receives what is there, or waits until something is.
+void ReplyLoop::lead(Lock& lock) {
+  leading_ = true;
+  try {
+    maintain_at_ = socket_->maintain();
+    if (receive(now()) == 0) sleep(lock);
+  } catch (const Error&) {
+    stopped_ = true;  // the context was stopped
+  }
+  leading_ = false;
+  if (stopped_) changed_.notify_all();
+}
+
+/// All that is there, before anything is begun: a cancellation may be behind its request.
+int ReplyLoop::receive(TimePoint at) {
+  int received = 0;
+  for (; received < burst && socket_->receive(frames_); ++received)
+    protocol_.on_message(frames_, at);
+  return received;
+}
+
+void ReplyLoop::sleep(Lock& lock) {
+  poll_.start();
+  poll_.add(socket_->raw().handle(), ZMQ_POLLIN);
+  poll_.add(socket_->monitor().handle(), ZMQ_POLLIN);
+  poll_.add(wake_.descriptor());
+  const milliseconds longest = left_until(maintain_at_, now());
+  socket_->release();
+  sleeping_ = true;
+  lock.unlock();
+  const bool open = poll_.wait(longest);
+  lock.lock();
+  if (!std::exchange(sleeping_, false)) wake_.clear();
+  if (!open) stopped_ = true;
+}
+
+void ReplyLoop::handle(Job& job) {
+  Request request{shared_from_this(), std::move(job)};
+  try {
+    dispatch(request);
+  } catch (const Error& error) {
+    request.fail(error.what(), error.kind());
+  } catch (const std::exception& error) {
+    request.fail(error.what());
+  }
+}
+
+void ReplyLoop::dispatch(Request& request) {
+  auto handler = handlers_.find(request.method());
+  if (handler == handlers_.end() && request.job_.stock()) {
+    // It named no method: all of its frames are the body.
+    request.job_.payload = request.job_.body;
+    request.job_.method = {};
+    handler = handlers_.find("");
+  }
+  if (handler == handlers_.end()) return request.refuse("no such method");
+  handler->second(std::move(request));
+}
+
+void ReplyLoop::reply(Job& job, std::string_view payload) {
+  Frame body{payload.data(), payload.size()};
+  const Lock lock{mutex_};
+  if (protocol_.reply(job, std::move(body))) send(job.frames);
+  after_call();
+  protocol_.recycle(job);
+}
+
+void ReplyLoop::fail(Job& job, FailureStatus status, std::uint8_t kind, std::string_view reason) {
+  const Lock lock{mutex_};
+  if (protocol_.fail(job, status, kind, reason)) send(job.frames);
+  after_call();
+  protocol_.recycle(job);
+}
+
+bool ReplyLoop::cancelled(const Job& job) {
+  const Lock lock{mutex_};
+  if (!socket_) return true;
+  // Where no other thread leads nobody else would hear of it.
+  if (!leading_) receive(now());
+  const bool cancelled = protocol_.cancelled(job.key);
+  after_call();
+  return cancelled;
+}
+
+/// To those who have gone nothing can be sent; nor to those who do not read, for ever.
+void ReplyLoop::send(Multipart& message) {
+  try {
+    if (socket_ && socket_->send(message) == SendResult::sent) return;
+  } catch (const Error&) {
+    // The context was stopped.
+  }
+  ++undeliverable_;
+  message.clear();
+}
+
+void ReplyLoop::send_rest() {
+  while (protocol_.next(out_)) send(out_);
+}
+
+/// At the end of what another thread than the leader did: calls may have swallowed the news that
+/// there is something to receive.
+void ReplyLoop::after_call() {
+  if (protocol_.counts().running == 0) ended_.notify_all();
+  if (!socket_) return;
+  if (sleeping_ && (hear_of_room(socket_->raw().handle()) & ZMQ_POLLIN) != 0) {
+    sleeping_ = false;
+    wake_.signal();
+  }
+  socket_->release();
+}
+
+StopReport ReplyLoop::stop(milliseconds deadline) {
+  Lock lock{mutex_};
+  const TimePoint until = after(now(), deadline);
+  protocol_.leave();
+  if (socket_) {
+    send_rest();
+    after_call();
+  }
+  const auto idle = [this] { return protocol_.counts().running == 0; };
+  ended_.wait_for(lock, left_until(until, now()), idle);
+  stopped_ = true;
+  const std::uint64_t left = protocol_.counts().running;
+  if (std::exchange(sleeping_, false)) wake_.signal();
+  changed_.notify_all();
+  // Those that call handlers find out when these return.
+  ended_.wait_for(lock, farewell, [&] { return serving_ <= left && !leading_; });
+  if (!leading_ && socket_) {
+    // Waits until the address is free, and the last answers are out.
+    socket_->close(std::max(farewell, left_until(until, now())));
+    socket_.reset();
+  }
+  return {.clean = left == 0, .abandoned = left};
+}
+
+ReplierLedger ReplyLoop::ledger() const {
+  const Lock lock{mutex_};
+  ReplierLedger ledger;
+  static_cast<protocol::ReplierCounts&>(ledger) = protocol_.counts();
+  ledger.undeliverable = undeliverable_;
+  ledger.handshake_failure = handshake_failure_;
+  ledger.unresolved = unresolved_;
+  return ledger;
+}
+
+}  // namespace busbar::detail

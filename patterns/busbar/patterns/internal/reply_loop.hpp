@@ -1,0 +1,77 @@
+/// What the threads of a Replier share.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include <busbar/core/internal/socket_poll.hpp>
+#include <busbar/core/socket.hpp>
+#include <busbar/patterns/internal/wake.hpp>
+#include <busbar/patterns/replier.hpp>
+#include <busbar/protocol/replier_protocol.hpp>
+
+namespace busbar::detail {
+
+/// Nobody owns the socket: whoever holds the mutex uses it. One thread at a time leads: it
+/// receives, and waits for more without the mutex. A thread with something to do hands the lead
+/// over and does it, so that with one thread none is crossed between request and reply.
+class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
+ public:
+  using Job = protocol::ReplierProtocol::Job;
+
+  ReplyLoop(Context& context, ReplierOptions options);
+
+  // Any thread; see Replier and Request.
+  void set_handler(std::string method, Handler handler);
+  void serve();
+  StopReport stop(std::chrono::milliseconds deadline);
+  ReplierLedger ledger() const;
+  const std::vector<Endpoint>& bound() const noexcept { return bound_; }
+  void reply(Job& job, std::string_view payload);
+  void fail(Job& job, protocol::FailureStatus status, std::uint8_t kind, std::string_view reason);
+  bool cancelled(const Job& job);
+  TimePoint now() const noexcept { return context_.clock().now(); }
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+
+  void run();
+  void lead(Lock& lock);
+  int receive(TimePoint now);
+  void sleep(Lock& lock);
+  void handle(Job& job);
+  void dispatch(Request& request);
+  void send(Multipart& message);
+  void send_rest();
+  void after_call();
+
+  Context context_;
+  ReplierOptions options_;
+  std::vector<Endpoint> bound_;
+  std::map<std::string, Handler, std::less<>> handlers_;
+  SocketPoll poll_;  ///< The leader's.
+  Wake wake_;        ///< Ends the leader's sleep.
+
+  mutable std::mutex mutex_;         ///< Guards all below.
+  std::condition_variable changed_;  ///< Something to do, or to lead.
+  std::condition_variable ended_;    ///< For `stop`.
+  protocol::ReplierProtocol protocol_;
+  std::optional<Socket> socket_;  ///< Empty: closed.
+  Multipart frames_;
+  Multipart out_;
+  std::uint64_t undeliverable_ = 0;
+  std::string handshake_failure_;
+  std::string unresolved_;
+  TimePoint maintain_at_ = TimePoint::min();
+  unsigned serving_ = 0;  ///< Threads.
+  unsigned idle_ = 0;     ///< In changed_.
+  bool leading_ = false;
+  bool sleeping_ = false;  ///< The leader.
+  bool stopped_ = false;
+};
+
+}  // namespace busbar::detail

@@ -1,0 +1,376 @@
+#include "busbar/patterns/internal/request_loop.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <busbar/core/error.hpp>
+#include <busbar/core/internal/random_id.hpp>
+
+namespace busbar::detail {
+
+using protocol::RequesterCounts;
+using protocol::RequesterProtocol;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr int burst = 256;
+constexpr milliseconds patience{5};  // for someone to wait for what he asked
+constexpr milliseconds longest_rest{1000};
+constexpr milliseconds fresh{5};  // what the monitors said so lately holds
+
+RequesterOptions checked(RequesterOptions options) {
+  std::set<Endpoint> seen;
+  std::erase_if(options.connect, [&](const Endpoint& one) { return !seen.insert(one).second; });
+  const std::size_t servers = options.connect.size();
+  if (servers == 0 || servers > RequesterProtocol::servers_max) {
+    throw Error(ErrorKind::usage, "requester '" + options.name + "'",
+                "it has " + std::to_string(servers) + " servers to connect to",
+                "give 1 to 64; a queue may stand before more of them");
+  }
+  return options;
+}
+
+}  // namespace
+
+RequestLoop::RequestLoop(Context& context, RequesterOptions options)
+    : context_(context),
+      options_(checked(std::move(options))),
+      protocol_({.id = random_id(),
+                 .servers = options_.connect.size(),
+                 .choice = options_.choice,
+                 .attempt_timeout = options_.attempt_timeout,
+                 .hedge = options_.hedge},
+                context.clock().now()) {
+  links_.emplace(context, options_.name, options_.connect, options_.security,
+                 ServerLinks::Events{.connected =
+                                         [this](std::size_t server) {
+                                           news_ = true;
+                                           protocol_.connected(server, now());
+                                         },
+                                     .disconnected =
+                                         [this](std::size_t server) {
+                                           news_ = true;
+                                           protocol_.disconnected(server, now());
+                                         },
+                                     .unreachable =
+                                         [this](std::size_t server) {
+                                           news_ = true;
+                                           protocol_.unreachable(server, now());
+                                         }});
+}
+
+/// What can be said without asking anyone.
+std::optional<RequestLoop::Finished> RequestLoop::fault_of(std::string_view method,
+                                                           std::string_view payload) const {
+  std::string reason;
+  if (method.size() > protocol::method_bytes) reason = "a method has at most 240 bytes";
+  if (payload.size() > limits::message_bytes) reason = "a payload has at most 64 MiB";
+  if (slots_.size() >= options_.in_flight_max)
+    reason = std::to_string(slots_.size()) + " requests are unanswered (in_flight_max)";
+  if (reason.empty()) return std::nullopt;
+  return Finished{.outcome = Outcome::refused,
+                  .status = protocol::FailureStatus::refused,
+                  .method = std::string{method.substr(0, protocol::method_bytes)},
+                  .body = Frame{reason.data(), reason.size()}};
+}
+
+std::uint64_t RequestLoop::request(std::string_view method, std::string_view payload,
+                                   const RequestOptions& options, Requester::Callback callback) {
+  const Lock lock{mutex_};
+  if (!links_ || leave_at_) {
+    throw Error(ErrorKind::usage, "request on '" + options_.name + "'", "it was stopped");
+  }
+  const TimePoint at = now();
+  // What is known of the servers should not be older than this.
+  if (!leading_ && at > turned_at_ + fresh) turn(at);
+  const bool calls_back = static_cast<bool>(callback);
+  if (auto fault = fault_of(method, payload)) {
+    const std::uint64_t number = UINT64_MAX - refused_++;  // of those that the protocol never saw
+    fault->number = number;
+    slots_.insert(number, {.callback = std::move(callback)});
+    if (calls_back) ++callbacks_;
+    settle(std::move(*fault));
+    after_call();
+    return number;
+  }
+  const milliseconds wanted = options.deadline.count() > 0 ? options.deadline : options_.deadline;
+  const std::uint64_t number = protocol_.add({.method = method,
+                                              .payload = Frame{payload.data(), payload.size()},
+                                              .deadline = std::min(wanted, protocol::deadline_max),
+                                              .idempotent = options.idempotent},
+                                             at);
+  slots_.insert(number, {.callback = std::move(callback)});
+  if (calls_back) ++callbacks_;
+  carry(at);
+  after_call();
+  return number;
+}
+
+/// Sends what is to be sent, and hands out what is finished. False: nothing was.
+bool RequestLoop::carry(TimePoint at) {
+  bool something = false;
+  while (protocol_.next(send_, at)) links_->send(send_.server, send_.frames);
+  for (; protocol_.take(finished_); something = true) settle(std::move(finished_));
+  return something;
+}
+
+void RequestLoop::settle(Finished finished) {
+  Slot* slot = slots_.find(finished.number);
+  if (slot == nullptr) return;  // nobody wants it
+  if (!slot->callback) {
+    slot->reply.emplace(std::move(finished));
+    return;
+  }
+  const std::uint64_t number = finished.number;
+  calls_.push_back({std::move(slot->callback), Reply{std::move(finished)}});
+  slots_.erase(number);
+  --callbacks_;
+}
+
+/// False: nothing came, nothing was finished, and no server came or went.
+bool RequestLoop::turn(TimePoint at) {
+  ++turns_;
+  turned_at_ = at;
+  maintain_at_ = links_->maintain();
+  int received = 0;
+  std::size_t from = 0;
+  for (; received < burst && links_->receive(from, frames_); ++received)
+    protocol_.on_message(from, frames_, at);
+  if (protocol_.next_deadline() <= at) protocol_.on_time(at);
+  const bool finished = carry(at);
+  return std::exchange(news_, false) || finished || received > 0;
+}
+
+/// At the end of whatever another thread than the leader did with the mutex held.
+void RequestLoop::after_call() {
+  if (followers_ > 0) changed_.notify_all();
+  if (sleeping_ && links_ &&
+      (links_->readable() || protocol_.next_deadline() < sleeps_until_ || !calls_.empty())) {
+    sleeping_ = false;
+    wake_.signal();
+  }
+  if (links_) links_->release();
+  if (resting_ || (!calls_.empty() && !serving_)) {
+    resting_ = false;
+    work_.notify_one();
+  }
+}
+
+/// One turn, and a wait where it brought nothing. Throws Error where the context was stopped.
+void RequestLoop::lead(Lock& lock, TimePoint until) {
+  leading_ = true;
+  try {
+    if (!turn(now()) && calls_.empty()) sleep(lock, until);
+  } catch (const Error&) {
+    end();
+  }
+  leading_ = false;
+  after_call();
+}
+
+void RequestLoop::sleep(Lock& lock, TimePoint until) {
+  until = std::min({until, maintain_at_, protocol_.next_deadline()});
+  poll_.start();
+  links_->add_to(poll_);
+  poll_.add(wake_.descriptor());
+  links_->release();
+  sleeping_ = true;
+  sleeps_until_ = until;
+  lock.unlock();
+  const bool open = poll_.wait(left_until(until, now()));
+  lock.lock();
+  if (!std::exchange(sleeping_, false)) wake_.clear();
+  if (!open) end();
+}
+
+/// Waits until something changed while another thread leads.
+void RequestLoop::follow(Lock& lock, TimePoint until) {
+  // The loop's own thread gives way, unless there are callbacks to be called.
+  if (serving_ && callbacks_ == 0 && std::exchange(sleeping_, false)) wake_.signal();
+  ++followers_;
+  changed_.wait_for(lock, left_until(until, now()));
+  --followers_;
+}
+
+bool RequestLoop::wait(std::uint64_t number, milliseconds timeout) {
+  Lock lock{mutex_};
+  const TimePoint until = after(now(), timeout);
+  bool looked = false;
+  while (true) {
+    const Slot* slot = slots_.find(number);
+    if (slot == nullptr || slot->reply || !links_) return true;
+    if (now() >= until && looked) return false;
+    looked = true;
+    if (leading_) {
+      follow(lock, until);
+    } else if (timeout.count() == 0) {
+      turn(now());
+      after_call();
+    } else {
+      lead(lock, until);
+    }
+  }
+}
+
+Reply RequestLoop::take(std::uint64_t number) {
+  const Lock lock{mutex_};
+  Slot* slot = slots_.find(number);
+  if (slot == nullptr || !slot->reply) return {};
+  Reply reply = std::move(*slot->reply);
+  slots_.erase(number);
+  return reply;
+}
+
+void RequestLoop::cancel(std::uint64_t number) {
+  const Lock lock{mutex_};
+  if (!links_) return;
+  protocol_.cancel(number, now());
+  carry(now());
+  after_call();
+}
+
+void RequestLoop::forget(std::uint64_t number) noexcept {
+  try {
+    cancel(number);
+  } catch (const Error&) {
+    // The context was stopped: no server can be told.
+  }
+  const Lock lock{mutex_};
+  if (slots_.find(number) != nullptr) slots_.erase(number);
+}
+
+bool RequestLoop::wait_for_servers(std::size_t n, milliseconds timeout) {
+  Lock lock{mutex_};
+  const TimePoint until = after(now(), timeout);
+  while (protocol_.connected_servers() < n) {
+    if (!links_ || now() >= until) return false;
+    leading_ ? follow(lock, until) : lead(lock, until);
+  }
+  return true;
+}
+
+bool RequestLoop::step(milliseconds wait) {
+  Lock lock{mutex_};
+  run_callbacks(lock);
+  if (!links_ || (leave_at_ && leave(lock))) return false;
+  if (leading_) {
+    work_.wait_for(lock, patience);
+    return true;
+  }
+  if (callbacks_ > 0) {
+    serving_ = true;
+    lead(lock, std::min(after(now(), wait), leave_at_.value_or(TimePoint::max())));
+    serving_ = false;
+    return true;
+  }
+  if (protocol_.counts().in_flight > 0) {
+    const std::uint64_t before = turns_;
+    work_.wait_for(lock, patience);
+    if (turns_ != before || leading_ || !links_) return true;
+    serving_ = true;
+    lead(lock, after(now(), patience));
+    serving_ = false;
+    return true;
+  }
+  rest(lock, wait);
+  return true;
+}
+
+/// Nothing is under way: connections are looked after, and that is all.
+void RequestLoop::rest(Lock& lock, milliseconds wait) {
+  try {
+    turn(now());
+    after_call();
+  } catch (const Error&) {
+    return end();
+  }
+  if (protocol_.counts().in_flight > 0) return;
+  resting_ = true;
+  const milliseconds due = left_until(maintain_at_, now());
+  work_.wait_for(lock, std::max(std::min({wait, due, longest_rest}), milliseconds{1}));
+  resting_ = false;
+}
+
+void RequestLoop::run_callbacks(Lock& lock) {
+  for (std::vector<Call> calls = std::exchange(calls_, {}); Call & call : calls) {
+    lock.unlock();
+    try {
+      call.callback(std::move(call.reply));
+    } catch (const std::exception& error) {
+      context_.log(LogLevel::error, "'" + options_.name + "': a callback threw: " + error.what());
+    }
+    lock.lock();
+  }
+}
+
+/// True: all is over. With what is cancelled by that there are callbacks to be called once more.
+bool RequestLoop::leave(Lock& lock) {
+  const std::uint64_t under_way = protocol_.counts().in_flight;
+  if (under_way > 0 && now() < *leave_at_) return false;
+  if (leading_) {  // who wakes up finds us ended
+    if (std::exchange(sleeping_, false)) wake_.signal();
+    changed_.wait_for(lock, patience);
+    return false;
+  }
+  abandoned_ = under_way;
+  try {
+    protocol_.cancel_all(now());
+    carry(now());
+  } catch (const Error&) {
+    // The context was stopped: no server can be told.
+  }
+  end();
+  run_callbacks(lock);
+  return true;
+}
+
+/// The sockets are closed, and everything is finished.
+void RequestLoop::end() {
+  protocol_.cancel_all(now());
+  while (protocol_.take(finished_)) settle(std::move(finished_));
+  links_.reset();
+  changed_.notify_all();
+}
+
+void RequestLoop::request_stop(milliseconds deadline) noexcept {
+  const Lock lock{mutex_};
+  const TimePoint at = after(now(), deadline);
+  leave_at_ = leave_at_ ? std::min(*leave_at_, at) : at;
+  if (std::exchange(sleeping_, false)) wake_.signal();
+  work_.notify_all();
+}
+
+StopReport RequestLoop::report() const {
+  const Lock lock{mutex_};
+  return {.clean = abandoned_ == 0, .abandoned = abandoned_};
+}
+
+RequesterLedger RequestLoop::ledger() const {
+  const Lock lock{mutex_};
+  const RequesterCounts& counts = protocol_.counts();
+  const auto of = [&](Outcome one) { return counts.outcomes[static_cast<std::size_t>(one)]; };
+  RequesterLedger ledger{.requested = counts.requested + refused_,
+                         .replied = of(Outcome::replied),
+                         .failed = of(Outcome::failed),
+                         .refused = of(Outcome::refused) + refused_,
+                         .expired = of(Outcome::expired),
+                         .no_peer = of(Outcome::no_peer),
+                         .lost = of(Outcome::lost),
+                         .cancelled = of(Outcome::cancelled),
+                         .in_flight = counts.in_flight,
+                         .sent = counts.sent,
+                         .retried = counts.retried,
+                         .hedged = counts.hedged,
+                         .cancels = counts.cancels,
+                         .late = counts.late,
+                         .malformed = counts.malformed,
+                         .servers = protocol_.connected_servers()};
+  if (links_) {
+    ledger.handshake_failure = links_->handshake_failure();
+    ledger.unresolved = links_->unresolved();
+  }
+  return ledger;
+}
+
+}  // namespace busbar::detail

@@ -1,0 +1,102 @@
+/// What a Requester's callers share, and the thread that looks after what they do not.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <busbar/core/runner.hpp>
+#include <busbar/patterns/internal/server_links.hpp>
+#include <busbar/patterns/internal/wake.hpp>
+#include <busbar/patterns/requester.hpp>
+#include <busbar/protocol/paged_table.hpp>
+#include <busbar/protocol/requester_protocol.hpp>
+
+namespace busbar::detail {
+
+/// Nobody owns the sockets: whoever holds the mutex uses them. One thread at a time *leads*: it
+/// receives, and waits for more without the mutex. That is a caller who waits for a reply, so that
+/// none has to cross threads; and the loop's own thread where there are callbacks to be called, or
+/// nobody came for 5 ms. Whoever sends while another one leads wakes it up where it must see that.
+class RequestLoop final : public Active {
+ public:
+  RequestLoop(Context& context, RequesterOptions options);
+
+  bool step(std::chrono::milliseconds wait) override;
+  void request_stop(std::chrono::milliseconds deadline) noexcept override;
+  StopReport report() const override;
+  std::string name() const override { return options_.name; }
+
+  // Any thread; see Requester and PendingReply.
+  std::uint64_t request(std::string_view method, std::string_view payload,
+                        const RequestOptions& options, Requester::Callback callback = {});
+  bool wait(std::uint64_t number, std::chrono::milliseconds timeout);
+  /// Once it is finished.
+  Reply take(std::uint64_t number);
+  void cancel(std::uint64_t number);
+  /// Nobody will ask for it again.
+  void forget(std::uint64_t number) noexcept;
+  bool wait_for_servers(std::size_t n, std::chrono::milliseconds timeout);
+  RequesterLedger ledger() const;
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+  using Finished = protocol::RequesterProtocol::Finished;
+  struct Slot {
+    Requester::Callback callback = {};
+    std::optional<Reply> reply = {};
+  };
+  struct Call {
+    Requester::Callback callback;
+    Reply reply;
+  };
+
+  std::optional<Finished> fault_of(std::string_view method, std::string_view payload) const;
+  TimePoint now() const noexcept { return context_.clock().now(); }
+  bool turn(TimePoint now);
+  bool carry(TimePoint now);
+  void settle(Finished finished);
+  void lead(Lock& lock, TimePoint until);
+  void sleep(Lock& lock, TimePoint until);
+  void after_call();
+  void follow(Lock& lock, TimePoint until);
+  void run_callbacks(Lock& lock);
+  void rest(Lock& lock, std::chrono::milliseconds wait);
+  bool leave(Lock& lock);
+  void end();
+
+  Context context_;
+  RequesterOptions options_;
+  SocketPoll poll_;  ///< The leader's.
+  Wake wake_;        ///< Ends the leader's sleep.
+
+  mutable std::mutex mutex_;         ///< Guards all below.
+  std::condition_variable changed_;  ///< For those who wait while another one leads.
+  std::condition_variable work_;     ///< For the loop's own thread.
+  protocol::RequesterProtocol protocol_;
+  std::optional<ServerLinks> links_;  ///< Empty: ended.
+  protocol::PagedTable<Slot> slots_;
+  std::vector<Call> calls_;  ///< To be called by the loop's own thread.
+  Multipart frames_;
+  protocol::RequesterProtocol::Send send_;
+  Finished finished_;
+  std::uint64_t refused_ = 0;  ///< Without asking anyone.
+  std::size_t callbacks_ = 0;  ///< In slots_.
+  std::uint64_t turns_ = 0;
+  TimePoint maintain_at_ = TimePoint::min();
+  TimePoint turned_at_ = TimePoint::min();
+  TimePoint sleeps_until_{};
+  int followers_ = 0;
+  bool news_ = false;  ///< A server came or went in this turn.
+  bool leading_ = false;
+  bool sleeping_ = false;  ///< The leader.
+  bool resting_ = false;   ///< The loop's own thread, for longer than a few ms.
+  bool serving_ = false;   ///< The loop's own thread leads.
+  std::optional<TimePoint> leave_at_;
+  std::uint64_t abandoned_ = 0;
+};
+
+}  // namespace busbar::detail

@@ -1,0 +1,87 @@
+/// Answers requests, on as many threads as it is given.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <busbar/core/context.hpp>
+#include <busbar/core/socket.hpp>
+#include <busbar/patterns/handler.hpp>
+#include <busbar/patterns/request.hpp>
+
+namespace busbar {
+
+struct ReplierOptions {
+  std::string name = "replier";
+  /// Where requesters, or stock REQ and DEALER sockets, connect.
+  std::vector<Endpoint> bind = {};
+  /// Backends of queues.
+  std::vector<Endpoint> connect = {};
+  Security security = {};
+  /// That call handlers. With more than one a handler is called by several at a time.
+  unsigned threads = 1;
+  /// Requests held that are not begun; what comes above it goes back as not begun.
+  std::size_t waiting_max = 10'000;
+};
+
+/// received = replied + failed + refused + expired + unavailable + cancelled + duplicates +
+/// malformed + waiting + running, at any time.
+struct ReplierLedger : protocol::ReplierCounts {
+  std::uint64_t undeliverable = 0;  ///< Answers whose requester is gone, or does not read.
+  /// Why a connection of ours was refused, or its host has no address, until one succeeds.
+  std::string handshake_failure = {};
+  std::string unresolved = {};
+
+  bool reconciles() const noexcept {
+    return received == replied + failed + refused + expired + unavailable + cancelled + duplicates +
+                           malformed + waiting + running;
+  }
+};
+
+/// A request that may not be done twice is begun once at most; none is begun after its deadline or
+/// when it was cancelled before. The time that a request lay in queues counts, as far as quicker
+/// ones of the same requester showed how quick it can be. Calls may be made from any thread.
+class Replier {
+ public:
+  /// Binds and connects. Throws Error; see Socket. usage: threads is 0.
+  Replier(Context& context, ReplierOptions options);
+  Replier(Replier&&) noexcept = default;
+  Replier& operator=(Replier&&) = delete;
+  /// Stops at once. `serve` returns when the handlers do that are being called.
+  ~Replier();
+
+  /// What is called for a method, by the signature of the callable:
+  /// - `Result (const T&)` or `Result (const T&, const Request&)`: T unpacked from msgpack, or
+  ///   std::string or std::string_view for the bytes as they are; Result packed likewise, or void;
+  /// - `Result ()`: the payload is not looked at;
+  /// - `void (Request)`: answers it itself, now or later, here or in another thread.
+  /// What it throws arrives as a RequestError at the requester, with the kind of an Error. The
+  /// empty method takes what stock requesters send as one frame; of two or more the first is the
+  /// method. Before `serve`; the last one for a method holds.
+  template <class F>
+  void on(std::string method, F callable) {
+    set_handler(std::move(method), detail::handler_of(std::move(callable)));
+  }
+
+  /// Serves until `stop`, in the calling thread and in threads - 1 others. Throws Error (usage)
+  /// where it is served already.
+  void serve();
+  /// Begins no more, lets handlers end for at most `deadline`, and makes `serve` return. What
+  /// waited goes back as not begun; `abandoned` counts what still runs.
+  StopReport stop(std::chrono::milliseconds deadline = std::chrono::milliseconds{0});
+
+  ReplierLedger ledger() const;
+  /// Where it is bound, with the ports that the system chose.
+  const std::vector<Endpoint>& bound() const noexcept;
+
+ private:
+  void set_handler(std::string method, detail::Handler handler);
+
+  std::shared_ptr<detail::ReplyLoop> loop_;
+};
+
+}  // namespace busbar

@@ -1,0 +1,55 @@
+#include "busbar/patterns/requester.hpp"
+
+#include <busbar/patterns/internal/request_loop.hpp>
+
+namespace busbar {
+
+using std::chrono::milliseconds;
+
+PendingReply& PendingReply::operator=(PendingReply&& other) noexcept {
+  if (this == &other) return *this;
+  if (loop_) loop_->forget(number_);
+  loop_ = std::move(other.loop_);
+  number_ = other.number_;
+  return *this;
+}
+
+PendingReply::~PendingReply() {
+  if (loop_) loop_->forget(number_);
+}
+
+Reply PendingReply::get() {
+  if (!loop_) throw Error(ErrorKind::usage, "get a reply", "it was taken, or moved away");
+  while (!loop_->wait(number_, std::chrono::hours{24})) {
+  }
+  return std::exchange(loop_, nullptr)->take(number_);
+}
+
+bool PendingReply::wait(milliseconds timeout) { return !loop_ || loop_->wait(number_, timeout); }
+
+void PendingReply::cancel() {
+  if (loop_) loop_->cancel(number_);
+}
+
+Requester::Requester(Context& context, RequesterOptions options)
+    : loop_(std::make_shared<detail::RequestLoop>(context, std::move(options))), runner_(loop_) {}
+Requester::Requester(Requester&&) noexcept = default;
+Requester::~Requester() = default;
+
+PendingReply Requester::request(std::string_view method, std::string_view payload,
+                                const RequestOptions& options) {
+  return {loop_, loop_->request(method, payload, options)};
+}
+
+void Requester::request(std::string_view method, std::string_view payload,
+                        const RequestOptions& options, Callback callback) {
+  loop_->request(method, payload, options, std::move(callback));
+}
+
+bool Requester::wait_for_servers(std::size_t n, milliseconds timeout) {
+  return loop_->wait_for_servers(n, timeout);
+}
+RequesterLedger Requester::ledger() const { return loop_->ledger(); }
+StopReport Requester::stop(milliseconds deadline) { return runner_.stop(deadline); }
+
+}  // namespace busbar

@@ -1,0 +1,158 @@
+/// Asks one of several servers, with a deadline, and many at a time.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <busbar/core/codec.hpp>
+#include <busbar/core/runner.hpp>
+#include <busbar/core/socket.hpp>
+#include <busbar/patterns/reply.hpp>
+
+namespace busbar {
+
+struct RequesterOptions {
+  std::string name = "requester";
+  /// Servers: repliers, stock REP and ROUTER sockets, and queues with any of these behind them; 1
+  /// to 64. What is not there yet is waited for, and connected to when it comes.
+  std::vector<Endpoint> connect = {};
+  Security security = {};
+  Choice choice = Choice::least_loaded;
+  /// Of requests that name none; up to a day.
+  std::chrono::milliseconds deadline{10'000};
+  /// Idempotent requests: how long one server is waited for before another one, or the same once
+  /// more, is asked as well. Raise it for slow handlers.
+  std::chrono::milliseconds attempt_timeout{1000};
+  /// Idempotent requests: this share of all (0.05: five in a hundred) may go to a second server
+  /// when the first has not answered in the time in which 95 of 100 replies came lately. The first
+  /// reply counts, the other server is told to stop.
+  double hedge = 0;
+  /// Bound on what is unanswered; above it a request is refused at once.
+  std::size_t in_flight_max = 100'000;
+};
+
+struct RequestOptions {
+  /// For the reply to come; 0: the requester's. It travels along as the time that is left.
+  std::chrono::milliseconds deadline{0};
+  /// It may be done twice: then it is asked again where a connection is lost or a server is slow,
+  /// and waits for a server until its deadline. Without, it is sent once, and no server being there
+  /// is told at once.
+  bool idempotent = false;
+};
+
+/// requested = replied + failed + refused + expired + no_peer + lost + cancelled + in_flight, at
+/// any time; see Outcome.
+struct RequesterLedger {
+  std::uint64_t requested = 0;
+  std::uint64_t replied = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t no_peer = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t cancelled = 0;
+  std::uint64_t in_flight = 0;
+  std::uint64_t sent = 0;       ///< To servers, each attempt counted.
+  std::uint64_t retried = 0;    ///< Sent once more.
+  std::uint64_t hedged = 0;     ///< Sent a second time ahead of time.
+  std::uint64_t cancels = 0;    ///< Servers told that nobody waits any more.
+  std::uint64_t late = 0;       ///< Replies dropped, as nobody waited for them any more.
+  std::uint64_t malformed = 0;  ///< Messages dropped that were no replies.
+  std::size_t servers = 0;      ///< Connected.
+  /// Why a server refused the connection, or its host has no address, until one is connected.
+  std::string handshake_failure = {};
+  std::string unresolved = {};
+
+  bool reconciles() const noexcept {
+    return requested ==
+           replied + failed + refused + expired + no_peer + lost + cancelled + in_flight;
+  }
+};
+
+namespace detail {
+class RequestLoop;
+}
+
+/// A request that is under way. Move-only, for one thread at a time; may outlive its requester,
+/// which then has cancelled it. Destroyed before it is finished it is cancelled.
+class [[nodiscard]] PendingReply {
+ public:
+  PendingReply(std::shared_ptr<detail::RequestLoop> loop, std::uint64_t number)
+      : loop_(std::move(loop)), number_(number) {}
+  PendingReply(PendingReply&& other) noexcept = default;
+  PendingReply& operator=(PendingReply&& other) noexcept;
+  ~PendingReply();
+
+  /// Waits until it is finished, which is at its deadline at the latest. Once.
+  Reply get();
+  /// The same, and takes the payload out; throws RequestError unless it was replied to.
+  template <class T>
+  T get() {
+    return get().template as<T>();
+  }
+  /// Whether it is finished; waits for at most `timeout`.
+  bool wait(std::chrono::milliseconds timeout);
+  bool ready() { return wait(std::chrono::milliseconds{0}); }
+  /// A server that has it is told where it can be: directly connected and not through a queue,
+  /// whose choice of a worker is unknown; there the deadline ends the work. It is then finished as
+  /// cancelled unless it was so already.
+  void cancel();
+
+ private:
+  std::shared_ptr<detail::RequestLoop> loop_;
+  std::uint64_t number_;
+};
+
+/// Every call may be made from any thread. Requests are sent in the thread of their caller, and
+/// replies received in one that waits for one; a thread of its own looks after the rest.
+class Requester {
+ public:
+  using Callback = std::function<void(Reply&&)>;
+
+  /// Connects in the background. Throws Error; see Socket. usage: no server, or more than 64.
+  Requester(Context& context, RequesterOptions options);
+  Requester(Requester&&) noexcept;
+  /// Cancels what is under way.
+  ~Requester();
+
+  /// Never blocks. `method` names what is to be done, at most 240 bytes; a stock REP gets the
+  /// payload alone. A bad argument and a full requester are a reply as well (refused). Throws Error
+  /// after a stop.
+  PendingReply request(std::string_view method, std::string_view payload,
+                       const RequestOptions& options = {});
+  /// Any type that msgpack can take.
+  template <class T>
+  requires(!std::convertible_to<const T&, std::string_view>) PendingReply
+      request(std::string_view method, const T& value, const RequestOptions& options = {}) {
+    return request(method, std::string_view{pack(value)}, options);
+  }
+  /// The same; `callback` is called once, in the requester's own thread, which does nothing else
+  /// meanwhile.
+  void request(std::string_view method, std::string_view payload, const RequestOptions& options,
+               Callback callback);
+  template <class T>
+  requires(!std::convertible_to<const T&, std::string_view>) void request(
+      std::string_view method, const T& value, const RequestOptions& options, Callback callback) {
+    request(method, std::string_view{pack(value)}, options, std::move(callback));
+  }
+
+  /// Waits until `n` servers are connected at least, or for `timeout`. False: fewer are.
+  [[nodiscard]] bool wait_for_servers(std::size_t n, std::chrono::milliseconds timeout);
+  RequesterLedger ledger() const;
+  /// Takes no more, waits for what is under way for at most `deadline`, and cancels the rest;
+  /// `abandoned` counts it.
+  StopReport stop(std::chrono::milliseconds deadline);
+
+ private:
+  std::shared_ptr<detail::RequestLoop> loop_;
+  Runner runner_;
+};
+
+}  // namespace busbar

@@ -1,0 +1,167 @@
+#include "fuzz/request_targets.hpp"
+
+#include "fuzz/targets.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include <busbar/protocol/replier_protocol.hpp>
+#include <busbar/protocol/requester_protocol.hpp>
+
+namespace busbar::fuzz {
+
+namespace {
+
+using namespace protocol;
+using namespace std::chrono_literals;
+
+// What stands between the messages of an input, and between their frames.
+constexpr char message_end = '\x1d';
+constexpr char frame_end = '\x1e';
+constexpr RequestKey key{9, 1};
+
+std::string_view take(std::string_view& bytes, char end) {
+  const std::string_view part = bytes.substr(0, bytes.find(end));
+  bytes.remove_prefix(std::min(part.size() + 1, bytes.size()));
+  return part;
+}
+
+Multipart frames_of(std::string_view bytes) {
+  Multipart message;
+  do message.push_back(take(bytes, frame_end));
+  while (!bytes.empty());
+  return message;
+}
+
+std::string encoded(const Correlation& head) {
+  return std::visit([](const auto& kind) { return std::string{text(encode(kind))}; }, head);
+}
+
+template <class Head>
+std::string with(const Head& head, const std::string& before, const std::string& behind) {
+  return before + std::string{text(encode(head))} + frame_end + behind;
+}
+
+RequestHead request(std::uint64_t number, bool idempotent) {
+  return {.key = {9, number},
+          .left = 800ms,
+          .sent = 5,
+          .idempotent = idempotent,
+          .tell_me = true,
+          .method = "m"};
+}
+
+void check(const ReplierCounts& c) {
+  fuzz::check(c.received == c.replied + c.failed + c.refused + c.expired + c.unavailable +
+                                c.cancelled + c.duplicates + c.malformed + c.waiting + c.running,
+              "a replier's counts do not reconcile");
+}
+
+}  // namespace
+
+/// A frame that is taken encodes to one that says the same.
+void correlation(std::string_view bytes) {
+  const auto head = decode_correlation(bytes);
+  if (!head) return;
+  const std::string once = encoded(*head);
+  const auto again = decode_correlation(once);
+  check(again && encoded(*again) == once, "a correlation frame changed");
+}
+
+/// Whatever servers say: each request is finished once, by its deadline, and the counts reconcile.
+void requester(std::string_view bytes) {
+  TimePoint now{1h};
+  RequesterProtocol protocol{{.id = key.requester, .servers = 2}, now};
+  protocol.connected(0, now);
+  protocol.connected(1, now);
+  for (int i = 0; i < 4; ++i)
+    protocol.add({.method = "m", .deadline = 2s, .idempotent = i % 2 == 0}, now);
+  std::uint64_t finished = 0;
+  const auto drain = [&] {
+    RequesterProtocol::Send send;
+    while (protocol.next(send, now)) check(send.frames.size() >= 2, "a message without a head");
+    RequesterProtocol::Finished one;
+    for (; protocol.take(one); ++finished) check(one.number <= 4, "finished what was never asked");
+  };
+  for (std::size_t i = 0; !bytes.empty(); ++i) {
+    Multipart frames = frames_of(take(bytes, message_end));
+    protocol.on_message(i % 2, frames, now);
+    now += 10ms;
+    protocol.on_time(now);
+    drain();
+  }
+  protocol.on_time(now + 2s);
+  drain();
+  const RequesterCounts& counts = protocol.counts();
+  check(finished == 4 && counts.in_flight == 0, "a request was finished twice or never");
+  check(std::accumulate(counts.outcomes.begin(), counts.outcomes.end(), std::uint64_t{0}) == 4,
+        "a requester's counts do not reconcile");
+  check(protocol.outstanding(0) + protocol.outstanding(1) == 0, "something is outstanding");
+}
+
+/// Whatever comes: the counts reconcile, what waits stays within its bound, each answer has an
+/// address and a body, and a good request is served.
+void replier(std::string_view bytes) {
+  TimePoint now{1h};
+  ReplierProtocol protocol{{.waiting_max = 4, .requesters_max = 3}};
+  const auto answers = [&] {
+    Multipart out;
+    while (protocol.next(out)) check(out.size() >= 2, "an answer without an address");
+  };
+  std::vector<ReplierProtocol::Job> running;
+  for (std::size_t i = 0; !bytes.empty(); ++i) {
+    Multipart frames = frames_of(take(bytes, message_end));
+    frames.push_front("way");
+    protocol.on_message(frames, now);
+    check(protocol.counts().waiting <= 4, "too much waits");
+    now += 10ms;
+    if (i % 3 == 2 && protocol.take(running.emplace_back(), now)) {
+      check(running.back().payload < running.back().frames.size(), "a job without a payload");
+    }
+    if (running.size() > 2) {
+      ReplierProtocol::Job& job = running.front();
+      if (!job.frames.empty() && protocol.fail(job, FailureStatus::failed, 0, "no"))
+        check(job.frames.size() >= 3, "a failure without an address");
+      running.erase(running.begin());
+    }
+    answers();
+    check(protocol.counts());
+  }
+  ReplierProtocol::Job job;
+  while (protocol.take(job, now)) protocol.reply(job, Frame{});
+  answers();
+  Multipart good{
+      "way", text(encode(RequestHead{.key = {0xfedcba9876543210, 1}, .left = 1s, .method = "m"})),
+      "", "good"};
+  protocol.on_message(good, now);
+  check(protocol.take(job, now) && protocol.reply(job, Frame{"y", 1}), "a good one is not served");
+  check(job.frames.size() == 4 && job.frames.text(3) == "y", "a reply of another shape");
+  check(protocol.counts());
+}
+
+std::vector<std::string> correlation_seeds() {
+  return {encoded(request(7, true)), encoded(FailureHead{key, FailureStatus::refused, 4}),
+          encoded(CancelHead{key}), encoded(TakenHead{key, true})};
+}
+
+std::vector<std::string> requester_seeds() {
+  const std::string body = std::string{frame_end} + "body";
+  const std::string end{message_end};
+  return {with(request(1, false), "", body.substr(1)) + end + with(request(2, true), "", body),
+          with(FailureHead{key, FailureStatus::unavailable}, "", body) + end +
+              with(TakenHead{key, true}, "", "") + end + with(request(1, false), "", body),
+          with(FailureHead{{9, 3}, FailureStatus::expired}, "", body) + end + "plain"};
+}
+
+std::vector<std::string> replier_seeds() {
+  const std::string body = std::string{frame_end} + "body";
+  const std::string end{message_end};
+  const std::string hop = std::string{"hop"} + frame_end;
+  return {with(request(1, false), "", body) + end + with(request(1, false), "", body) + end +
+              with(request(2, true), hop, body),
+          with(request(3, true), "", body) + end + with(request(3, true), hop, body) + end +
+              with(CancelHead{{9, 3}}, "", "") + end + with(request(4, false), "", body),
+          hop + body + end + body + end + "no envelope" + end + with(request(5, false), "", body)};
+}
+
+}  // namespace busbar::fuzz

@@ -1,0 +1,309 @@
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <busbar/protocol/replier_protocol.hpp>
+#include <busbar/protocol/requester_protocol.hpp>
+#include <busbar/testing/simulation.hpp>
+
+using namespace busbar;
+using namespace busbar::protocol;
+using namespace busbar::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::chrono::milliseconds longest_way{40};
+/// The longest stop is about a minute, for which a DelayGauge allows clocks to drift by 60 ms.
+constexpr std::chrono::milliseconds slack{60};
+
+struct Settings {
+  Faults faults{.delay_max = longest_way};
+  std::size_t servers = 3;
+  Choice choice = Choice::least_loaded;
+  double hedge = 0;
+  bool queue = false;  ///< One round-robin queue stands before all servers.
+};
+
+/// One requester, and servers that die, stop and are cut off. A connection is an epoch: what was
+/// under way when it ended is lost, as with TCP.
+struct World {
+  struct Server {
+    Server(Simulation& time, Faults faults) : to(time, faults), from(time, faults) {}
+    Link to;
+    Link from;
+    std::unique_ptr<ReplierProtocol> desk;
+    std::vector<std::shared_ptr<Multipart>> unread;
+    int epoch = 0;
+    bool stopped = false;
+    bool heard = false;  ///< Its desk took something in time, so it knows what quick is.
+    int unsure = 0;      ///< Read before that: whether these are late it cannot know.
+  };
+  struct Asked {
+    TimePoint deadline;
+    bool idempotent = false;
+    int begun = 0;
+    int finished = 0;
+    Outcome outcome = Outcome::replied;
+  };
+
+  World(std::uint64_t seed, const Settings& how)
+      : settings(how),
+        time(seed),
+        requester({.id = 77,
+                   .servers = how.queue ? 1 : how.servers,
+                   .choice = how.choice,
+                   .attempt_timeout = 500ms,
+                   .hedge = how.hedge},
+                  time.now()) {
+    for (std::size_t i = 0; i < how.servers; ++i) {
+      servers.push_back(std::make_unique<Server>(time, how.faults));
+      start(i);
+    }
+    if (how.queue) requester.connected(0, time.now());
+    tick();
+  }
+
+  void start(std::size_t i) {
+    servers[i]->desk = std::make_unique<ReplierProtocol>(ReplierProtocolOptions{.waiting_max = 20});
+    servers[i]->heard = false;
+    servers[i]->unsure = 0;
+    connect(i);
+  }
+  void connect(std::size_t i) {
+    if (settings.queue) return;
+    time.after(20ms, [this, i, epoch = servers[i]->epoch] {
+      if (servers[i]->epoch == epoch && servers[i]->desk) requester.connected(i, time.now());
+      flush();
+    });
+  }
+  void part(std::size_t i) {
+    ++servers[i]->epoch;
+    servers[i]->unread.clear();
+    if (!settings.queue) requester.disconnected(i, time.now());
+  }
+  void kill(std::size_t i) {
+    servers[i]->desk.reset();
+    part(i);
+  }
+
+  std::uint64_t ask(std::chrono::milliseconds deadline, bool idempotent) {
+    const std::uint64_t number = requester.add({.method = "work",
+                                                .payload = Frame{"x", 1},
+                                                .deadline = deadline,
+                                                .idempotent = idempotent},
+                                               time.now());
+    asked[number] = {.deadline = time.now() + deadline, .idempotent = idempotent};
+    flush();
+    return number;
+  }
+  void flush() {
+    RequesterProtocol::Send send;
+    while (requester.next(send, time.now())) {
+      const std::size_t i = settings.queue ? next_worker++ % servers.size() : send.server;
+      if (settings.queue) send.frames.push_front("client");
+      send.frames.push_front("way");
+      const auto frames = std::make_shared<Multipart>(std::move(send.frames));
+      servers[i]->to.send([this, i, frames, epoch = servers[i]->epoch] {
+        if (servers[i]->epoch == epoch) arrive(i, frames);
+      });
+    }
+    RequesterProtocol::Finished finished;
+    while (requester.take(finished)) {
+      Asked& one = asked.at(finished.number);
+      ++one.finished;
+      one.outcome = finished.outcome;
+      if (time.now() > one.deadline + 200ms) ++late_outcomes;
+    }
+  }
+  void arrive(std::size_t i, const std::shared_ptr<Multipart>& frames) {
+    Server& server = *servers[i];
+    if (!server.desk) return;
+    if (server.stopped) return server.unread.push_back(frames);
+    read(i, *frames);
+    server.heard |= !frames->text(frames->size() - 1).empty();  // not a cancellation
+    begin_one(i);
+  }
+  void read(std::size_t i, Multipart& frames) {
+    Multipart copy = frames.copy();
+    servers[i]->desk->on_message(copy, time.now());
+    answer(i);
+  }
+  void go_on(std::size_t i) {
+    Server& server = *servers[i];
+    server.stopped = false;
+    for (const auto& frames : std::exchange(server.unread, {})) {
+      read(i, *frames);
+      if (!server.heard) ++server.unsure;
+    }
+    for (int n = 0; n < 3; ++n) begin_one(i);
+  }
+  void begin_one(std::size_t i) {
+    Server& server = *servers[i];
+    const auto job = std::make_shared<ReplierProtocol::Job>();
+    if (!server.desk || server.stopped || !server.desk->take(*job, time.now())) return answer(i);
+    Asked& one = asked.at(job->key.number);
+    ++one.begun;
+    const bool sure = server.unsure == 0 || server.unsure-- == 0;
+    if (sure && time.now() > one.deadline + longest_way + slack) ++begun_late;
+    answer(i);
+    finish_later(i, job, server.epoch);
+  }
+  void finish_later(std::size_t i, const std::shared_ptr<ReplierProtocol::Job>& job, int epoch) {
+    time.after(std::chrono::milliseconds{time.below(60)}, [this, i, job, epoch] {
+      Server& server = *servers[i];
+      if (server.epoch != epoch || !server.desk) return;
+      if (server.stopped) return finish_later(i, job, epoch);
+      if (server.desk->reply(*job, Frame{"y", 1})) send_back(i, std::move(job->frames));
+      begin_one(i);
+    });
+  }
+  void answer(std::size_t i) {
+    Multipart frames;
+    while (servers[i]->desk && servers[i]->desk->next(frames)) send_back(i, std::move(frames));
+  }
+  void send_back(std::size_t i, Multipart message) {
+    message.pop_front();
+    if (settings.queue) message.pop_front();
+    const auto frames = std::make_shared<Multipart>(std::move(message));
+    servers[i]->from.send([this, i, frames, epoch = servers[i]->epoch] {
+      if (servers[i]->epoch != epoch) return;
+      Multipart copy = frames->copy();
+      requester.on_message(settings.queue ? 0 : i, copy, time.now());
+      flush();
+    });
+  }
+  void tick() {
+    requester.on_time(time.now());
+    flush();
+    for (std::size_t i = 0; i < servers.size(); ++i) begin_one(i);
+    time.after(10ms, [this] { tick(); });
+  }
+  void trouble() {
+    const std::size_t i = time.below(servers.size());
+    Server& server = *servers[i];
+    switch (time.below(4)) {
+      case 0:
+        server.desk ? kill(i) : start(i);
+        break;
+      case 1:
+        server.stopped ? go_on(i) : void(server.stopped = true);
+        break;
+      case 2:
+        if (server.desk && !settings.queue) {
+          part(i);
+          connect(i);
+        }
+        break;
+      default:
+        time.chance(0.5) ? server.to.cut() : server.to.heal();
+    }
+    flush();
+  }
+  void heal() {
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      if (servers[i]->stopped) go_on(i);
+      if (!servers[i]->desk) start(i);
+      servers[i]->to.heal();
+      servers[i]->to.set({.delay_max = longest_way});
+      servers[i]->from.set({.delay_max = longest_way});
+    }
+    flush();
+  }
+  void check() {
+    std::map<Outcome, std::uint64_t> outcomes;
+    for (const auto& [number, one] : asked) {
+      CAPTURE(number);
+      CAPTURE(name_of(one.outcome));
+      CHECK(one.finished == 1);
+      if (!one.idempotent) CHECK(one.begun <= 1);
+      if (one.outcome == Outcome::replied) CHECK(one.begun >= 1);
+      const bool never = one.outcome == Outcome::no_peer || one.outcome == Outcome::refused;
+      if (never && !one.idempotent) CHECK(one.begun == 0);
+      ++outcomes[one.outcome];
+    }
+    CHECK(late_outcomes == 0);
+    CHECK(begun_late == 0);
+    const RequesterCounts& counts = requester.counts();
+    CHECK(counts.in_flight == 0);
+    CHECK(counts.requested == asked.size());
+    CHECK(counts.malformed == 0);
+    for (const auto& [outcome, count] : outcomes)
+      CHECK(counts.outcomes[static_cast<std::size_t>(outcome)] == count);
+    for (std::size_t i = 0; i < (settings.queue ? 1 : servers.size()); ++i)
+      CHECK(requester.outstanding(i) == 0);
+    for (const auto& server : servers) {
+      if (!server->desk) continue;
+      const ReplierCounts& c = server->desk->counts();
+      CHECK(c.received == c.replied + c.failed + c.refused + c.expired + c.unavailable +
+                              c.cancelled + c.duplicates + c.malformed + c.waiting + c.running);
+    }
+  }
+
+  Settings settings;
+  Simulation time;
+  RequesterProtocol requester;
+  std::vector<std::unique_ptr<Server>> servers;
+  std::map<std::uint64_t, Asked> asked;
+  std::size_t next_worker = 0;
+  int late_outcomes = 0;
+  int begun_late = 0;
+};
+
+std::uint64_t seeds() {
+  const char* many = std::getenv("BUSBAR_SEEDS");
+  return many == nullptr ? 500 : std::strtoull(many, nullptr, 10);
+}
+
+/// Requests of both kinds all the while, with trouble now and then for half a minute.
+void run(std::uint64_t seed, const Settings& settings) {
+  CAPTURE(seed);
+  World world{seed, settings};
+  for (int i = 0; i < 150; ++i) {
+    if (world.time.chance(0.2)) world.trouble();
+    const bool idempotent = world.time.chance(0.5);
+    const auto longest = idempotent ? 60'000u : 2'000u;
+    const std::chrono::milliseconds deadline{100 + world.time.below(longest)};
+    const std::uint64_t number = world.ask(deadline, idempotent);
+    if (world.time.chance(0.1)) {
+      world.time.after(std::chrono::milliseconds{world.time.below(100)}, [&world, number] {
+        world.requester.cancel(number, world.time.now());
+        world.flush();
+      });
+    }
+    world.time.run_for(std::chrono::milliseconds{world.time.below(200)});
+  }
+  const TimePoint trouble_ends = world.time.now();
+  world.heal();
+  world.time.run_for(2min);
+  world.check();
+  for (const auto& [number, one] : world.asked) {
+    if (!one.idempotent || one.outcome == Outcome::cancelled) continue;
+    CAPTURE(number);
+    // A server lived for so long that it had to be answered.
+    if (one.deadline > trouble_ends + 10s) CHECK(one.outcome == Outcome::replied);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("requests under restarts, stops and cuts: at most once, or answered by whoever lives") {
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
+    run(seed, {.choice = seed % 2 == 0 ? Choice::failover : Choice::least_loaded,
+               .hedge = seed % 3 == 0 ? 0.1 : 0});
+  }
+}
+
+TEST_CASE("requests under loss and duplication as well") {
+  const Faults faults{.drop = 0.05, .duplicate = 0.1, .delay_max = longest_way, .overtaking = true};
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) run(seed, {.faults = faults});
+}
+
+TEST_CASE("requests through a queue whose workers die and stop") {
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed)
+    run(seed, {.faults = {.duplicate = 0.05, .delay_max = longest_way}, .queue = true});
+}

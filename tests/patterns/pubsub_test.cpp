@@ -104,6 +104,40 @@ TEST_CASE("the first message reaches a subscriber that was waited for, on every 
   });
 }
 
+TEST_CASE("streams within a topic are numbered, kept and recovered apart") {
+  every_way([](Way& way) {
+    PublisherOptions options;
+    options.late_join = LateJoin::last_value;
+    Publisher orders = way.publisher(options);
+    const auto order = [&](const std::string& customer, int number) {
+      CHECK(orders.publish("orders", number, {{"customer", customer}}, customer) ==
+            PublishResult::sent);
+    };
+    order("a", 1);
+    order("b", 10);
+    order("a", 2);
+    Subscriber late = way.subscriber();
+    late.subscribe("orders");
+    late.wait_ready(10s);
+    order("b", 11);
+    order("", 100);
+    std::map<std::string, std::vector<int>> numbers;
+    std::map<std::string, std::uint64_t> sequences;
+    for (int i = 0; i < 4; ++i) {
+      const auto message = late.receive(10s);
+      REQUIRE(message);
+      const std::string customer{message->header("customer")};
+      numbers[customer].push_back(message->as<int>());
+      sequences[customer] = message->sequence();
+    }
+    CHECK(numbers ==
+          std::map<std::string, std::vector<int>>{{"a", {2}}, {"b", {10, 11}}, {"", {100}}});
+    CHECK(sequences == std::map<std::string, std::uint64_t>{{"a", 2}, {"b", 2}, {"", 1}});
+    CHECK_THROWS_AS(orders.publish("orders", 1, {}, std::string(limits::topic_bytes + 1, 'x')),
+                    Error);
+  });
+}
+
 TEST_CASE("subscribers are counted on every way, and a lack of them is said") {
   every_way([](Way& way) {
     Publisher prices = way.publisher();

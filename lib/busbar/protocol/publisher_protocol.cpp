@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <busbar/core/error.hpp>
+#include <busbar/core/limits.hpp>
 #include <busbar/core/topic.hpp>
 #include <busbar/protocol/message_frame.hpp>
 
@@ -24,6 +26,7 @@ constexpr std::size_t subscriptions_max = 100'000;
 constexpr std::size_t answers_max = 100'000;
 constexpr std::size_t answer_bytes_max = 64u << 20;
 constexpr std::chrono::seconds expire_every{1};
+constexpr char key_separator = '\xFF';  // which no topic has
 // What drops the last messages of a burst may drop the news of them as well.
 constexpr int tell_heads_times = 3;
 constexpr int tell_heads_times_after_drop = 60;  // about a minute
@@ -33,20 +36,28 @@ constexpr int tell_heads_times_after_drop = 60;  // about a minute
 PublisherProtocol::PublisherProtocol(PublisherProtocolOptions options)
     : options_(std::move(options)), history_(options_.history) {}
 
-Stream& PublisherProtocol::stream_of(std::string_view topic) {
-  if (!streams_.empty() && streams_.front().topic == topic) [[likely]]
+Stream& PublisherProtocol::stream_of(std::string_view topic, std::string_view name) {
+  if (!streams_.empty() && name.empty() && streams_.front().key == topic) [[likely]]
     return streams_.front();
-  if (const auto known = by_topic_.find(topic); known != by_topic_.end()) {
+  std::string named;
+  std::string_view key = topic;
+  if (!name.empty()) key = named.append(topic).append(1, key_separator).append(name);
+  if (const auto known = by_key_.find(key); known != by_key_.end()) {
     streams_.splice(streams_.begin(), streams_, known->second);
     return streams_.front();
   }
   const Topic valid{topic};
+  if (name.size() > limits::topic_bytes) {
+    throw Error(ErrorKind::usage, "publish to a stream of '" + valid.str() + "'",
+                "its name has " + std::to_string(name.size()) + " bytes",
+                "at most " + std::to_string(limits::topic_bytes) + " are allowed");
+  }
   if (streams_.size() >= options_.streams_max) forget_a_stream();
-  streams_.emplace_front();
-  Stream& stream = streams_.front();
+  Stream& stream = streams_.emplace_front();
+  stream.key = key;
   stream.topic = valid.str();
   stream.number = next_stream_++;
-  by_topic_.emplace(stream.topic, streams_.begin());
+  by_key_.emplace(stream.key, streams_.begin());
   return stream;
 }
 
@@ -56,7 +67,7 @@ void PublisherProtocol::forget_a_stream() {
   if (idle == streams_.rend()) return;
   const auto oldest = std::prev(idle.base());
   std::erase(moved_, &*oldest);
-  by_topic_.erase(oldest->topic);
+  by_key_.erase(oldest->key);
   streams_.erase(oldest);
 }
 
@@ -90,9 +101,11 @@ void PublisherProtocol::tell_later(Stream& stream, int times, TimePoint now) {
   heads_due_ = std::min(heads_due_, now + options_.heads_after);
 }
 
-void PublisherProtocol::note_drop(std::string_view topic, TimePoint now) {
-  const auto known = by_topic_.find(topic);
-  if (known != by_topic_.end()) tell_later(*known->second, tell_heads_times_after_drop, now);
+void PublisherProtocol::note_drop(std::uint32_t number, TimePoint now) {
+  // What was just sent in it made it the last used, or nearly so.
+  const auto known = std::find_if(streams_.begin(), streams_.end(),
+                                  [&](const Stream& stream) { return stream.number == number; });
+  if (known != streams_.end()) tell_later(*known, tell_heads_times_after_drop, now);
 }
 
 void PublisherProtocol::on_subscription(std::string_view message, TimePoint now) {

@@ -32,9 +32,10 @@ std::string_view name_of(LateJoin late_join) noexcept;
 
 namespace protocol {
 
-/// One topic's numbered sequence.
+/// One numbered sequence of a topic.
 struct Stream {
-  std::string topic;
+  std::string key;    ///< The topic, and the stream's name behind it.
+  std::string topic;  ///< All of the key for the topic's own stream.
   std::uint32_t number = 0;
   std::uint64_t next = 1;  ///< The sequence number of its next message.
   Frame last_value;        ///< Only with LateJoin::last_value.
@@ -50,7 +51,7 @@ struct PublisherProtocolOptions {
   std::string name = {};
   LateJoin late_join = LateJoin::nothing;
   HistoryLimits history = {};
-  std::size_t streams_max = 65'536;            ///< Topics at one time; see `stream_of`.
+  std::size_t streams_max = 65'536;            ///< At one time; see `stream_of`.
   std::chrono::milliseconds heads_after{100};  ///< How soon after a message its head is told.
   /// A subscription without a presence behind it for so long is a stock subscriber's.
   std::chrono::milliseconds stock_after{100};
@@ -63,18 +64,19 @@ class PublisherProtocol {
   explicit PublisherProtocol(PublisherProtocolOptions options);
 
   std::uint64_t id() const noexcept { return options_.id; }
-  /// The stream of a topic, made at its first use. The reference is good until the next call: above
-  /// streams_max the one that was not used for longest is forgotten, and numbered anew if it comes
-  /// back. One that has an open batch stays. Throws Error (usage): no valid topic.
-  Stream& stream_of(std::string_view topic);
+  /// A topic's own stream, or one of that name within it; made at its first use. The reference is
+  /// good until the next call: above streams_max the one that was not used for longest is
+  /// forgotten, and numbered anew if it comes back. One that has an open batch stays. Throws Error
+  /// (usage): no valid topic, or a name of more than limits::topic_bytes.
+  Stream& stream_of(std::string_view topic, std::string_view name = {});
   Header header_for(const Stream& stream, std::uint64_t time, std::uint32_t batch) const noexcept;
   /// Books `sent`, which stays as it is, as the stream's next message or batch. `last` is the last
   /// message in it, for those that come late.
   void keep(Stream& stream, const Header& header, Frame& sent, std::string_view last,
             const Headers& last_headers, TimePoint now);
 
-  /// A subscriber missed what was sent last under the topic: it is told for longer.
-  void note_drop(std::string_view topic, TimePoint now);
+  /// A subscriber missed what was sent last in the stream: it is told for longer.
+  void note_drop(std::uint32_t stream, TimePoint now);
 
   /// A message from the XPUB socket: 1 or 0, then the topic.
   void on_subscription(std::string_view message, TimePoint now);
@@ -101,7 +103,7 @@ class PublisherProtocol {
   History history_;
   using Streams = std::list<Stream>;
   Streams streams_;  ///< The last used first: most traffic repeats its topic.
-  std::unordered_map<std::string_view, Streams::iterator> by_topic_;
+  std::unordered_map<std::string_view, Streams::iterator> by_key_;
   std::uint32_t next_stream_ = 1;
   struct Made {
     std::size_t times = 0;

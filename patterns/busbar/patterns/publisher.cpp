@@ -12,8 +12,8 @@ Publisher& Publisher::operator=(Publisher&&) noexcept = default;
 Publisher::~Publisher() = default;
 
 PublishResult Publisher::publish(std::string_view topic, std::string_view payload,
-                                 const Headers& headers) {
-  return loop_->publish(topic, payload, headers);
+                                 const Headers& headers, std::string_view stream) {
+  return loop_->publish(topic, payload, headers, stream);
 }
 
 void Publisher::wait_for_subscribers(std::string_view topic, std::size_t count,

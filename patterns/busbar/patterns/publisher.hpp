@@ -92,13 +92,18 @@ class Publisher {
 
   /// Bytes and text go as they are. Throws Error (usage): no valid topic. Blocks only with
   /// SlowSubscriber::block, or while queue_bytes of batches wait for the background thread.
+  ///
+  /// What is published under a topic is numbered and comes out in order; with `stream`, each such
+  /// name (at most limits::topic_bytes; say, a customer) has numbers of its own within the topic: a
+  /// message that is missing holds up no other stream's, and LateJoin::last_value is kept for each.
   PublishResult publish(std::string_view topic, std::string_view payload,
-                        const Headers& headers = {});
+                        const Headers& headers = {}, std::string_view stream = {});
   /// Any other type that msgpack can take goes packed: `message.as<T>()` at the other end.
   template <class T>
   requires(!std::convertible_to<const T&, std::string_view>) PublishResult
-      publish(std::string_view topic, const T& value, const Headers& headers = {}) {
-    return publish(topic, std::string_view{pack(value)}, headers);
+      publish(std::string_view topic, const T& value, const Headers& headers = {},
+              std::string_view stream = {}) {
+    return publish(topic, std::string_view{pack(value)}, headers, stream);
   }
 
   /// Returns once `count` subscribers take the topic, on the whole way through any number of

@@ -86,7 +86,7 @@ PublisherLoop::Lock PublisherLoop::lock_for_caller() const {
 }
 
 PublishResult PublisherLoop::publish(std::string_view topic, std::string_view payload,
-                                     const Headers& headers) {
+                                     const Headers& headers, std::string_view stream_name) {
   Lock lock = lock_for_caller();
   if (payload.size() > limits::message_bytes || !protocol::fits(headers)) {
     ++counts_.refused;
@@ -99,7 +99,7 @@ PublishResult PublisherLoop::publish(std::string_view topic, std::string_view pa
   if (options_.wire == Wire::plain) {
     publish_plain(topic, payload);
   } else {
-    protocol::Stream& stream = protocol_.stream_of(topic);
+    protocol::Stream& stream = protocol_.stream_of(topic, stream_name);
     const bool in_flood = options_.batching && (!open_.empty() || !waiting_.empty());
     const TimePoint now = in_flood ? TimePoint{} : std::chrono::steady_clock::now();
     if (in_flood || (options_.batching && now - last_sent_ < flood)) {
@@ -237,11 +237,14 @@ bool PublisherLoop::send(Outgoing& outgoing) {
 }
 
 void PublisherLoop::drop(Outgoing& outgoing) {
-  const std::string topic{protocol::topic_of(outgoing.frames.text(0))};
+  const std::string_view frame = outgoing.frames.text(0);
+  const std::string topic{protocol::topic_of(frame)};
+  const auto message = protocol::decode_message(frame);
+  const std::uint32_t stream = message ? message->header.stream : 0;
   detail::send_to_those_with_room(handle_, outgoing.frames);
   counts_.dropped += outgoing.messages;
   losses_.count(topic, outgoing.messages, outgoing.bytes);
-  protocol_.note_drop(topic, std::chrono::steady_clock::now());
+  protocol_.note_drop(stream, std::chrono::steady_clock::now());
   counts_.slow_peers = slow_peers_.full();
 }
 

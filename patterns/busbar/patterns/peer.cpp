@@ -24,6 +24,7 @@ SendResult Peer::whisper(const PeerId& to, std::string_view payload) {
 std::size_t Peer::shout(const std::string& group, std::string_view payload) {
   return loop_->shout(group, payload);
 }
+bool Peer::flush(milliseconds timeout) { return loop_->flush(timeout); }
 void Peer::offer(const std::string& name, const Endpoint& endpoint) {
   loop_->offer(name, endpoint);
 }

@@ -114,6 +114,9 @@ class Peer {
     return shout(group, std::string_view{pack(value)});
   }
 
+  /// Waits until all that was said is on its way to those who read. False: not within `timeout`.
+  [[nodiscard]] bool flush(std::chrono::milliseconds timeout);
+
   /// Tells all peers that the service `name` is at `endpoint`, for as long as we live; `*` as its
   /// host stands for our interface's address. A name has 1 to 200 printable bytes without space.
   void offer(const std::string& name, const Endpoint& endpoint);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint16_t first_port = 0xC000;  // RFC 36: to 0xFFFF
 constexpr int port_attempts = 100;
-constexpr std::chrono::milliseconds linger{200};
+constexpr std::chrono::milliseconds linger{1000};
 constexpr std::chrono::milliseconds look_up_poll{20};
 
 /// Who is in this process: by context, since inproc ends there.

@@ -111,8 +111,9 @@ void PeerEngine::carry_out_all(TimePoint now) {
       taken_.clear();
       while (auto action = protocol_->next_action()) taken_.push_back(std::move(*action));
       deadline_ = protocol_->next_deadline();
+      carrying_out_ = !taken_.empty();
+      if (!carrying_out_) return;
     }
-    if (taken_.empty()) return;
     for (PeerAction& action : taken_) carry_out(action, now);
   }
 }

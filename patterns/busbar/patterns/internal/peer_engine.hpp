@@ -27,6 +27,9 @@ class PeerEngine final : public Engine {
   PeerProtocol& protocol() noexcept { return *protocol_; }
   const PeerProtocol& protocol() const noexcept { return *protocol_; }
   PeerLedger ledger() const;
+  bool all_sent() const noexcept {
+    return protocol_->actions() == 0 && !carrying_out_ && !protocol_->anything_congested();
+  }
   bool needs_turn() const noexcept { return protocol_->actions() > 0 || (deaf_ && has_room()); }
 
  private:
@@ -42,6 +45,7 @@ class PeerEngine final : public Engine {
   std::vector<Endpoint> bound_;
   std::unique_ptr<BeaconSocket> beacons_;
   std::unique_ptr<PeerProtocol> protocol_;
+  bool carrying_out_ = false;  ///< The mutex guards it too.
   std::vector<PeerAction> taken_;
   std::string from_;
   std::string key_;

@@ -144,6 +144,13 @@ std::size_t PeerLoop::shout(const std::string& group, std::string_view payload) 
   return reached;
 }
 
+bool PeerLoop::flush(milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  const auto sent = [this] { return engine_ && engine_->all_sent(); };
+  wait_for(lock, timeout, [&] { return closed_ || sent(); });
+  return sent();
+}
+
 void PeerLoop::offer(const std::string& name, const Endpoint& endpoint) {
   check_offer(name);
   const bool anywhere = endpoint.transport() == Transport::tcp && endpoint.host() == "*";

@@ -26,6 +26,7 @@ class PeerLoop final : public EngineLoop<PeerEngine> {
   void leave(const std::string& group);
   SendResult whisper(const PeerId& to, std::string_view payload);
   std::size_t shout(const std::string& group, std::string_view payload);
+  bool flush(std::chrono::milliseconds timeout);
   void offer(const std::string& name, const Endpoint& endpoint);
   void withdraw(const std::string& name);
   std::vector<Endpoint> find(const std::string& name, std::chrono::milliseconds timeout);

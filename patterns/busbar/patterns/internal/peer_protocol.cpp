@@ -271,11 +271,11 @@ void PeerProtocol::on_time(TimePoint now) {
 void PeerProtocol::look_after(Node& node, TimePoint now, std::vector<PeerId>& gone) {
   // A beacon does not excuse whoever never says HELLO.
   const TimePoint heard = node.ready ? node.heard : node.since;
-  if (now >= heard + options_.expire_after) {
+  if (now >= std::min(heard + options_.expire_after, node.leaves)) {
     gone.push_back(node.id);
     return;
   }
-  deadline_ = std::min(deadline_, heard + options_.expire_after);
+  deadline_ = std::min({deadline_, heard + options_.expire_after, node.leaves});
   if (!node.ready) return;
   // Whoever is silent is asked; and whoever may wait for our next number gets one, as only that
   // shows it that the last was lost with a connection.
@@ -319,6 +319,11 @@ void PeerProtocol::congested(std::uint64_t mailbox, bool is) {
   for (auto& [id, node] : nodes_) {
     if (node.way.mailbox == mailbox) node.congested = is;
   }
+}
+
+bool PeerProtocol::anything_congested() const noexcept {
+  return std::any_of(nodes_.begin(), nodes_.end(),
+                     [](const auto& known) { return known.second.congested; });
 }
 
 void PeerProtocol::unresponsive(std::uint64_t mailbox, TimePoint now) {

@@ -95,6 +95,7 @@ class PeerProtocol {
 
   std::optional<PeerAction> next_action();
   std::size_t actions() const noexcept { return actions_.size(); }
+  bool anything_congested() const noexcept;
   std::optional<PeerEvent> next_event();
   std::size_t events() const noexcept { return events_.size(); }
 
@@ -123,6 +124,7 @@ class PeerProtocol {
     TimePoint heard = {};
     TimePoint greeted = {};
     TimePoint pinged = {};
+    TimePoint leaves = TimePoint::max();  ///< It has said so, beside what it still sends.
 
     /// Without those that are Busbar's own.
     Headers users_headers() const;

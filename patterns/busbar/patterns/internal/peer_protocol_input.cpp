@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t groups_max = 1000;  // of one peer
 // A foreign node that greets us again may only have crossed our own greeting.
 constexpr Duration crossing = 1s;
+constexpr Duration last_words = 1s;
 
 std::string_view header_of(const Headers& headers, std::string_view name) {
   for (const auto& [known, value] : headers) {
@@ -27,7 +28,11 @@ void PeerProtocol::on_beacon(const Beacon& beacon, std::string_view host, TimePo
   if (beacon.id == options_.id) return;
   Node* const node = find(beacon.id);
   if (beacon.port == 0) {
-    if (node != nullptr) remove(beacon.id, now);
+    if (node == nullptr) return;
+    // What it sent before may still be on its way, and in front of its GOODBYE.
+    if (!node->ready || !node->speaks_notes) return remove(beacon.id, now);
+    node->leaves = std::min(node->leaves, now + last_words);
+    deadline_ = std::min(deadline_, node->leaves);
   } else if (node != nullptr) {
     node->heard = now;
     node->evasive = false;
@@ -108,6 +113,7 @@ void PeerProtocol::on_hello(const PeerId& id, Hello&& hello, std::string_view ke
 
 void PeerProtocol::enter(Node& node, Hello&& hello) {
   node.ready = true;
+  node.leaves = TimePoint::max();
   node.evasive = node.asked_by_us = node.asks_us = false;
   node.heard_last = 1;
   node.name = std::move(hello.name);

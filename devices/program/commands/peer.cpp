@@ -1,0 +1,341 @@
+#include "program/base64.hpp"
+#include "program/commands/commands.hpp"
+#include "program/duration.hpp"
+#include "program/endpoints.hpp"
+#include "program/receive_lines.hpp"
+#include "program/send_lines.hpp"
+#include "program/show.hpp"
+#include "program/talk.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <limits>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include <busbar/core/error.hpp>
+#include <busbar/patterns/peer.hpp>
+
+namespace busbar::program {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds tick{20};
+
+struct PeerCommand {
+  MessageOptions messages;
+  PeerOptions peer;
+  std::string action = "join";
+  std::vector<std::string> targets;
+  std::vector<std::string> groups;
+  std::vector<std::string> connect;
+  std::string bind;
+  std::vector<std::string> offers;
+  milliseconds wait{2000};
+};
+
+PeerOptions peer_options(const PeerCommand& command) {
+  PeerOptions made = command.peer;
+  made.connect = endpoints(command.connect);
+  if (!command.bind.empty()) made.bind = Endpoint{command.bind};
+  made.headers = command.messages.headers;
+  made.security = command.messages.security.load();
+  return made;
+}
+
+nlohmann::json payload_json(std::string_view bytes) {
+  const nlohmann::json text = std::string{bytes};
+  try {
+    (void)text.dump();
+    return text;
+  } catch (const nlohmann::json::type_error&) {  // not UTF-8
+    return {{"base64", to_base64(bytes)}};
+  }
+}
+
+nlohmann::json to_json(const Headers& headers) {
+  nlohmann::json all = nlohmann::json::object();
+  for (const auto& [name, value] : headers) all[name] = value;
+  return all;
+}
+
+std::string event_line(const PeerEvent& event, bool json) {
+  const bool content =
+      event.kind == PeerEvent::Kind::whisper || event.kind == PeerEvent::Kind::shout;
+  if (json) {
+    nlohmann::json all{
+        {"event", name_of(event.kind)}, {"peer", event.peer.str()}, {"name", event.name}};
+    if (!event.group.empty()) all["group"] = event.group;
+    if (!event.endpoint.empty()) all["endpoint"] = event.endpoint;
+    if (!event.headers.empty()) all["headers"] = to_json(event.headers);
+    if (content) all["payload"] = payload_json(event.payload());
+    return line(all);
+  }
+  std::string text = std::string{name_of(event.kind)} + '\t' + printable(event.name);
+  if (!event.group.empty()) text += '\t' + printable(event.group);
+  text += '\t';
+  if (content)
+    text += event.payload();
+  else
+    text += event.peer.str();
+  return text + '\n';
+}
+
+/// A peer that lives as long as the command.
+class Present {
+ public:
+  explicit Present(const PeerCommand& command)
+      : command_(command), peer_(std::in_place, *context_, peer_options(command)) {
+    for (const std::string& offer : command.offers) {
+      const std::size_t sign = offer.find('=');
+      if (sign == std::string::npos)
+        throw Error{ErrorKind::usage, "--offer", "'" + printable(offer) + "' offers nothing",
+                    "write NAME=ENDPOINT"};
+      peer_->offer(offer.substr(0, sign), offer.substr(sign + 1));
+    }
+    for (const std::string& group : command.groups) peer_->join(group);
+    say("peer '" + printable(peer_->name()) + "' " + peer_->id().str() + " at " +
+        peer_->endpoint().str());
+  }
+
+  Peer& operator*() noexcept { return *peer_; }
+  Peer* operator->() noexcept { return &*peer_; }
+  Waiter& waiter() noexcept { return waiter_; }
+
+  /// Waits for `condition`, at most for `longest`. False: not in time, or asked to end.
+  template <class Condition>
+  bool await(Condition condition, milliseconds longest) {
+    const auto end = steady_clock::now() + longest;
+    while (!condition()) {
+      if (waiter_.asked_to_end() || steady_clock::now() >= end) return false;
+      peer_->drain([](PeerEvent&) {});
+      waiter_.wait(tick);
+    }
+    return true;
+  }
+  [[noreturn]] void give_up(const std::string& cause, const std::string& remedy) const {
+    throw Error{ErrorKind::timeout, "peer " + command_.action, cause, remedy};
+  }
+  void end() {
+    peer_.reset();
+    context_.reset();  // returns when ZeroMQ has sent all, or gives up
+  }
+
+ private:
+  const PeerCommand& command_;
+  Waiter waiter_;
+  std::optional<Context> context_{std::in_place, ContextOptions{.log = library_log()}};
+  std::optional<Peer> peer_;
+};
+
+class Watching final : public Source {
+ public:
+  explicit Watching(const PeerCommand& command) : options_(command.messages), present_(command) {}
+
+  bool read(Lines& lines) override {
+    std::size_t most = 1000;
+    if (options_.count > 0) most = std::min<std::size_t>(most, options_.count - lines.received());
+    return present_->drain(
+               [&](const PeerEvent& event) {
+                 lines.buffer() += event_line(event, options_.json);
+                 lines.added();
+               },
+               most) > 0;
+  }
+  void wait(int output, std::optional<milliseconds> timeout) override {
+    present_.waiter().wait(present_->fd(), output, timeout);
+  }
+  bool ended() const override { return waiter().asked_to_end() || waiter().output_broken(); }
+  void give_up(const std::string& cause, const std::string& remedy) override {
+    present_.give_up(cause, remedy);
+  }
+
+ private:
+  const Waiter& waiter() const { return const_cast<Watching*>(this)->present_.waiter(); }
+  const MessageOptions& options_;
+  Present present_;
+};
+
+int list(const PeerCommand& command) {
+  Present present{command};
+  present.await([] { return false; }, command.wait);
+  for (const KnownPeer& known : present->peers()) {
+    if (command.messages.json) {
+      std::cout << line({{"peer", known.id.str()},
+                         {"name", known.name},
+                         {"endpoint", known.endpoint},
+                         {"groups", known.groups},
+                         {"headers", to_json(known.headers)},
+                         {"evasive", known.evasive}});
+      continue;
+    }
+    std::cout << known.id.str() << '\t' << printable(known.name) << '\t' << known.endpoint << '\t';
+    for (const std::string& group : known.groups)
+      std::cout << (&group == &known.groups.front() ? "" : ",") << printable(group);
+    std::cout << '\n';
+  }
+  return exit_ok;
+}
+
+int find(const PeerCommand& command) {
+  Present present{command};
+  std::vector<Endpoint> found;
+  const auto there = [&] {
+    found = present->find(command.targets.at(0), milliseconds{0});
+    return !found.empty();
+  };
+  const milliseconds patience = command.messages.patience();
+  if (!present.await(there, patience) && !present.waiter().asked_to_end())
+    present.give_up(
+        "nobody offers '" + printable(command.targets[0]) + "' within " + format_duration(patience),
+        "start one with --offer, or give a longer --timeout");
+  for (const Endpoint& endpoint : found) std::cout << endpoint.str() << '\n';
+  return exit_ok;
+}
+
+/// By name, or by id. Throws Error where several have the name.
+std::optional<PeerId> id_of(const std::vector<KnownPeer>& all, const std::string& target) {
+  std::optional<PeerId> found;
+  const auto id = PeerId::parse(target);
+  for (const KnownPeer& known : all) {
+    if (known.id == id) return id;
+    if (known.name != target) continue;
+    if (found)
+      throw Error{ErrorKind::usage, "peer whisper",
+                  "several peers are called '" + printable(target) + "'",
+                  "give the id that `busbar peer list` shows"};
+    found = known.id;
+  }
+  return found;
+}
+
+/// whisper and shout: lines in.
+int speak(const PeerCommand& command) {
+  const std::string& target = command.targets.at(0);
+  const bool whisper = command.action == "whisper";
+  const milliseconds patience = command.messages.patience();
+  Present present{command};
+  Input input{command.messages.files, command.messages.whole};
+  std::optional<PeerId> to;
+  const auto there = [&] {
+    const auto all = present->peers();
+    if (whisper) return (to = id_of(all, target)).has_value();
+    return std::any_of(all.begin(), all.end(), [&](const KnownPeer& known) {
+      return std::find(known.groups.begin(), known.groups.end(), target) != known.groups.end();
+    });
+  };
+  if (!present.await(there, patience)) {
+    if (present.waiter().asked_to_end()) return exit_ok;
+    present.give_up((whisper ? "no peer '" : "nobody in the group '") + printable(target) +
+                        "' within " + format_duration(patience),
+                    "start one, or give a longer --timeout");
+  }
+  send_lines(present.waiter(), input, command.messages,
+             [&](const Letter& letter, const std::string& place) {
+               present->drain([](PeerEvent&) {});
+               if (!whisper) return present->shout(target, letter.payload) > 0;
+               SendResult result = SendResult::full;
+               present.await(
+                   [&] {
+                     result = present->whisper(*to, letter.payload);
+                     return result != SendResult::full;
+                   },
+                   patience);
+               if (result == SendResult::sent) return true;
+               if (present.waiter().asked_to_end()) return false;
+               present.give_up(place + " was not sent: the peer " +
+                                   (result == SendResult::no_peer ? "has left" : "does not read"),
+                               "start it again");
+             });
+  if (!present->flush(patience))
+    present.give_up("not all was sent", "is the peer reading? Or give a longer --timeout");
+  if (const std::uint64_t left = present->ledger().overflow; !whisper && left > 0)
+    warn(counted(left, "message") + " left out, as peers did not read");
+  present.end();
+  return exit_ok;
+}
+
+int run(PeerCommand& command) {
+  if (command.action == "join") {
+    command.groups.insert(command.groups.end(), command.targets.begin(), command.targets.end());
+    Watching source{command};
+    return receive_lines(source, command.messages);
+  }
+  const std::size_t wanted = command.action == "list" ? 0 : 1;
+  if (command.targets.size() != wanted)
+    throw Error{ErrorKind::usage, "peer " + command.action,
+                wanted == 0 ? "it takes nothing behind it" : "it takes one name behind it",
+                "see `busbar help peer`"};
+  if (command.action == "list") return list(command);
+  if (command.action == "find") return find(command);
+  return speak(command);
+}
+
+void declare(CLI::App& app, PeerCommand& command) {
+  MessageOptions& messages = command.messages;
+  PeerOptions& peer = command.peer;
+  messages.command = app.get_name();
+  words(app.add_option("action", command.action, "What to do")->capture_default_str(),
+        {"join", "list", "whisper", "shout", "find"});
+  app.add_option("target", command.targets, "Groups, a peer's name or id, a group, a service")
+      ->type_name("NAME");
+  app.add_option("--name", peer.name, "What the others see")->type_name("NAME");
+  app.add_option("--interface", peer.interface, "Where to look for peers: a name or an address")
+      ->type_name("NAME")
+      ->capture_default_str();
+  add_list(app, "--join", command.groups, "Be in this group", "GROUP");
+  add_list(app, "--connect", command.connect, "Ask this peer whom it knows", "ENDPOINT");
+  app.add_option("--bind", command.bind, "Where to take connections; default: a free port")
+      ->type_name("ENDPOINT");
+  numbers(app.add_option("--beacon-port", peer.beacon_port, "UDP; 0: no beacons")
+              ->type_name("PORT")
+              ->capture_default_str(),
+          0, 65535);
+  add_list(app, "--offer", command.offers, "Tell all that a service is there", "NAME=ENDPOINT");
+  declare_headers(app, messages);
+  add_duration(app, "--evasive-after", peer.evasive_after, "Silent for so long is evasive");
+  add_duration(app, "--expire-after", peer.expire_after, "Silent for so long is gone");
+  add_duration(app, "--wait", command.wait, "list: how long to look");
+  numbers(app.add_option("--count", messages.count, "End after so many events or lines")
+              ->type_name("N"),
+          1, std::numeric_limits<std::uint64_t>::max());
+  app.add_flag("--json", messages.json, "Lines are JSON");
+  app.add_option("--file", messages.files, "Instead of stdin or stdout")
+      ->type_name("FILE")
+      ->expected(1)
+      ->allow_extra_args(false);
+  declare_timeout(app, messages, "join: end with 4 when nothing came for so long; else patience",
+                  "");
+  messages.security.declare(app);
+}
+
+}  // namespace
+
+Command peer_command() {
+  return {
+      .name = "peer",
+      .group = "Messages",
+      .summary = "Find peers without a server, and speak to them (36/ZRE)",
+      .details =
+          "join [GROUP...]  write what happens, a line each, until a signal; the default\n"
+          "list             write who is there: id, name, endpoint, groups\n"
+          "whisper PEER     send each line to this peer\n"
+          "shout GROUP      send each line to all in this group\n"
+          "find NAME        write the endpoints where this service is offered\n"
+          "A line of join is enter, evasive, exit: NAME, ID; join, leave: NAME, GROUP, ID;\n"
+          "whisper: NAME, PAYLOAD; shout: NAME, GROUP, PAYLOAD; with tabs between. Nodes of Zyre\n"
+          "and Pyre are peers too.",
+      .example =
+          "  busbar peer --name a --join sensors\n"
+          "  echo 21.5 | busbar peer shout sensors",
+      .declare = [](CLI::App& app) -> Run {
+        auto command = std::make_shared<PeerCommand>();
+        declare(app, *command);
+        return [command] { return run(*command); };
+      }};
+}
+
+}  // namespace busbar::program

@@ -4,8 +4,8 @@ import subprocess
 
 from support import BUSBAR, Case
 
-COMMANDS = ("forwarder streamer queue run check graph status pause resume drain stop pub sub push "
-            "pull req rep keygen bench completion help").split()
+COMMANDS = ("forwarder streamer queue services run check graph status pause resume drain stop pub sub "
+            "push pull req rep peer keygen bench completion help").split()
 
 
 class Help(Case):

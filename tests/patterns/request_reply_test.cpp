@@ -1,77 +1,28 @@
+#include "support/desk.hpp"
 #include "support/device_bench.hpp"
 #include "support/folder.hpp"
 #include "support/stock.hpp"
 
-#include <atomic>
 #include <future>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include <doctest/doctest.h>
 
 #include <busbar/devices/device.hpp>
-#include <busbar/patterns/replier.hpp>
 #include <busbar/patterns/requester.hpp>
 
 using namespace busbar;
 using namespace std::chrono_literals;
+using busbar::testing::Account;
 using busbar::testing::any_port;
+using busbar::testing::at;
+using busbar::testing::Balance;
+using busbar::testing::Desk;
 using busbar::testing::eventually;
 using busbar::testing::soon;
 using busbar::testing::Stock;
 
 namespace {
-
-struct Account {
-  int number = 0;
-  MSGPACK_DEFINE(number)
-};
-struct Balance {
-  int cents = 0;
-  MSGPACK_DEFINE(cents)
-};
-
-/// A replier that serves in a thread, with a few methods.
-struct Desk {
-  Desk(Context& context, ReplierOptions options) : replier(context, std::move(options)) {
-    replier.on("balance", [](const Account& account) { return Balance{account.number * 100}; });
-    replier.on("echo", [](const std::string& text) { return text; });
-    replier.on("nothing", [this] { ++nothings; });
-    replier.on("left", [](int, const Request& request) { return request.left().count(); });
-    replier.on("fail", [](int) -> int { throw std::runtime_error("no such account"); });
-    replier.on("error", []() -> int {
-      throw Error(ErrorKind::timeout, "ask the bank", "it sleeps", "wake it up");
-    });
-    replier.on("drop", [](Request request) { const Request gone{std::move(request)}; });
-    replier.on("keep", [this](Request request) {
-      const std::scoped_lock lock(mutex);
-      kept.push_back(std::move(request));
-    });
-    replier.on("", [](std::string_view text) { return "default " + std::string(text); });
-    thread = std::thread{[this] { replier.serve(); }};
-  }
-  ~Desk() {
-    {
-      const std::scoped_lock lock(mutex);
-      kept.clear();
-    }
-    replier.stop(soon);
-    thread.join();
-  }
-  std::size_t keeps() {
-    const std::scoped_lock lock(mutex);
-    return kept.size();
-  }
-
-  Replier replier;
-  std::mutex mutex;
-  std::vector<Request> kept;
-  std::atomic<int> nothings = 0;
-  std::thread thread;
-};
-
-std::vector<Endpoint> at(const Desk& desk) { return desk.replier.bound(); }
 
 Outcome outcome_of(Requester& ask, const char* method, std::string_view payload = "") {
   return ask.request(method, payload, {.deadline = soon}).get().outcome();
@@ -287,6 +238,23 @@ TEST_CASE("a full replier gives back, a full requester refuses") {
   two.cancel();
   CHECK(ask.ledger().reconciles());
   CHECK(ask.ledger().refused == 1);
+}
+
+TEST_CASE("methods that have no handler go to one for all others, which may end the replier") {
+  Context context;
+  Replier replier{context, {.bind = {any_port}}};
+  replier.on("one", [] { return std::string("its own"); });
+  replier.otherwise([&](Request request) {
+    const bool last = request.method() == "end";
+    request.reply("otherwise " + std::string(request.method()));
+    if (last) replier.stop(0ms);
+  });
+  std::thread thread{[&] { replier.serve(); }};
+  Requester ask{context, {.connect = replier.bound()}};
+  CHECK(ask.request("one", "").get<std::string>() == "its own");
+  CHECK(ask.request("two", "").get<std::string>() == "otherwise two");
+  CHECK(ask.request("end", "").get<std::string>() == "otherwise end");
+  thread.join();
 }
 
 TEST_CASE("several threads share a requester, and several a replier") {

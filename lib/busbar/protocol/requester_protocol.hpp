@@ -120,6 +120,9 @@ class RequesterProtocol {
 
   const RequesterCounts& counts() const noexcept { return counts_; }
   std::size_t connected_servers() const noexcept;
+  bool is_connected(std::size_t server) const noexcept {
+    return servers_[server].state == State::up;
+  }
   std::uint64_t outstanding(std::size_t server) const noexcept {
     return servers_[server].outstanding;
   }

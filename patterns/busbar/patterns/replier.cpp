@@ -53,6 +53,7 @@ Replier::~Replier() {
 void Replier::set_handler(std::string method, detail::Handler handler) {
   loop_->set_handler(std::move(method), std::move(handler));
 }
+void Replier::set_otherwise(detail::Handler handler) { loop_->set_otherwise(std::move(handler)); }
 void Replier::serve() {
   const auto loop = loop_;  // outlives us where we are destroyed meanwhile
   loop->serve();

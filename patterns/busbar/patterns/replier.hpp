@@ -12,6 +12,7 @@
 #include <busbar/core/socket.hpp>
 #include <busbar/patterns/handler.hpp>
 #include <busbar/patterns/request.hpp>
+#include <busbar/patterns/request_wire.hpp>
 
 namespace busbar {
 
@@ -26,6 +27,7 @@ struct ReplierOptions {
   unsigned threads = 1;
   /// Requests held that are not begun; what comes above it goes back as not begun.
   std::size_t waiting_max = 10'000;
+  RequestWire wire = RequestWire::busbar;
 };
 
 /// received = replied + failed + refused + expired + unavailable + cancelled + duplicates +
@@ -47,7 +49,8 @@ struct ReplierLedger : protocol::ReplierCounts {
 /// ones of the same requester showed how quick it can be. Calls may be made from any thread.
 class Replier {
  public:
-  /// Binds and connects. Throws Error; see Socket. usage: threads is 0.
+  /// Binds and connects. Throws Error; see Socket. usage: threads is 0; the Freelance wire
+  /// without one endpoint to bind, or with a wildcard in it.
   Replier(Context& context, ReplierOptions options);
   Replier(Replier&&) noexcept = default;
   Replier& operator=(Replier&&) = delete;
@@ -67,11 +70,17 @@ class Replier {
     set_handler(std::move(method), detail::handler_of(std::move(callable)));
   }
 
+  /// The same, for every method that has no handler of its own.
+  template <class F>
+  void otherwise(F callable) {
+    set_otherwise(detail::handler_of(std::move(callable)));
+  }
+
   /// Serves until `stop`, in the calling thread and in threads - 1 others. Throws Error (usage)
   /// where it is served already.
   void serve();
   /// Begins no more, lets handlers end for at most `deadline`, and makes `serve` return. What
-  /// waited goes back as not begun; `abandoned` counts what still runs.
+  /// waited goes back as not begun; `abandoned` counts what still runs. A handler may call it.
   StopReport stop(std::chrono::milliseconds deadline = std::chrono::milliseconds{0});
 
   ReplierLedger ledger() const;
@@ -80,6 +89,7 @@ class Replier {
 
  private:
   void set_handler(std::string method, detail::Handler handler);
+  void set_otherwise(detail::Handler handler);
 
   std::shared_ptr<detail::ReplyLoop> loop_;
 };

@@ -46,6 +46,16 @@ void Requester::request(std::string_view method, std::string_view payload,
   loop_->request(method, payload, options, std::move(callback));
 }
 
+std::vector<SurveyAnswer> Requester::survey(std::string_view method, std::string_view payload,
+                                            milliseconds deadline) {
+  std::vector<SurveyAnswer> answers;
+  for (const auto& [server, number] : loop_->survey(method, payload, deadline)) {
+    PendingReply pending{loop_, number};
+    answers.push_back({loop_->server(server), pending.get()});
+  }
+  return answers;
+}
+
 bool Requester::wait_for_servers(std::size_t n, milliseconds timeout) {
   return loop_->wait_for_servers(n, timeout);
 }

@@ -15,6 +15,7 @@
 #include <busbar/core/runner.hpp>
 #include <busbar/core/socket.hpp>
 #include <busbar/patterns/reply.hpp>
+#include <busbar/patterns/request_wire.hpp>
 
 namespace busbar {
 
@@ -36,6 +37,7 @@ struct RequesterOptions {
   double hedge = 0;
   /// Bound on what is unanswered; above it a request is refused at once.
   std::size_t in_flight_max = 100'000;
+  RequestWire wire = RequestWire::busbar;
 };
 
 struct RequestOptions {
@@ -110,6 +112,12 @@ class [[nodiscard]] PendingReply {
   std::uint64_t number_;
 };
 
+/// What one server said to a question that was put to all.
+struct SurveyAnswer {
+  Endpoint server;
+  Reply reply;
+};
+
 /// Every call may be made from any thread. Requests are sent in the thread of their caller, and
 /// replies received in one that waits for one; a thread of its own looks after the rest.
 class Requester {
@@ -141,6 +149,18 @@ class Requester {
   requires(!std::convertible_to<const T&, std::string_view>) void request(
       std::string_view method, const T& value, const RequestOptions& options, Callback callback) {
     request(method, std::string_view{pack(value)}, options, std::move(callback));
+  }
+
+  /// Puts one question to every server that is connected, and waits until all have answered, or
+  /// `deadline` is over: what comes later is dropped and counted as late. In the order of
+  /// RequesterOptions::connect; each is asked once, and an answer may be a failure. Behind a queue
+  /// one of its workers answers. `wait_for_servers` first, for servers that are still on their way.
+  std::vector<SurveyAnswer> survey(std::string_view method, std::string_view payload,
+                                   std::chrono::milliseconds deadline);
+  template <class T>
+  requires(!std::convertible_to<const T&, std::string_view>) std::vector<SurveyAnswer> survey(
+      std::string_view method, const T& value, std::chrono::milliseconds deadline) {
+    return survey(method, std::string_view{pack(value)}, deadline);
   }
 
   /// Waits until `n` servers are connected at least, or for `timeout`. False: fewer are.

@@ -17,9 +17,15 @@ constexpr int burst = 256;
 constexpr milliseconds farewell{100};  // for the last answers, and for the threads to see the end
 
 ReplierOptions checked(ReplierOptions options) {
-  if (options.threads > 0) return options;
-  throw Error(ErrorKind::usage, "replier '" + options.name + "'", "it has no thread",
-              "give 1 or more threads");
+  const std::string who = "replier '" + options.name + "'";
+  if (options.threads == 0)
+    throw Error(ErrorKind::usage, who, "it has no thread", "give 1 or more threads");
+  const bool one = options.bind.size() == 1 && !options.bind[0].is_wildcard();
+  if (options.wire == RequestWire::freelance && !one) {
+    throw Error(ErrorKind::usage, who, "in the Freelance protocol its endpoint is its identity",
+                "bind one endpoint, with host and port");
+  }
+  return options;
 }
 
 }  // namespace
@@ -33,7 +39,8 @@ ReplyLoop::ReplyLoop(Context& context, ReplierOptions options)
                                 .bind = options_.bind,
                                 .connect = options_.connect,
                                 .security = options_.security,
-                                .send_queue = 100'000});
+                                .send_queue = 100'000,
+                                .routing_id = freelance() ? options_.bind[0].str() : ""});
   bound_ = socket_->bound();
   socket_->on_event([this](const SocketEvent& event) {
     using Kind = SocketEvent::Kind;
@@ -46,13 +53,23 @@ ReplyLoop::ReplyLoop(Context& context, ReplierOptions options)
   socket_->release();
 }
 
+/// With the mutex held.
+void ReplyLoop::check_not_serving() const {
+  if (serving_ == 0) return;
+  throw Error(ErrorKind::usage, "replier '" + options_.name + "'",
+              "a handler is set while it serves", "set it before `serve`");
+}
+
 void ReplyLoop::set_handler(std::string method, Handler handler) {
   const Lock lock{mutex_};
-  if (serving_ > 0) {
-    throw Error(ErrorKind::usage, "replier '" + options_.name + "'",
-                "a handler is set while it serves", "set it before `serve`");
-  }
+  check_not_serving();
   handlers_[std::move(method)] = std::move(handler);
+}
+
+void ReplyLoop::set_otherwise(Handler handler) {
+  const Lock lock{mutex_};
+  check_not_serving();
+  otherwise_ = std::move(handler);
 }
 
 void ReplyLoop::serve() {
@@ -111,9 +128,23 @@ void ReplyLoop::lead(Lock& lock) {
 /// All that is there, before anything is begun: a cancellation may be behind its request.
 int ReplyLoop::receive(TimePoint at) {
   int received = 0;
-  for (; received < burst && socket_->receive(frames_); ++received)
-    protocol_.on_message(frames_, at);
+  for (; received < burst && socket_->receive(frames_); ++received) {
+    if (!freelance() || !is_ping(frames_)) protocol_.on_message(frames_, at);
+  }
   return received;
+}
+
+/// Answers one; of anything else it makes what our own wire has: an empty frame behind the head.
+bool ReplyLoop::is_ping(Multipart& message) {
+  if (message.size() == 2 && message.text(1) == "PING") {
+    message.replace(1, "PONG");
+    (void)socket_->send(message);  // who has left needs none
+    return true;
+  }
+  if (message.size() < 2) return false;
+  message.push_back(Frame{});
+  for (std::size_t i = message.size() - 1; i > 2; --i) message[i].swap(message[i - 1]);
+  return false;
 }
 
 void ReplyLoop::sleep(Lock& lock) {
@@ -150,8 +181,9 @@ void ReplyLoop::dispatch(Request& request) {
     request.job_.method = {};
     handler = handlers_.find("");
   }
-  if (handler == handlers_.end()) return request.refuse("no such method");
-  handler->second(std::move(request));
+  if (handler != handlers_.end()) return handler->second(std::move(request));
+  if (!otherwise_) return request.refuse("no such method");
+  otherwise_(std::move(request));
 }
 
 void ReplyLoop::reply(Job& job, std::string_view payload) {
@@ -181,6 +213,10 @@ bool ReplyLoop::cancelled(const Job& job) {
 
 /// To those who have gone nothing can be sent; nor to those who do not read, for ever.
 void ReplyLoop::send(Multipart& message) {
+  if (freelance() && message.size() > 2) {
+    for (std::size_t i = 2; i + 1 < message.size(); ++i) message[i].swap(message[i + 1]);
+    message.pop_back();
+  }
   try {
     if (socket_ && socket_->send(message) == SendResult::sent) return;
   } catch (const Error&) {

@@ -27,6 +27,7 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
 
   // Any thread; see Replier and Request.
   void set_handler(std::string method, Handler handler);
+  void set_otherwise(Handler handler);
   void serve();
   StopReport stop(std::chrono::milliseconds deadline);
   ReplierLedger ledger() const;
@@ -39,9 +40,12 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
+  void check_not_serving() const;
   void run();
   void lead(Lock& lock);
   int receive(TimePoint now);
+  bool freelance() const noexcept { return options_.wire == RequestWire::freelance; }
+  bool is_ping(Multipart& message);
   void sleep(Lock& lock);
   void handle(Job& job);
   void dispatch(Request& request);
@@ -53,6 +57,7 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   ReplierOptions options_;
   std::vector<Endpoint> bound_;
   std::map<std::string, Handler, std::less<>> handlers_;
+  Handler otherwise_;
   SocketPoll poll_;  ///< The leader's.
   Wake wake_;        ///< Ends the leader's sleep.
 

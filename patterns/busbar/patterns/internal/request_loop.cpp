@@ -42,22 +42,26 @@ RequestLoop::RequestLoop(Context& context, RequesterOptions options)
                  .attempt_timeout = options_.attempt_timeout,
                  .hedge = options_.hedge},
                 context.clock().now()) {
-  links_.emplace(context, options_.name, options_.connect, options_.security,
-                 ServerLinks::Events{.connected =
-                                         [this](std::size_t server) {
-                                           news_ = true;
-                                           protocol_.connected(server, now());
-                                         },
-                                     .disconnected =
-                                         [this](std::size_t server) {
-                                           news_ = true;
-                                           protocol_.disconnected(server, now());
-                                         },
-                                     .unreachable =
-                                         [this](std::size_t server) {
-                                           news_ = true;
-                                           protocol_.unreachable(server, now());
-                                         }});
+  links_ = ServerLinks::create(context,
+                               {.name = options_.name,
+                                .servers = options_.connect,
+                                .security = options_.security,
+                                .wire = options_.wire},
+                               ServerLinks::Events{.connected =
+                                                       [this](std::size_t server) {
+                                                         news_ = true;
+                                                         protocol_.connected(server, now());
+                                                       },
+                                                   .disconnected =
+                                                       [this](std::size_t server) {
+                                                         news_ = true;
+                                                         protocol_.disconnected(server, now());
+                                                       },
+                                                   .unreachable =
+                                                       [this](std::size_t server) {
+                                                         news_ = true;
+                                                         protocol_.unreachable(server, now());
+                                                       }});
 }
 
 /// What can be said without asking anyone.
@@ -75,36 +79,68 @@ std::optional<RequestLoop::Finished> RequestLoop::fault_of(std::string_view meth
                   .body = Frame{reason.data(), reason.size()}};
 }
 
+void RequestLoop::check_open() const {
+  if (links_ && !leave_at_) return;
+  throw Error(ErrorKind::usage, "request on '" + options_.name + "'", "it was stopped");
+}
+
 std::uint64_t RequestLoop::request(std::string_view method, std::string_view payload,
                                    const RequestOptions& options, Requester::Callback callback) {
   const Lock lock{mutex_};
-  if (!links_ || leave_at_) {
-    throw Error(ErrorKind::usage, "request on '" + options_.name + "'", "it was stopped");
-  }
+  check_open();
   const TimePoint at = now();
   // What is known of the servers should not be older than this.
   if (!leading_ && at > turned_at_ + fresh) turn(at);
-  const bool calls_back = static_cast<bool>(callback);
-  if (auto fault = fault_of(method, payload)) {
-    const std::uint64_t number = UINT64_MAX - refused_++;  // of those that the protocol never saw
-    fault->number = number;
-    slots_.insert(number, {.callback = std::move(callback)});
-    if (calls_back) ++callbacks_;
-    settle(std::move(*fault));
-    after_call();
-    return number;
-  }
+  if (auto fault = fault_of(method, payload)) return refuse(std::move(*fault), std::move(callback));
   const milliseconds wanted = options.deadline.count() > 0 ? options.deadline : options_.deadline;
   const std::uint64_t number = protocol_.add({.method = method,
                                               .payload = Frame{payload.data(), payload.size()},
                                               .deadline = std::min(wanted, protocol::deadline_max),
                                               .idempotent = options.idempotent},
                                              at);
+  if (callback) ++callbacks_;
   slots_.insert(number, {.callback = std::move(callback)});
-  if (calls_back) ++callbacks_;
   carry(at);
   after_call();
   return number;
+}
+
+/// Under a number that the protocol will never come to.
+std::uint64_t RequestLoop::refuse(Finished fault, Requester::Callback callback) {
+  const std::uint64_t number = UINT64_MAX - refused_++;
+  fault.number = number;
+  if (callback) ++callbacks_;
+  slots_.insert(number, {.callback = std::move(callback)});
+  settle(std::move(fault));
+  after_call();
+  return number;
+}
+
+/// One request to each server that is there.
+std::vector<std::pair<std::size_t, std::uint64_t>> RequestLoop::survey(std::string_view method,
+                                                                       std::string_view payload,
+                                                                       milliseconds deadline) {
+  const Lock lock{mutex_};
+  check_open();
+  const TimePoint at = now();
+  if (!leading_ && at > turned_at_ + fresh) turn(at);
+  std::vector<std::pair<std::size_t, std::uint64_t>> asked;
+  for (std::size_t i = 0; i < options_.connect.size(); ++i) {
+    if (!protocol_.is_connected(i)) continue;
+    if (auto fault = fault_of(method, payload)) {
+      asked.emplace_back(i, refuse(std::move(*fault), {}));
+      continue;
+    }
+    asked.emplace_back(i, protocol_.add({.method = method,
+                                         .payload = Frame{payload.data(), payload.size()},
+                                         .deadline = std::min(deadline, protocol::deadline_max),
+                                         .servers = std::uint64_t{1} << i},
+                                        at));
+    slots_.insert(asked.back().second, {});
+  }
+  carry(at);
+  after_call();
+  return asked;
 }
 
 /// Sends what is to be sent, and hands out what is finished. False: nothing was.

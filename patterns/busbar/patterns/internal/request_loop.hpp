@@ -33,6 +33,10 @@ class RequestLoop final : public Active {
   // Any thread; see Requester and PendingReply.
   std::uint64_t request(std::string_view method, std::string_view payload,
                         const RequestOptions& options, Requester::Callback callback = {});
+  std::vector<std::pair<std::size_t, std::uint64_t>> survey(std::string_view method,
+                                                            std::string_view payload,
+                                                            std::chrono::milliseconds deadline);
+  const Endpoint& server(std::size_t i) const noexcept { return options_.connect[i]; }
   bool wait(std::uint64_t number, std::chrono::milliseconds timeout);
   /// Once it is finished.
   Reply take(std::uint64_t number);
@@ -54,6 +58,8 @@ class RequestLoop final : public Active {
     Reply reply;
   };
 
+  void check_open() const;
+  std::uint64_t refuse(Finished fault, Requester::Callback callback);
   std::optional<Finished> fault_of(std::string_view method, std::string_view payload) const;
   TimePoint now() const noexcept { return context_.clock().now(); }
   bool turn(TimePoint now);
@@ -77,7 +83,7 @@ class RequestLoop final : public Active {
   std::condition_variable changed_;  ///< For those who wait while another one leads.
   std::condition_variable work_;     ///< For the loop's own thread.
   protocol::RequesterProtocol protocol_;
-  std::optional<ServerLinks> links_;  ///< Empty: ended.
+  std::unique_ptr<ServerLinks> links_;  ///< Empty: ended.
   protocol::PagedTable<Slot> slots_;
   std::vector<Call> calls_;  ///< To be called by the loop's own thread.
   Multipart frames_;

@@ -1,38 +1,64 @@
 #include "busbar/patterns/internal/server_links.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <busbar/core/internal/frames.hpp>
+#include <busbar/patterns/internal/freelance_links.hpp>
 
 namespace busbar::detail {
 
-ServerLinks::ServerLinks(Context& context, const std::string& name,
-                         const std::vector<Endpoint>& servers, const Security& security,
-                         Events events)
+namespace {
+
+/// A DEALER for each server, so that each can be spoken to by itself.
+class DealerLinks final : public ServerLinks {
+ public:
+  DealerLinks(Context& context, const ServerLinksOptions& options, Events events);
+
+  bool receive(std::size_t& from, Multipart& into) override;
+  void send(std::size_t to, Multipart& frames) override;
+  TimePoint maintain() override;
+  void add_to(SocketPoll& poll) override;
+  bool readable() override;
+  void release() noexcept override;
+
+ private:
+  struct Server {
+    Socket socket;
+    std::vector<SocketEvent::Kind> news = {};
+  };
+  void hear(std::size_t server, const SocketEvent& event);
+  void tell_news(std::size_t server);
+
+  Events events_;
+  std::vector<Server> servers_;
+  std::vector<std::size_t> at_once_;  ///< inproc, whose connections no monitor tells of.
+  std::size_t turn_ = 0;
+};
+
+DealerLinks::DealerLinks(Context& context, const ServerLinksOptions& options, Events events)
     : events_(std::move(events)) {
+  const std::vector<Endpoint>& servers = options.servers;
   for (std::size_t i = 0; i < servers.size(); ++i) {
-    servers_.push_back(
-        {Socket{context,
-                SocketType::dealer,
-                {.name = name, .connect = {servers[i]}, .security = security, .send_queue = 0}}});
+    servers_.push_back({Socket{context,
+                               SocketType::dealer,
+                               {.name = options.name,
+                                .connect = {servers[i]},
+                                .security = options.security,
+                                .send_queue = 0,
+                                .linger = farewell}}});
     servers_[i].socket.on_event([this, i](const SocketEvent& event) { hear(i, event); });
     if (servers[i].transport() == Transport::inproc) at_once_.push_back(i);
   }
-  release();
+  for (Server& server : servers_) server.socket.release();
 }
 
-void ServerLinks::hear(std::size_t server, const SocketEvent& event) {
-  using Kind = SocketEvent::Kind;
-  if (event.kind == Kind::handshake_failed) handshake_failure_ = event.cause;
-  if (event.kind == Kind::not_resolved) unresolved_ = event.cause;
-  if (event.kind == Kind::connected) {
-    handshake_failure_.clear();
-    unresolved_.clear();
-  }
+void DealerLinks::hear(std::size_t server, const SocketEvent& event) {
+  note_trouble(event);
   servers_[server].news.push_back(event.kind);
 }
 
-void ServerLinks::tell_news(std::size_t server) {
+void DealerLinks::tell_news(std::size_t server) {
   if (servers_[server].news.empty()) return;
   using Kind = SocketEvent::Kind;
   for (const Kind kind : std::exchange(servers_[server].news, {})) {
@@ -43,7 +69,7 @@ void ServerLinks::tell_news(std::size_t server) {
   }
 }
 
-bool ServerLinks::receive(std::size_t& from, Multipart& into) {
+bool DealerLinks::receive(std::size_t& from, Multipart& into) {
   for (std::size_t i = 0; i < servers_.size(); ++i, ++turn_) {
     const std::size_t server = turn_ % servers_.size();
     if (servers_[server].socket.receive(into)) {
@@ -55,34 +81,52 @@ bool ServerLinks::receive(std::size_t& from, Multipart& into) {
   return false;
 }
 
-void ServerLinks::send(std::size_t to, Multipart& frames) {
+void DealerLinks::send(std::size_t to, Multipart& frames) {
   // Refused only by a peer that broke off in the middle, of which the monitor tells.
   (void)servers_[to].socket.send(frames);
 }
 
-TimePoint ServerLinks::maintain() {
+TimePoint DealerLinks::maintain() {
   for (const std::size_t server : std::exchange(at_once_, {})) events_.connected(server);
   TimePoint next = TimePoint::max();
   for (Server& server : servers_) next = std::min(next, server.socket.maintain());
   return next;
 }
 
-void ServerLinks::add_to(SocketPoll& poll) {
+void DealerLinks::add_to(SocketPoll& poll) {
   for (Server& server : servers_) {
     poll.add(server.socket.raw().handle(), ZMQ_POLLIN);
     poll.add(server.socket.monitor().handle(), ZMQ_POLLIN);
   }
 }
 
-bool ServerLinks::readable() {
+bool DealerLinks::readable() {
   for (Server& server : servers_) {
     if ((hear_of_room(server.socket.raw().handle()) & ZMQ_POLLIN) != 0) return true;
   }
   return false;
 }
 
-void ServerLinks::release() noexcept {
+void DealerLinks::release() noexcept {
   for (Server& server : servers_) server.socket.release();
+}
+
+}  // namespace
+
+void ServerLinks::note_trouble(const SocketEvent& event) {
+  using Kind = SocketEvent::Kind;
+  if (event.kind == Kind::handshake_failed) handshake_failure_ = event.cause;
+  if (event.kind == Kind::not_resolved) unresolved_ = event.cause;
+  if (event.kind != Kind::connected) return;
+  handshake_failure_.clear();
+  unresolved_.clear();
+}
+
+std::unique_ptr<ServerLinks> ServerLinks::create(Context& context,
+                                                 const ServerLinksOptions& options, Events events) {
+  if (options.wire == RequestWire::freelance)
+    return std::make_unique<FreelanceLinks>(context, options, std::move(events));
+  return std::make_unique<DealerLinks>(context, options, std::move(events));
 }
 
 }  // namespace busbar::detail

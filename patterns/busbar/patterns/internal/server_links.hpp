@@ -1,18 +1,31 @@
-/// A requester's sockets: one for each server, so that each can be spoken to by itself.
+/// A requester's sockets, and which servers are there.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <busbar/core/internal/socket_poll.hpp>
 #include <busbar/core/socket.hpp>
+#include <busbar/patterns/request_wire.hpp>
 
 namespace busbar::detail {
 
-/// DEALER sockets; a server is known by its place among the endpoints. Queues have no bound of
-/// their own: the requester has one.
+/// For cancellations, once the requester ends: nobody waits for anything else.
+inline constexpr std::chrono::milliseconds farewell{100};
+
+struct ServerLinksOptions {
+  std::string name = {};
+  std::vector<Endpoint> servers = {};
+  Security security = {};
+  RequestWire wire = RequestWire::busbar;
+};
+
+/// A server is known by its place among the endpoints. Queues have no bound of their own: the
+/// requester has one.
 class ServerLinks {
  public:
   /// Called from `maintain`, and by `receive` once all is read that came before: what a server
@@ -23,36 +36,31 @@ class ServerLinks {
     std::function<void(std::size_t)> unreachable;
   };
 
-  ServerLinks(Context& context, const std::string& name, const std::vector<Endpoint>& servers,
-              const Security& security, Events events);
+  /// The sockets are free for the thread that uses them first.
+  static std::unique_ptr<ServerLinks> create(Context& context, const ServerLinksOptions& options,
+                                             Events events);
+  ServerLinks() = default;
   ServerLinks(const ServerLinks&) = delete;
   ServerLinks& operator=(const ServerLinks&) = delete;
+  virtual ~ServerLinks() = default;
 
-  /// Never blocks; takes turns among the servers.
-  bool receive(std::size_t& from, Multipart& into);
-  void send(std::size_t to, Multipart& frames);
-  TimePoint maintain();
-  void add_to(SocketPoll& poll);
+  /// Never blocks. What came from a server: correlation, empty, body.
+  virtual bool receive(std::size_t& from, Multipart& into) = 0;
+  virtual void send(std::size_t to, Multipart& frames) = 0;
+  virtual TimePoint maintain() = 0;
+  virtual void add_to(SocketPoll& poll) = 0;
   /// Whether there is something to receive: a call that sends may have swallowed the news of it.
-  bool readable();
+  virtual bool readable() = 0;
   /// Gives the sockets free for the thread that uses them next.
-  void release() noexcept;
+  virtual void release() noexcept = 0;
 
   const std::string& handshake_failure() const noexcept { return handshake_failure_; }
   const std::string& unresolved() const noexcept { return unresolved_; }
 
- private:
-  struct Server {
-    Socket socket;
-    std::vector<SocketEvent::Kind> news = {};
-  };
-  void hear(std::size_t server, const SocketEvent& event);
-  void tell_news(std::size_t server);
+ protected:
+  void note_trouble(const SocketEvent& event);
 
-  Events events_;
-  std::vector<Server> servers_;
-  std::vector<std::size_t> at_once_;  ///< inproc, whose connections no monitor tells of.
-  std::size_t turn_ = 0;
+ private:
   std::string handshake_failure_;
   std::string unresolved_;
 };

@@ -1,0 +1,111 @@
+#include "busbar/patterns/internal/freelance_links.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <busbar/core/internal/frames.hpp>
+
+namespace busbar::detail {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds ping_interval{2000};
+constexpr milliseconds expiry{6000};
+constexpr milliseconds ping_retry{50};  // while there is no way to it yet
+
+}  // namespace
+
+FreelanceLinks::FreelanceLinks(Context& context, const ServerLinksOptions& options, Events events)
+    : context_(context),
+      events_(std::move(events)),
+      socket_(context, SocketType::router,
+              {.name = options.name,
+               .connect = options.servers,
+               .security = options.security,
+               .send_queue = 0,
+               .linger = farewell}) {
+  for (const Endpoint& endpoint : options.servers) servers_.push_back({endpoint.str()});
+  socket_.on_event([this](const SocketEvent& event) { hear(event); });
+  socket_.release();
+}
+
+void FreelanceLinks::hear(const SocketEvent& event) {
+  note_trouble(event);
+  for (Server& server : servers_) {
+    if (server.identity == event.endpoint) server.news.push_back(event.kind);
+  }
+}
+
+void FreelanceLinks::tell_news() {
+  using Kind = SocketEvent::Kind;
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    for (const Kind kind : std::exchange(servers_[i].news, {})) {
+      if (kind == Kind::connected) servers_[i].ping_at = {};
+      if (kind == Kind::disconnected) gone(i);
+      if (kind == Kind::handshake_failed || kind == Kind::not_resolved || kind == Kind::retrying)
+        events_.unreachable(i);
+    }
+  }
+}
+
+void FreelanceLinks::gone(std::size_t server) {
+  servers_[server].there = false;
+  events_.disconnected(server);
+}
+
+bool FreelanceLinks::receive(std::size_t& from, Multipart& into) {
+  while (socket_.receive(into)) {
+    const auto server = std::find_if(servers_.begin(), servers_.end(), [&](const Server& one) {
+      return one.identity == into.text(0);
+    });
+    if (server == servers_.end() || into.size() < 2) continue;  // none that we asked
+    from = static_cast<std::size_t>(server - servers_.begin());
+    server->heard = context_.clock().now();
+    if (!std::exchange(server->there, true)) events_.connected(from);
+    if (into.size() == 2 && into.text(1) == "PONG") continue;
+    into.pop_front();
+    into.push_back(Frame{});
+    for (std::size_t i = into.size() - 1; i > 1; --i) into[i].swap(into[i - 1]);
+    return true;
+  }
+  tell_news();
+  return false;
+}
+
+void FreelanceLinks::send(std::size_t to, Multipart& frames) {
+  Multipart message;
+  message.push_back(servers_[to].identity);
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    if (i != 1) message.push_back(std::move(frames[i]));
+  }
+  if (socket_.send(message) == SendResult::no_peer && servers_[to].there)
+    servers_[to].news.push_back(SocketEvent::Kind::disconnected);
+}
+
+void FreelanceLinks::ping(Server& server) {
+  Multipart message{server.identity, "PING"};
+  const bool sent = socket_.send(message) == SendResult::sent;
+  server.ping_at = context_.clock().now() + (sent ? ping_interval : ping_retry);
+}
+
+TimePoint FreelanceLinks::maintain() {
+  TimePoint next = socket_.maintain();
+  const TimePoint now = context_.clock().now();
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    if (servers_[i].there && now >= servers_[i].heard + expiry) gone(i);
+    if (now >= servers_[i].ping_at) ping(servers_[i]);
+    next = std::min(next, servers_[i].ping_at);
+  }
+  return next;
+}
+
+void FreelanceLinks::add_to(SocketPoll& poll) {
+  poll.add(socket_.raw().handle(), ZMQ_POLLIN);
+  poll.add(socket_.monitor().handle(), ZMQ_POLLIN);
+}
+
+bool FreelanceLinks::readable() { return (hear_of_room(socket_.raw().handle()) & ZMQ_POLLIN) != 0; }
+
+}  // namespace busbar::detail

@@ -5,12 +5,13 @@ namespace busbar::program {
 
 std::vector<Command> command_table() {
   return {
-      forwarder_command(), streamer_command(),   queue_command(), services_command(),
-      run_command(),       check_command(),      graph_command(), status_command(),
-      pause_command(),     resume_command(),     drain_command(), stop_command(),
-      pub_command(),       sub_command(),        push_command(),  pull_command(),
-      req_command(),       rep_command(),        peer_command(),  keygen_command(),
-      bench_command(),     completion_command(), help_command(),  man_command(),
+      forwarder_command(), streamer_command(), queue_command(),      services_command(),
+      run_command(),       check_command(),    graph_command(),      status_command(),
+      pause_command(),     resume_command(),   drain_command(),      stop_command(),
+      pub_command(),       sub_command(),      push_command(),       pull_command(),
+      req_command(),       rep_command(),      call_command(),       peer_command(),
+      keygen_command(),    bench_command(),    completion_command(), help_command(),
+      man_command(),
   };
 }
 

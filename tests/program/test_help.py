@@ -5,7 +5,7 @@ import subprocess
 from support import BUSBAR, Case
 
 COMMANDS = ("forwarder streamer queue services run check graph status pause resume drain stop pub sub "
-            "push pull req rep peer keygen bench completion help").split()
+            "push pull req rep call peer keygen bench completion help").split()
 
 
 class Help(Case):

@@ -26,6 +26,7 @@ Command push_command();
 Command pull_command();
 Command req_command();
 Command rep_command();
+Command call_command();
 Command peer_command();
 
 Command keygen_command();

@@ -1,0 +1,188 @@
+#include "busbar/patterns/internal/service_loop.hpp"
+
+#include <algorithm>
+
+namespace busbar::detail {
+
+using std::chrono::milliseconds;
+
+namespace {
+constexpr int burst = 256;
+}
+
+ServiceEngine::ServiceEngine(Context& context, const ServiceWorkerOptions& options)
+    : context_(context), options_(options) {
+  const WorkerProtocol::Options protocol{
+      .service = options.service,
+      .dialect = protocol::majordomo::dialect_of(options.version),
+      .heartbeat = options.heartbeat,
+      .expiry = options.expiry};
+  for (const Endpoint& broker : options.connect) {
+    for (unsigned i = 0; i < std::max(options.threads, 1u); ++i) {
+      places_.push_back({.broker = broker, .protocol = WorkerProtocol{protocol}});
+    }
+  }
+  for (Place& place : places_) {
+    connect(place);
+    place.socket->release();
+  }
+}
+
+void ServiceEngine::connect(Place& place) {
+  place.socket.reset();
+  place.socket.emplace(context_, SocketType::dealer,
+                       SocketOptions{.name = "service '" + printable(options_.service) + "'",
+                                     .connect = {place.broker},
+                                     .security = options_.security});
+  place.protocol.connected(context_.clock().now());
+  ++connections_;
+}
+
+bool ServiceEngine::turn(TimePoint now, const Take& take) {
+  int received = 0;
+  maintain_at_ = TimePoint::max();
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    Place& place = places_[i];
+    maintain_at_ = std::min(maintain_at_, place.socket->maintain());
+    while (received < burst && place.socket->receive(frames_)) {
+      ++received;
+      if (auto request = place.protocol.on_message(frames_, now)) take(i, std::move(*request));
+    }
+    if (place.protocol.next_deadline() <= now) place.protocol.on_time(now);
+    if (place.protocol.wants_socket(now)) connect(place);
+    send_all(place);
+  }
+  return received > 0;
+}
+
+/// What there is no room for is lost, as the broker does not read: it is about to be given up.
+void ServiceEngine::send_all(Place& place) {
+  while (place.protocol.next(frames_)) {
+    if (place.socket->send(frames_) != SendResult::sent) frames_.clear();
+  }
+}
+
+void ServiceEngine::send_all() {
+  for (Place& place : places_) send_all(place);
+}
+
+void ServiceEngine::close() {
+  for (Place& place : places_) place.protocol.leave();
+}
+
+TimePoint ServiceEngine::add_to(SocketPoll& poll) {
+  TimePoint until = maintain_at_;
+  for (Place& place : places_) {
+    poll.add(place.socket->raw().handle(), ZMQ_POLLIN);
+    poll.add(place.socket->monitor().handle(), ZMQ_POLLIN);
+    until = std::min(until, place.protocol.next_deadline());
+  }
+  return until;
+}
+
+std::uint64_t ServiceEngine::refused() const {
+  std::uint64_t sum = 0;
+  for (const Place& place : places_) sum += place.protocol.refused();
+  return sum;
+}
+
+ServiceLoop::ServiceLoop(Context& context, const ServiceWorkerOptions& options,
+                         std::function<std::string(ServiceRequest&)> handler)
+    : EngineLoop(context, "service '" + printable(options.service) + "'"),
+      handler_(std::move(handler)) {
+  start(std::make_unique<ServiceEngine>(context, options));
+  jobs_.resize(engine_->size());
+}
+
+bool ServiceLoop::turn(TimePoint now) {
+  take_answers(now);
+  if (is_leaving()) engine_->close();
+  const bool came = engine_->turn(now, [this](std::size_t place, WorkerProtocol::Request request) {
+    const std::scoped_lock lock(mutex_);
+    ++ledger_.received;
+    // One that was never begun, and whose connection is gone.
+    ++(jobs_[place] ? ledger_.late : ledger_.working);
+    jobs_[place] = std::move(request);
+    changed_.notify_all();
+  });
+  const std::scoped_lock lock(mutex_);
+  ledger_.refused = engine_->refused();
+  ledger_.connections = engine_->connections();
+  return came;
+}
+
+bool ServiceLoop::is_leaving() const {
+  const std::scoped_lock lock(mutex_);
+  return leave_at_.has_value();
+}
+
+void ServiceLoop::take_answers(TimePoint now) {
+  {
+    const std::scoped_lock lock(mutex_);
+    taken_.swap(answers_);
+  }
+  for (Answer& answer : taken_) {
+    WorkerProtocol& protocol = engine_->at(answer.place);
+    bool in_time = true;
+    if (answer.body) {
+      in_time = protocol.answer(answer.request, std::move(*answer.body), answer.final);
+    } else {
+      protocol.give_up(answer.request, now);
+    }
+    if (!answer.final) continue;
+    const std::scoped_lock lock(mutex_);
+    --ledger_.working;
+    ++(!answer.body ? ledger_.failed : in_time ? ledger_.answered : ledger_.late);
+  }
+  taken_.clear();
+}
+
+void ServiceLoop::put(Answer answer) {
+  const std::scoped_lock lock(mutex_);
+  if (ended_) return;
+  answers_.push_back(std::move(answer));
+  wake_up();
+}
+
+bool ServiceLoop::work(std::size_t place, milliseconds wait) {
+  std::optional<WorkerProtocol::Request> job;
+  {
+    std::unique_lock lock(mutex_);
+    wait_for(lock, wait, [&] { return ended_ || jobs_[place].has_value(); });
+    if (ended_) return false;
+    job = std::exchange(jobs_[place], std::nullopt);
+  }
+  if (!job) return true;
+  const std::uint64_t number = job->number;
+  ServiceRequest request{std::move(job->body), [&](Multipart part) {
+                           put({place, number, std::move(part), false});
+                         }};
+  std::optional<Multipart> answer;
+  try {
+    const std::string bytes = handler_(request);
+    answer.emplace();
+    answer->push_back(std::string_view{bytes});
+  } catch (const std::exception& error) {
+    answer.reset();
+    context_.log(LogLevel::error, name() + ": its handler threw: " + error.what());
+  }
+  put({place, number, std::move(answer), true});
+  return true;
+}
+
+void ServiceLoop::ended() {
+  ledger_.refused = engine_->refused();
+  ledger_.connections = engine_->connections();
+}
+
+StopReport ServiceLoop::report() const {
+  const std::scoped_lock lock(mutex_);
+  return {.clean = ledger_.working == 0, .abandoned = ledger_.working};
+}
+
+ServiceWorkerLedger ServiceLoop::ledger() const {
+  const std::scoped_lock lock(mutex_);
+  return ledger_;
+}
+
+}  // namespace busbar::detail

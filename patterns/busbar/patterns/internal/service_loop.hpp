@@ -1,0 +1,101 @@
+/// The threads behind a ServiceWorker: one for the sockets, one for each request at a time.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <busbar/patterns/internal/engine_loop.hpp>
+#include <busbar/patterns/internal/service_protocol.hpp>
+#include <busbar/patterns/service_worker.hpp>
+
+namespace busbar::detail {
+
+/// The registrations and their sockets.
+class ServiceEngine {
+ public:
+  ServiceEngine(Context& context, const ServiceWorkerOptions& options);
+
+  using Take = std::function<void(std::size_t place, WorkerProtocol::Request request)>;
+  /// True: something came.
+  bool turn(TimePoint now, const Take& take);
+  WorkerProtocol& at(std::size_t place) { return places_[place].protocol; }
+  std::size_t size() const noexcept { return places_.size(); }
+  /// Says goodbye where nothing is under way.
+  void close();
+  void send_all();
+
+  TimePoint add_to(SocketPoll& poll);
+  void leave() { close(), send_all(); }
+  const std::vector<Endpoint>& bound() const noexcept { return bound_; }
+  std::uint64_t refused() const;
+  std::uint64_t connections() const noexcept { return connections_; }
+
+ private:
+  struct Place {
+    Endpoint broker;
+    WorkerProtocol protocol;
+    std::optional<Socket> socket = {};
+  };
+  void connect(Place& place);
+  void send_all(Place& place);
+
+  Context context_;
+  ServiceWorkerOptions options_;
+  std::vector<Place> places_;
+  std::vector<Endpoint> bound_;
+  TimePoint maintain_at_ = TimePoint::min();
+  std::uint64_t connections_ = 0;
+  Multipart frames_;
+};
+
+class ServiceLoop final : public EngineLoop<ServiceEngine> {
+ public:
+  ServiceLoop(Context& context, const ServiceWorkerOptions& options,
+              std::function<std::string(ServiceRequest&)> handler);
+
+  StopReport report() const override;
+  ServiceWorkerLedger ledger() const;
+  std::size_t places() const noexcept { return jobs_.size(); }
+  /// Works on the next request of a place, waiting for it. False: the loop has ended.
+  bool work(std::size_t place, std::chrono::milliseconds wait);
+
+ private:
+  struct Answer {
+    std::size_t place;
+    std::uint64_t request;
+    std::optional<Multipart> body;  ///< None: the handler failed.
+    bool final;
+  };
+  bool turn(TimePoint now) override;
+  bool needs_turn() const override { return !answers_.empty(); }
+  bool may_leave() const override { return ledger_.working == 0 && answers_.empty(); }
+  void ended() override;
+  bool is_leaving() const;
+  void take_answers(TimePoint now);
+  void put(Answer answer);
+
+  std::function<std::string(ServiceRequest&)> handler_;
+  std::vector<Answer> taken_;
+  // Under the mutex:
+  std::vector<std::optional<WorkerProtocol::Request>> jobs_;
+  std::vector<Answer> answers_;
+  ServiceWorkerLedger ledger_;
+};
+
+/// One thread that works.
+class ServiceHandler final : public Active {
+ public:
+  ServiceHandler(std::shared_ptr<ServiceLoop> loop, std::size_t place)
+      : loop_(std::move(loop)), place_(place) {}
+  bool step(std::chrono::milliseconds wait) override { return loop_->work(place_, wait); }
+  void request_stop(std::chrono::milliseconds) noexcept override {}  // it ends with the loop
+  StopReport report() const override { return {}; }
+  std::string name() const override { return loop_->name() + ".handler"; }
+
+ private:
+  std::shared_ptr<ServiceLoop> loop_;
+  std::size_t place_;
+};
+
+}  // namespace busbar::detail

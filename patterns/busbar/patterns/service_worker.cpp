@@ -1,0 +1,45 @@
+#include "busbar/patterns/service_worker.hpp"
+
+#include <busbar/core/error.hpp>
+#include <busbar/patterns/internal/service_loop.hpp>
+
+namespace busbar {
+
+namespace {
+
+ServiceWorkerOptions checked(ServiceWorkerOptions options) {
+  const std::string who = "service worker '" + printable(options.service) + "'";
+  const auto refuse = [&](const std::string& cause, const std::string& remedy) {
+    throw Error(ErrorKind::usage, who, cause, remedy);
+  };
+  if (options.service.empty() || options.service.size() > protocol::majordomo::service_bytes_max) {
+    refuse("the service's name is empty, or longer than 255 bytes", "give another name");
+  }
+  if (options.service.starts_with(protocol::majordomo::mmi_prefix)) {
+    refuse("names that begin with mmi. are the broker's", "give another name");
+  }
+  if (options.connect.empty()) refuse("it has no endpoint", "give the broker's to connect to");
+  if (options.heartbeat.count() < 1 || options.expiry.count() < 1) {
+    refuse("heartbeat or expiry is below 1 ms", "raise it");
+  }
+  return options;
+}
+
+}  // namespace
+
+ServiceWorker::ServiceWorker(Context& context, ServiceWorkerOptions options, Wrapped handler, int)
+    : loop_(std::make_shared<detail::ServiceLoop>(context, checked(std::move(options)),
+                                                  std::move(handler))),
+      runner_(loop_) {
+  for (std::size_t i = 0; i < loop_->places(); ++i) {
+    handlers_.emplace_back(std::make_shared<detail::ServiceHandler>(loop_, i));
+  }
+}
+
+StopReport ServiceWorker::stop(std::chrono::milliseconds deadline) {
+  return runner_.stop(deadline);
+}
+
+ServiceWorkerLedger ServiceWorker::ledger() const { return loop_->ledger(); }
+
+}  // namespace busbar

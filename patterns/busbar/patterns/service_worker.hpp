@@ -1,0 +1,134 @@
+/// Serves a name at a broker: `busbar services`, or any Majordomo broker.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <busbar/core/codec.hpp>
+#include <busbar/core/runner.hpp>
+#include <busbar/core/socket.hpp>
+#include <busbar/patterns/handler.hpp>
+#include <busbar/patterns/service_client.hpp>
+
+namespace busbar {
+
+struct ServiceWorkerOptions {
+  std::string service = {};            ///< 1 to 255 bytes; not `mmi.…`, which is the broker's.
+  std::vector<Endpoint> connect = {};  ///< Brokers; it registers with each of them.
+  Security security = {};
+  MajordomoVersion version = MajordomoVersion::v02;
+  /// Requests at a time from each broker: so often it registers, each with a thread of its own.
+  unsigned threads = 1;
+  std::chrono::milliseconds heartbeat{1000};  ///< How often a broker is shown that it lives.
+  /// A broker that was silent for longer is dead: it is connected to anew. The guide's brokers
+  /// speak every 2.5 s.
+  std::chrono::milliseconds expiry{10000};
+};
+
+/// received = answered + failed + late + working.
+struct ServiceWorkerLedger {
+  std::uint64_t received = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t failed = 0;       ///< The handler threw: nobody is answered.
+  std::uint64_t late = 0;         ///< Done when the connection that it came by was gone.
+  std::uint64_t working = 0;      ///< In the handler.
+  std::uint64_t refused = 0;      ///< Frames that broke the protocol.
+  std::uint64_t connections = 0;  ///< Registrations, with those after a broker's death.
+
+  bool reconciles() const noexcept { return received == answered + failed + late + working; }
+};
+
+namespace detail {
+class ServiceLoop;
+}
+
+/// What a handler is given. Views live as long as it does.
+class ServiceRequest {
+ public:
+  ServiceRequest(Multipart frames, std::function<void(Multipart)> part)
+      : frames_(std::move(frames)), part_(std::move(part)) {}
+
+  /// The first frame.
+  std::string_view payload() const noexcept {
+    return frames_.empty() ? std::string_view{} : frames_.text(0);
+  }
+  /// Unpacked from msgpack; throws Error (refused) as `unpack` does.
+  template <class T>
+  T as() const {
+    return unpack<T>(payload());
+  }
+  const Multipart& frames() const noexcept { return frames_; }
+  /// Answers with this now, and with more to come. With 0.1 it goes with the last.
+  void part(std::string_view bytes) {
+    Multipart frames;
+    frames.push_back(bytes);
+    part_(std::move(frames));
+  }
+
+ private:
+  Multipart frames_;
+  std::function<void(Multipart)> part_;
+};
+
+/// Answers requests in threads of its own from the constructor on; one more sends, receives and
+/// shows that it lives, however long a handler takes. With the broker gone, or when it says
+/// DISCONNECT, it registers anew over a new socket. Every call may be made from any thread. The
+/// destructor stops at once.
+class ServiceWorker {
+ public:
+  /// `handler` takes a ServiceRequest&, the payload as a std::string, or a type that msgpack can
+  /// take, and answers bytes or such a type: `[](const Account& account) { return
+  /// balance_of(account);
+  /// }`. It is called by `threads` threads at the same time for each broker. What it throws is
+  /// logged and answers nobody, as Majordomo has no word for that. Throws Error: usage for a bad
+  /// name; and as Socket does.
+  template <class Handler>
+  ServiceWorker(Context& context, ServiceWorkerOptions options, Handler handler)
+      : ServiceWorker(context, std::move(options), wrapped(std::move(handler)), 0) {}
+
+  /// Says goodbye and ends the handlers' threads; what is in a handler is answered within
+  /// `deadline`.
+  StopReport stop(std::chrono::milliseconds deadline);
+  ServiceWorkerLedger ledger() const;
+
+ private:
+  using Wrapped = std::function<std::string(ServiceRequest&)>;
+  ServiceWorker(Context& context, ServiceWorkerOptions options, Wrapped handler, int);
+
+  template <class Handler>
+  static Wrapped wrapped(Handler handler) {
+    static_assert(detail::arity<Handler> == 1, "a handler takes one argument");
+    return [handler = std::move(handler)](ServiceRequest& request) mutable -> std::string {
+      using Input = std::remove_cvref_t<detail::Argument<Handler, 0>>;
+      if constexpr (std::same_as<Input, ServiceRequest>) {
+        return bytes_of(handler(request));
+      } else if constexpr (std::same_as<Input, std::string>) {
+        return bytes_of(handler(std::string{request.payload()}));
+      } else {
+        return bytes_of(handler(request.as<Input>()));
+      }
+    };
+  }
+  template <class Output>
+  static std::string bytes_of(Output output) {
+    if constexpr (std::convertible_to<Output, std::string>) {
+      return output;
+    } else {
+      return pack(output);
+    }
+  }
+
+  std::shared_ptr<detail::ServiceLoop> loop_;
+  std::vector<Runner> handlers_;
+  Runner runner_;  ///< Ends first: the handlers end with it.
+};
+
+}  // namespace busbar

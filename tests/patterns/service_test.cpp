@@ -1,0 +1,224 @@
+#include "support/stock.hpp"
+
+#include <atomic>
+#include <latch>
+#include <stdexcept>
+
+#include <doctest/doctest.h>
+
+#include <busbar/core/error.hpp>
+#include <busbar/devices/device.hpp>
+#include <busbar/patterns/service_client.hpp>
+#include <busbar/patterns/service_worker.hpp>
+
+using namespace busbar;
+using namespace busbar::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Site {
+  explicit Site(WorkerRules rules = {})
+      : services(context, {.frontend = {.bind = {"tcp://127.0.0.1:*"}}, .workers = rules}),
+        running(services) {}
+  Endpoint broker() const { return services.frontend().front(); }
+  void wait_for(const std::string& service) {
+    ServiceClient asking{context, broker()};
+    REQUIRE(eventually([&] { return asking.is_served(service, soon) == true; }));
+  }
+
+  Context context;
+  Services services;
+  Runner running;
+};
+
+std::string echo(ServiceRequest& request) { return std::string{request.payload()}; }
+
+struct Account {
+  int number = 0;
+  MSGPACK_DEFINE(number)
+};
+
+}  // namespace
+
+TEST_CASE("a client calls a service by name, whatever versions they speak") {
+  Site site;
+  for (const MajordomoVersion ours : {MajordomoVersion::v01, MajordomoVersion::v02}) {
+    const std::string name = ours == MajordomoVersion::v01 ? "old" : "new";
+    ServiceWorker worker{
+        site.context, {.service = name, .connect = {site.broker()}, .version = ours}, echo};
+    for (const MajordomoVersion theirs : {MajordomoVersion::v01, MajordomoVersion::v02}) {
+      ServiceClient client{site.context, {.connect = {site.broker()}, .version = theirs}};
+      CHECK(client.call(name, "hello", soon).payload() == "hello");
+      CHECK(client.call(name, "", soon).payload().empty());
+    }
+    CHECK(worker.stop(1s).clean);
+    CHECK(worker.ledger().answered == 4);
+    CHECK(worker.ledger().reconciles());
+  }
+}
+
+TEST_CASE("what msgpack can take goes both ways") {
+  Site site;
+  ServiceWorker worker{site.context,
+                       {.service = "balance", .connect = {site.broker()}},
+                       [](const Account& account) { return Account{account.number + 1}; }};
+  ServiceClient client{site.context, site.broker()};
+  CHECK(client.call("balance", Account{7}, soon).as<Account>().number == 8);
+}
+
+TEST_CASE("an answer in parts comes as it is said, or as one") {
+  Site site;
+  ServiceWorker worker{site.context,
+                       {.service = "list", .connect = {site.broker()}},
+                       [](ServiceRequest& request) -> std::string {
+                         request.part("a");
+                         request.part("b");
+                         return "c";
+                       }};
+  ServiceClient client{site.context, site.broker()};
+  std::string parts;
+  const ServiceReply reply =
+      client.call("list", "", soon, {.on_part = [&](std::string_view part) { parts += part; }});
+  CHECK(parts == "ab");
+  CHECK(reply.payload() == "c");
+  CHECK(client.call("list", "", soon).frames().size() == 3);
+  ServiceClient old{site.context, {.connect = {site.broker()}, .version = MajordomoVersion::v01}};
+  CHECK(old.call("list", "", soon).frames().size() == 3);
+}
+
+TEST_CASE("no answer in time is told, and the late one comes to nobody") {
+  Site site;
+  std::latch asked{1};
+  std::latch go_on{1};
+  ServiceWorker worker{
+      site.context, {.service = "slow", .connect = {site.broker()}}, [&](ServiceRequest& request) {
+        if (request.payload() == "1") {
+          asked.count_down();
+          go_on.wait();
+        }
+        return echo(request);
+      }};
+  site.wait_for("slow");
+  ServiceClient client{site.context, site.broker()};
+  const ServiceReply reply = client.call("slow", "1", 100ms);
+  CHECK_FALSE(reply);
+  CHECK_THROWS_AS((void)reply.payload(), Error);
+  asked.wait();
+  go_on.count_down();
+  CHECK(client.call("slow", "2", soon).payload() == "2");
+}
+
+TEST_CASE("an idempotent call is sent again, another one is not") {
+  Site site;
+  std::atomic<int> calls = 0;
+  std::latch never{1};
+  ServiceWorker worker{site.context,
+                       {.service = "flaky", .connect = {site.broker()}, .threads = 2},
+                       [&](ServiceRequest& request) {
+                         if (++calls == 1) throw std::runtime_error("the first one fails");
+                         return echo(request);
+                       }};
+  site.wait_for("flaky");
+  ServiceClient client{site.context, site.broker()};
+  CHECK(client.call("flaky", "1", soon, {.idempotent = true, .attempt = 100ms}).payload() == "1");
+  CHECK(calls == 2);
+  calls = 0;
+  CHECK_FALSE(client.call("flaky", "2", 200ms));
+  CHECK(calls == 1);
+  CHECK(eventually([&] { return worker.ledger().failed == 2; }));
+  CHECK(worker.ledger().reconciles());
+}
+
+TEST_CASE("a worker that failed at a request is registered anew") {
+  Site site;
+  ServiceWorker worker{
+      site.context, {.service = "echo", .connect = {site.broker()}}, [&](ServiceRequest& request) {
+        if (request.payload() == "poison") throw std::runtime_error("no");
+        return echo(request);
+      }};
+  ServiceClient client{site.context, site.broker()};
+  CHECK_FALSE(client.call("echo", "poison", 200ms));
+  CHECK(client.call("echo", "food", soon).payload() == "food");
+  CHECK(worker.ledger().connections == 2);
+}
+
+TEST_CASE("several threads work for one name, and show that they live meanwhile") {
+  Site site{{.heartbeat = 20ms, .expiry = 200ms}};
+  std::latch both{2};
+  ServiceWorker worker{
+      site.context,
+      {.service = "meet", .connect = {site.broker()}, .threads = 2, .heartbeat = 20ms},
+      [&](ServiceRequest& request) {
+        both.arrive_and_wait();
+        return echo(request);
+      }};
+  ServiceClient one{site.context, site.broker()};
+  ServiceReply first{"meet"};
+  std::thread other{[&] {
+    ServiceClient two{site.context, site.broker()};
+    first = two.call("meet", "2", soon);
+  }};
+  CHECK(one.call("meet", "1", soon).payload() == "1");
+  other.join();
+  CHECK(first.payload() == "2");
+}
+
+TEST_CASE("a worker comes back to a broker that is another one, and clients ask it") {
+  Context context;
+  auto first = std::make_unique<Services>(
+      context, DeviceOptions{.frontend = {.bind = {"tcp://127.0.0.1:*"}}});
+  const Endpoint broker = first->frontend().front();
+  auto running = std::make_unique<Runner>(*first);
+  ServiceWorker worker{
+      context, {.service = "echo", .connect = {broker}, .heartbeat = 20ms, .expiry = 200ms}, echo};
+  ServiceClient client{context, broker};
+  CHECK(client.call("echo", "1", soon).payload() == "1");
+  CHECK(running->stop(1s).clean);
+  running.reset();
+  first.reset();
+  Services second{context, {.frontend = {.bind = {broker}}}};
+  Runner again{second};
+  CHECK(client.call("echo", "2", soon, {.idempotent = true, .attempt = 300ms}).payload() == "2");
+  CHECK(worker.ledger().connections >= 2);
+}
+
+TEST_CASE("a worker that stops finishes what it has begun") {
+  Site site;
+  std::latch begun{1};
+  std::latch go_on{1};
+  ServiceWorker worker{
+      site.context, {.service = "slow", .connect = {site.broker()}}, [&](ServiceRequest& request) {
+        begun.count_down();
+        go_on.wait();
+        return echo(request);
+      }};
+  std::thread stopping{[&] {
+    begun.wait();
+    std::thread letting{[&] { go_on.count_down(); }};
+    CHECK(worker.stop(soon).clean);
+    letting.join();
+  }};
+  ServiceClient client{site.context, site.broker()};
+  CHECK(client.call("slow", "1", soon).payload() == "1");
+  stopping.join();
+  CHECK(client.is_served("slow", soon) == false);
+}
+
+TEST_CASE("what cannot be a service is refused with the remedy") {
+  Context context;
+  const auto refused = [&](ServiceWorkerOptions options) {
+    try {
+      ServiceWorker worker{context, std::move(options), echo};
+    } catch (const Error& error) {
+      return error.kind() == ErrorKind::usage && !error.remedy().empty();
+    }
+    return false;
+  };
+  CHECK(refused({.service = "", .connect = {"tcp://127.0.0.1:1"}}));
+  CHECK(refused({.service = "mmi.mine", .connect = {"tcp://127.0.0.1:1"}}));
+  CHECK(refused({.service = "echo"}));
+  ServiceClient client{context, "tcp://127.0.0.1:1"};
+  CHECK_THROWS_AS((void)client.call("", "x", 1s), Error);
+  CHECK_THROWS_AS((void)client.call(std::string(256, 'x'), "x", 1s), Error);
+}

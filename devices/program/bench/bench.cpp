@@ -3,6 +3,7 @@
 #include "program/bench/pubsub.hpp"
 #include "program/bench/pushpull.hpp"
 #include "program/bench/report.hpp"
+#include "program/bench/services.hpp"
 #include "program/bench/trial.hpp"
 #include "program/command.hpp"
 #include "program/progress.hpp"
@@ -48,6 +49,13 @@ std::vector<Carrier> carriers(const Options& options) {
   return all;
 }
 
+std::vector<ServiceBroker> service_brokers(const Options& options) {
+  std::vector<ServiceBroker> all{ServiceBroker::services, ServiceBroker::mdbroker};
+  if (has(options.against, "nats") && why_not(ServiceBroker::nats).empty())
+    all.push_back(ServiceBroker::nats);
+  return all;
+}
+
 /// Figures of one subject, one for each pair.
 using Series = std::vector<double>;
 
@@ -90,6 +98,7 @@ class Bench {
     if (has(options_.what, "pubsub")) pubsub();
     if (has(options_.what, "lone")) lone_message();
     if (has(options_.what, "pushpull")) pushpull();
+    if (has(options_.what, "services")) services();
     if (options_.json) std::cout << line(report_);
     std::cout << std::flush;
     return exit_ok;
@@ -107,6 +116,8 @@ class Bench {
       all += options_.pairs * options_.sizes.size() * carriers(options_).size();
     if (has(options_.what, "lone")) all += 2 * options_.pairs;
     if (has(options_.what, "pushpull")) all += options_.pairs * (3 * options_.sizes.size() + 1);
+    if (has(options_.what, "services"))
+      all += options_.pairs * options_.sizes.size() * service_brokers(options_).size();
     return all;
   }
 
@@ -121,6 +132,7 @@ class Bench {
   void lone_message();
   void pushpull();
   void unequal_workers();
+  void services();
 
   const Options& options_;
   Progress progress_;
@@ -311,6 +323,34 @@ void Bench::unequal_workers() {
                                 {"by_credit", Spread{by_credit}.json()},
                                 {"round_robin", Spread{round_robin}.json()}};
   show("Two workers of unequal speed (1 : 10): time taken, beside both busy to the end", table);
+}
+
+void Bench::services() {
+  const ServiceLoad load{.workers = options_.workers};
+  Table table{{"broker", "bytes", "requests/s", "of mdbroker", "of nats"}};
+  for (const std::size_t size : options_.sizes) {
+    std::map<ServiceBroker, Series> rates;
+    for (std::size_t pair = 0; pair < options_.pairs; ++pair)
+      for (const ServiceBroker broker : service_brokers(options_)) {
+        rates[broker].push_back(measure_services(broker, size, load, options_.window));
+        progress_.at(++done_);
+      }
+    for (const auto& [broker, series] : rates) {
+      const Spread guide{ratios(series, rates[ServiceBroker::mdbroker])};
+      const auto nats = rates.find(ServiceBroker::nats);
+      const Spread of_nats{ratios(series, nats == rates.end() ? Series{} : nats->second)};
+      table.add({std::string{name_of(broker)}, std::to_string(size), Spread{series}.str("%.0f"),
+                 guide.str(), of_nats.str()});
+      report_["services"].push_back(
+          {{"broker", name_of(broker)},
+           {"bytes", size},
+           {"in_flight", load.in_flight},
+           {"workers", load.workers},
+           {"requests_per_second", Spread{series}.json()},
+           {"ratio", {{"mdbroker", guide.json()}, {"nats", of_nats.json()}}}});
+    }
+  }
+  show("Services by name: a client with 100 requests in flight, workers with one each", table);
 }
 
 }  // namespace

@@ -18,14 +18,14 @@ Command bench_command() {
       .group = "Other",
       .summary = "Measure devices and patterns beside libzmq and other systems, in alternation",
       .details =
-          "WHAT is throughput, latency, idle, pubsub, lone or pushpull; all by default. Ends and\n"
-          "what is between them are processes of their own, on loopback TCP. Absolute figures\n"
-          "mean little on a shared machine; ratios of runs side by side do.",
+          "WHAT is throughput, latency, idle, pubsub, lone, pushpull or services; all by default.\n"
+          "Ends and what is between them are processes of their own, on loopback TCP. Absolute\n"
+          "figures mean little on a shared machine; ratios of runs side by side do.",
       .example = "  busbar bench throughput --size 16,256 --pairs 5",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<bench::Options>();
         words(app.add_option("what", options->what, "Which measurements"),
-              {"throughput", "latency", "idle", "pubsub", "lone", "pushpull"});
+              {"throughput", "latency", "idle", "pubsub", "lone", "pushpull", "services"});
         words(app.add_option("--device", options->devices, "Only these devices")->delimiter(','),
               detail::names_of(device_kinds));
         numbers(app.add_option("--size", options->sizes, "Sizes of messages in bytes")
@@ -35,6 +35,10 @@ Command bench_command() {
         words(app.add_option("--against", options->against, "What to compare with")->delimiter(','),
               {"direct", "zmq_proxy", "nats", "mosquitto"});
         numbers(app.add_option("--subscribers", options->subscribers, "Subscribers of pubsub")
+                    ->type_name("N")
+                    ->capture_default_str(),
+                1, 1000);
+        numbers(app.add_option("--workers", options->workers, "Workers of services")
                     ->type_name("N")
                     ->capture_default_str(),
                 1, 1000);

@@ -15,6 +15,13 @@ struct Client {
   void (*subscribe)(const std::string& from, std::size_t count, Shared& shared);
 };
 
+/// Requests and replies; both run until they are killed.
+struct Requests {
+  void (*ask)(const std::string& to, std::size_t size, std::size_t in_flight, Shared& shared);
+  void (*serve)(const std::string& from, std::size_t workers, Shared& shared);
+};
+
+extern const Requests nats_requests;
 extern const Client nats_client;
 extern const Client mosquitto_client;
 

@@ -216,7 +216,9 @@ struct World {
   }
   void check() {
     std::map<Outcome, std::uint64_t> outcomes;
-    for (const auto& [number, one] : asked) {
+    for (const auto& asking : asked) {
+      const std::uint64_t number = asking.first;
+      const auto& one = asking.second;
       CAPTURE(number);
       CAPTURE(name_of(one.outcome));
       CHECK(one.finished == 1);
@@ -281,7 +283,9 @@ void run(std::uint64_t seed, const Settings& settings) {
   world.heal();
   world.time.run_for(2min);
   world.check();
-  for (const auto& [number, one] : world.asked) {
+  for (const auto& asking : world.asked) {
+    const std::uint64_t number = asking.first;
+    const auto& one = asking.second;
     if (!one.idempotent || one.outcome == Outcome::cancelled) continue;
     CAPTURE(number);
     // A server lived for so long that it had to be answered.

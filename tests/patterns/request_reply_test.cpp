@@ -64,7 +64,8 @@ TEST_CASE("requests of all forms are answered, over every transport, directly an
         CHECK(desk.nothings == 1);
         std::vector<PendingReply> many;
         for (int i = 0; i < 200; ++i) many.push_back(ask.request("balance", Account{i}, patient));
-        for (int i = 0; i < 200; ++i) CHECK(many[i].get<Balance>().cents == 100 * i);
+        for (std::size_t i = 0; i < 200; ++i)
+          CHECK(many[i].get<Balance>().cents == 100 * static_cast<int>(i));
         std::promise<std::string> called;
         ask.request("echo", "back", patient,
                     [&](Reply&& reply) { called.set_value(reply.as<std::string>()); });

@@ -29,7 +29,7 @@ enum class SlowSubscriber {
 /// What gathers while the last batch is on its way goes as one ZeroMQ message. A lone message still
 /// leaves at once. The bounds are those of a batch, of one topic.
 struct Batching {
-  std::size_t bytes = 64u << 10;
+  std::size_t bytes = 256u << 10;
   std::uint32_t messages = 10'000;
   std::chrono::milliseconds linger{0};  ///< Wait so long for more, unless a bound is reached.
 };
@@ -44,7 +44,9 @@ struct PublisherOptions {
   HistoryLimits history = {};
   SlowSubscriber slow = SlowSubscriber::drop;
   std::chrono::milliseconds block_for{1000};
-  int queue = 1000;  ///< ZeroMQ messages (batches) for each subscriber, ZMQ_SNDHWM.
+  /// ZeroMQ messages (batches) for each subscriber, ZMQ_SNDHWM; fewer where so many full batches
+  /// were more than 64 MiB.
+  int queue = 1000;
   std::size_t queue_bytes = 16u << 20;  ///< Batches that gather in front of those queues.
   /// At the end, for what ZeroMQ's queues still hold; see SocketOptions.
   std::chrono::milliseconds linger{1000};

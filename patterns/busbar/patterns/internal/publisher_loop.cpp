@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <climits>
+
 #include <busbar/core/internal/frames.hpp>
 #include <busbar/core/internal/random_id.hpp>
 #include <busbar/protocol/message_frame.hpp>
@@ -21,6 +23,14 @@ constexpr std::chrono::microseconds pace{100};
 // often.
 constexpr milliseconds look_every{1};
 constexpr milliseconds last_flush{1000};
+constexpr std::size_t queued_bytes = 64u << 20;
+
+int queue_of(const PublisherOptions& options) {
+  if (!options.batching) return options.queue;
+  const std::size_t batches = queued_bytes / std::max<std::size_t>(1, options.batching->bytes);
+  const auto most = static_cast<int>(std::clamp<std::size_t>(batches, 1, INT_MAX));
+  return options.queue == 0 ? most : std::min(options.queue, most);
+}
 
 Socket open_socket(Context& context, const PublisherOptions& options) {
   if (options.bind.empty() && options.connect.empty()) {
@@ -32,7 +42,7 @@ Socket open_socket(Context& context, const PublisherOptions& options) {
                  .bind = options.bind,
                  .connect = options.connect,
                  .security = options.security,
-                 .send_queue = options.queue,
+                 .send_queue = queue_of(options),
                  .linger = options.linger,
                  .verbose_subscriptions = true,
                  .refuse_when_full = true});

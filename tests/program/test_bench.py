@@ -35,6 +35,12 @@ class Bench(Case):
         self.assertGreater(report["unequal_workers"]["by_credit"]["median"], 0)
         self.assertGreater(report["unequal_workers"]["round_robin"]["median"], 0)
 
+    def test_peers_find_each_other_and_notice_a_kill(self):
+        out, _ = self.busbar("bench", "peers", "--pairs", 1, "--peers", 6, "--json")
+        alone, spread = json.loads(out)["peers"]
+        self.assertEqual((alone["processes"], spread["processes"]), (1, 4))
+        self.assertGreater(spread["killed_of_expiry"]["median"], 0)
+
     def test_it_shows_a_table_of_what_is_asked_for(self):
         out, _ = self.busbar("bench", "latency", "--pairs", 1, "--size", "16,32", "--rounds", 100,
                              "--against", "zmq_proxy")

@@ -1,5 +1,7 @@
 #include "program/bench/bench.hpp"
 
+#include "program/bench/peers.hpp"
+#include "program/bench/process.hpp"
 #include "program/bench/pubsub.hpp"
 #include "program/bench/pushpull.hpp"
 #include "program/bench/report.hpp"
@@ -99,6 +101,7 @@ class Bench {
     if (has(options_.what, "lone")) lone_message();
     if (has(options_.what, "pushpull")) pushpull();
     if (has(options_.what, "services")) services();
+    if (asked_for_peers()) peers();
     if (options_.json) std::cout << line(report_);
     std::cout << std::flush;
     return exit_ok;
@@ -118,8 +121,11 @@ class Bench {
     if (has(options_.what, "pushpull")) all += options_.pairs * (3 * options_.sizes.size() + 1);
     if (has(options_.what, "services"))
       all += options_.pairs * options_.sizes.size() * service_brokers(options_).size();
+    if (asked_for_peers()) all += 2 * options_.pairs;
     return all;
   }
+  /// Seconds for each trial: only where it is named.
+  bool asked_for_peers() const { return !options_.what.empty() && has(options_.what, "peers"); }
 
   void show(const char* title, const Table& table) {
     if (!options_.json) std::cout << title << '\n' << table.str() << '\n' << std::flush;
@@ -133,6 +139,7 @@ class Bench {
   void pushpull();
   void unequal_workers();
   void services();
+  void peers();
 
   const Options& options_;
   Progress progress_;
@@ -351,6 +358,36 @@ void Bench::services() {
     }
   }
   show("Services by name: a client with 100 requests in flight, workers with one each", table);
+}
+
+void Bench::peers() {
+  Table table{{"peers", "processes", "all know all, s", "one more, s", "killed: told, s",
+               "of expiry", "cores idle"}};
+  for (const std::size_t processes : {1, 4}) {
+    std::array<Series, 4> figures;
+    for (std::size_t pair = 0; pair < options_.pairs; ++pair) {
+      const PeersMeasured one = measure_peers(options_.peers, processes);
+      figures[0].push_back(one.all_known_s);
+      figures[1].push_back(one.one_more_s);
+      figures[2].push_back(one.killed_s);
+      figures[3].push_back(one.cores);
+      progress_.at(++done_);
+    }
+    Series of_expiry;
+    const double expiry_s = std::chrono::duration<double>{peers_expire_after}.count();
+    for (const double killed_s : figures[2]) of_expiry.push_back(killed_s / expiry_s);
+    table.add({std::to_string(options_.peers), std::to_string(processes), Spread{figures[0]}.str(),
+               Spread{figures[1]}.str(), Spread{figures[2]}.str(), Spread{of_expiry}.str(),
+               Spread{figures[3]}.str()});
+    report_["peers"].push_back({{"peers", options_.peers},
+                                {"processes", processes},
+                                {"all_known_s", Spread{figures[0]}.json()},
+                                {"one_more_s", Spread{figures[1]}.json()},
+                                {"killed_s", Spread{figures[2]}.json()},
+                                {"killed_of_expiry", Spread{of_expiry}.json()},
+                                {"cores", Spread{figures[3]}.json()}});
+  }
+  show("Peers on loopback: from the last one's start, and from a SIGKILL", table);
 }
 
 }  // namespace

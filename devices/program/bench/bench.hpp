@@ -11,13 +11,14 @@ namespace busbar::program::bench {
 /// Empty lists mean all.
 struct Options {
   std::vector<std::string> what;     ///< `throughput`, `latency`, `idle`, `pubsub`, `lone`,
-                                     ///< `pushpull`, `services`
+                                     ///< `pushpull`, `services`; only by name: `peers`
   std::vector<std::string> devices;  ///< `forwarder`, `streamer`, `queue`
   std::vector<std::string> against{"direct", "zmq_proxy"};
   std::vector<std::size_t> sizes{16, 256, 4096};  ///< bytes
   std::size_t pairs = 5;
-  std::size_t subscribers = 1;            ///< of pubsub
-  std::size_t workers = 16;               ///< of services
+  std::size_t subscribers = 1;  ///< of pubsub
+  std::size_t workers = 16;     ///< of services
+  std::size_t peers = 200;
   std::size_t rounds = 2000;              ///< round trips in a latency run
   std::chrono::milliseconds window{400};  ///< how long a run is watched
   bool json = false;

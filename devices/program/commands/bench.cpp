@@ -18,14 +18,15 @@ Command bench_command() {
       .group = "Other",
       .summary = "Measure devices and patterns beside libzmq and other systems, in alternation",
       .details =
-          "WHAT is throughput, latency, idle, pubsub, lone, pushpull or services; all by default.\n"
+          "WHAT is throughput, latency, idle, pubsub, lone, pushpull or services; all by default;\n"
+          "or peers, which find each other, in one process and in four.\n"
           "Ends and what is between them are processes of their own, on loopback TCP. Absolute\n"
           "figures mean little on a shared machine; ratios of runs side by side do.",
       .example = "  busbar bench throughput --size 16,256 --pairs 5",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<bench::Options>();
         words(app.add_option("what", options->what, "Which measurements"),
-              {"throughput", "latency", "idle", "pubsub", "lone", "pushpull", "services"});
+              {"throughput", "latency", "idle", "pubsub", "lone", "pushpull", "services", "peers"});
         words(app.add_option("--device", options->devices, "Only these devices")->delimiter(','),
               detail::names_of(device_kinds));
         numbers(app.add_option("--size", options->sizes, "Sizes of messages in bytes")
@@ -42,6 +43,10 @@ Command bench_command() {
                     ->type_name("N")
                     ->capture_default_str(),
                 1, 1000);
+        numbers(app.add_option("--peers", options->peers, "How many peers")
+                    ->type_name("N")
+                    ->capture_default_str(),
+                2, 1000);
         numbers(app.add_option("--pairs", options->pairs, "Runs of each")
                     ->type_name("N")
                     ->capture_default_str(),

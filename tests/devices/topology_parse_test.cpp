@@ -1,6 +1,6 @@
-#include <cstdlib>
+#include "support/folder.hpp"
+
 #include <filesystem>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -53,22 +53,6 @@ void check_refused(const std::vector<Bad>& cases) {
     CHECK(contains(said, bad.remedy));
   }
 }
-
-/// A folder of its own, gone afterwards.
-struct Folder {
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "busbar-test-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() { fs::remove_all(path); }
-  fs::path write(const std::string& name, const std::string& content) const {
-    const fs::path file = path / name;
-    std::ofstream{file, std::ios::binary} << content;
-    return file;
-  }
-  fs::path path;
-};
 
 std::string load_refusal(const fs::path& file) {
   try {
@@ -321,18 +305,18 @@ TEST_CASE("what would exhaust the parser is refused") {
 }
 
 TEST_CASE("what is no file is refused") {
-  const Folder folder;
-  CHECK(contains(load_refusal(folder.path / "none.toml"), "none.toml: no such file"));
-  CHECK(contains(load_refusal(folder.path), "it is a directory"));
+  const testing::Folder folder;
+  CHECK(contains(load_refusal(folder.path("none.toml")), "none.toml: no such file"));
+  CHECK(contains(load_refusal(folder.path("")), "it is a directory"));
   CHECK(contains(load_refusal(folder.write("empty.toml", "")), "empty.toml:1: devices: missing"));
   CHECK(contains(load_refusal("/dev/zero"), "larger than 1 MiB"));
 }
 
 TEST_CASE("keys and allow-lists are found beside the file that names them") {
-  const Folder folder;
-  fs::create_directory(folder.path / "keys");
+  const testing::Folder folder;
+  fs::create_directory(folder.path("keys"));
   const CurveKeys keys = CurveKeys::create();
-  keys.save(folder.path / "keys" / "site.key");
+  keys.save(folder.path("keys/site.key"));
   folder.write("keys/allowed", keys.public_key + " a friend\n");
   const fs::path file = folder.write("site.toml",
                                      "[devices.a]\nkind = 'forwarder'\n"
@@ -356,9 +340,9 @@ TEST_CASE("keys and allow-lists are found beside the file that names them") {
 }
 
 TEST_CASE("a key that others can read is refused with its file") {
-  const Folder folder;
-  CurveKeys::create().save(folder.path / "open.key");
-  fs::permissions(folder.path / "open.key", fs::perms::others_read, fs::perm_options::add);
+  const testing::Folder folder;
+  CurveKeys::create().save(folder.path("open.key"));
+  fs::permissions(folder.path("open.key"), fs::perms::others_read, fs::perm_options::add);
   const fs::path file =
       folder.write("site.toml", "[devices.a]\nkind='queue'\nfrontend.key='open.key'\n");
   const std::string said = load_refusal(file);

@@ -83,6 +83,28 @@ class Curve(Case):
         pusher = self.client("PUSH", None, self.mallory)
         self.assertEqual(self.handshake(pusher, self.guarded.frontend), "in")
 
+    def test_a_key_that_is_taken_off_the_list_gets_in_no_more(self):
+        in_before = self.client("PUSH", self.guarded.frontend, self.alice)
+        puller = self.client("PULL", self.guarded.backend, self.alice)
+        in_before.send(b"before")
+        self.assertEqual(puller.recv(), b"before")
+        self.path("allowed", f"{self.mallory[1]}\n")
+        self.guarded.kill(signal.SIGHUP)
+        self.guarded.wait_log("reloaded", "1")
+        self.assertEqual(self.handshake(self.client("PUSH", None, self.alice),
+                                        self.guarded.frontend), "refused")
+        self.assertEqual(self.handshake(self.client("PUSH", None, self.mallory),
+                                        self.guarded.frontend), "in")
+        # The list is for connections that are made from then on.
+        in_before.send(b"after")
+        self.assertEqual(puller.recv(), b"after")
+
+    def test_a_name_and_password_are_no_key(self):
+        plain = self.socket("PUSH", plain_username=b"alice", plain_password=b"secret")
+        self.assertEqual(self.handshake(plain, self.guarded.frontend), "refused")
+        self.guarded.wait_log("handshake failed")
+        self.test_a_client_on_the_list_gets_in()
+
     def test_a_bad_list_changes_nothing(self):
         self.path("allowed", "this is no key\n")
         self.guarded.kill(signal.SIGHUP)

@@ -1,8 +1,8 @@
+#include "support/folder.hpp"
+
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <doctest/doctest.h>
 
@@ -16,28 +16,15 @@ using busbar::ErrorKind;
 
 namespace {
 
-/// A folder of its own for each test, removed behind it.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "busbar-curve-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::filesystem::path file(const std::string& name) const { return path_ / name; }
+/// Files with permissions.
+struct Folder : busbar::testing::Folder {
+  std::filesystem::path file(const std::string& name) const { return path(name); }
   std::filesystem::path write(const std::string& name, const std::string& text,
                               mode_t mode = 0600) const {
-    const std::filesystem::path file = path_ / name;
-    std::ofstream{file} << text;
+    const std::filesystem::path file = busbar::testing::Folder::write(name, text);
     ::chmod(file.c_str(), mode);
     return file;
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 template <class Call>

@@ -24,6 +24,14 @@ struct Table : PeerTable {
   void end(int connection, const std::string& address) {
     on_event({Kind::disconnected, ours, address, {}, connection});
   }
+  void let_in(int connection, const std::string& address) {
+    accept(connection, address);
+    welcome();
+  }
+  void turn_away(int connection, const std::string& address) {
+    fail();
+    end(connection, address);
+  }
   /// `a 2/1`: two connections, one refused; with a `*` where it is connected.
   std::string text() const {
     std::string all;
@@ -45,16 +53,14 @@ TEST_CASE("a peer is connected once its handshake has succeeded") {
   CHECK(table.text() == "a* 1/0 ");
   table.end(7, "a");
   CHECK(table.text() == "a 1/0 ");
-  table.accept(7, "a");
-  table.welcome();
+  table.let_in(7, "a");
   CHECK(table.text() == "a* 2/0 ");
 }
 
 TEST_CASE("a handshake that fails is a refusal and no connection") {
   Table table;
   table.accept(7, "a");
-  table.fail();
-  table.end(7, "a");
+  table.turn_away(7, "a");
   CHECK(table.text() == "a 0/1 ");
   CHECK(table.all()[0].last_failure == "no key");
 }
@@ -62,18 +68,15 @@ TEST_CASE("a handshake that fails is a refusal and no connection") {
 TEST_CASE("who is refused and gone before it was asked for its address is not booked as us") {
   Table table;
   table.accept(7, "");
-  table.fail();
-  table.end(7, "");
+  table.turn_away(7, "");
   CHECK(table.text() == "unknown 0/1 ");
 }
 
 TEST_CASE("a handshake is another's where the connection that was taken for its own then fails") {
   Table table;
   table.accept(7, "good");
-  table.accept(8, "bad");
-  table.welcome();
-  table.fail();
-  table.end(8, "bad");
+  table.let_in(8, "bad");
+  table.turn_away(8, "bad");
   CHECK(table.text() == "bad 0/1 good* 1/0 ");
   table.end(7, "good");
   CHECK(table.text() == "bad 0/1 good 1/0 ");
@@ -82,21 +85,17 @@ TEST_CASE("a handshake is another's where the connection that was taken for its 
 TEST_CASE("who is let in while another hangs back is the one that is connected") {
   Table table;
   table.accept(7, "scanner");
-  table.accept(8, "good");
-  table.welcome();
+  table.let_in(8, "good");
   CHECK(table.text() == "good* 1/0 ");
   table.end(8, "good");
-  table.fail();
-  table.end(7, "scanner");
+  table.turn_away(7, "scanner");
   CHECK(table.text() == "good 1/0 scanner 0/1 ");
 }
 
 TEST_CASE("peers without an address of their own share that of the endpoint") {
   Table table;
-  table.accept(7, "");
-  table.welcome();
-  table.accept(8, "");
-  table.welcome();
+  table.let_in(7, "");
+  table.let_in(8, "");
   table.end(7, "");
   CHECK(table.text() == ours + "* 2/0 ");
   table.end(8, "");

@@ -3,8 +3,10 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace busbar::testing {
 
@@ -22,6 +24,11 @@ class Folder {
     std::filesystem::remove_all(path_, ignored);
   }
   std::string path(const std::string& name) const { return (path_ / name).string(); }
+  /// A file, with its bytes as they are; answers where it is.
+  std::filesystem::path write(const std::string& name, std::string_view bytes) const {
+    std::ofstream{path_ / name, std::ios::binary} << bytes;
+    return path_ / name;
+  }
 
  private:
   std::filesystem::path path_;

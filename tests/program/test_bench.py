@@ -29,7 +29,7 @@ class Bench(Case):
                              "--json")
         report = json.loads(out)
         self.assertEqual([row["carrier"] for row in report["pushpull"]],
-                         ["batched", "unbatched", "PUSH/PULL"])
+                         ["batched", "batched, no ack", "unbatched", "PUSH/PULL"])
         for row in report["pushpull"]:
             self.assertGreater(row["ratio"]["median"], 0)
         self.assertGreater(report["unequal_workers"]["by_credit"]["median"], 0)

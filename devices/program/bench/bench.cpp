@@ -118,7 +118,7 @@ class Bench {
     if (has(options_.what, "pubsub"))
       all += options_.pairs * options_.sizes.size() * carriers(options_).size();
     if (has(options_.what, "lone")) all += 2 * options_.pairs;
-    if (has(options_.what, "pushpull")) all += options_.pairs * (3 * options_.sizes.size() + 1);
+    if (has(options_.what, "pushpull")) all += options_.pairs * (4 * options_.sizes.size() + 1);
     if (has(options_.what, "services"))
       all += options_.pairs * options_.sizes.size() * service_brokers(options_).size();
     if (asked_for_peers()) all += 2 * options_.pairs;
@@ -287,7 +287,8 @@ void Bench::lone_message() {
 
 void Bench::pushpull() {
   Table table{{"carrier", "bytes", "messages/s", "of PUSH/PULL"}};
-  constexpr std::array carriers{WorkCarrier::batched, WorkCarrier::unbatched, WorkCarrier::stock};
+  constexpr std::array carriers{WorkCarrier::batched, WorkCarrier::unacknowledged,
+                                WorkCarrier::unbatched, WorkCarrier::stock};
   for (const std::size_t size : options_.sizes) {
     std::map<WorkCarrier, Series> rates;
     for (std::size_t pair = 0; pair < options_.pairs; ++pair)
@@ -305,7 +306,7 @@ void Bench::pushpull() {
                                      {"ratio", ratio.json()}});
     }
   }
-  show("Work, direct: acknowledged through Pusher and Puller, beside PUSH and PULL", table);
+  show("Work, direct: through Pusher and Puller, beside PUSH and PULL", table);
   unequal_workers();
 }
 

@@ -21,6 +21,7 @@ constexpr std::uint32_t credit = 10'000;  // enough for whole batches on their w
 void be_pusher(WorkCarrier carrier, const std::string& to, std::size_t size) {
   Context context;
   PusherOptions options{.connect = {to}};
+  options.acknowledge = carrier != WorkCarrier::unacknowledged;
   if (carrier == WorkCarrier::unbatched) options.batch_bytes = 0;
   Pusher pusher{context, options};
   const std::string payload(size, 'x');
@@ -47,6 +48,8 @@ std::string_view name_of(WorkCarrier carrier) noexcept {
   switch (carrier) {
     case WorkCarrier::batched:
       return "batched";
+    case WorkCarrier::unacknowledged:
+      return "batched, no ack";
     case WorkCarrier::unbatched:
       return "unbatched";
     case WorkCarrier::stock:

@@ -10,9 +10,10 @@
 namespace busbar::program::bench {
 
 enum class WorkCarrier {
-  batched,    ///< Pusher and Puller, acknowledged.
-  unbatched,  ///< The same with batch_bytes 0.
-  stock,      ///< PUSH and PULL.
+  batched,         ///< Pusher and Puller, acknowledged.
+  unacknowledged,  ///< The same without acknowledgement.
+  unbatched,       ///< Acknowledged, with batch_bytes 0.
+  stock,           ///< PUSH and PULL.
 };
 std::string_view name_of(WorkCarrier carrier) noexcept;
 

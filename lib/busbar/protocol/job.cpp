@@ -1,5 +1,6 @@
 #include "busbar/protocol/job.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -12,6 +13,10 @@ std::size_t bytes_of(std::string_view payload, const Headers& headers) noexcept 
 }
 
 void Parcel::add(std::string_view payload, const Headers& headers) {
+  if (messages() == 1) {  // no lone one, so there will be more like it
+    marks_.reserve(messages_max);
+    records_.reserve(std::min(messages_max * records_.size(), bytes_max));
+  }
   append_record(records_, payload, headers);
   const std::size_t sum = before(messages()).bytes + bytes_of(payload, headers);
   marks_.push_back({static_cast<std::uint32_t>(records_.size()), static_cast<std::uint32_t>(sum)});
@@ -29,9 +34,8 @@ std::string_view Parcel::records(std::uint32_t begin, std::uint32_t end) const n
 Job Parcel::job(std::uint32_t index) const {
   Job made{.number = first + index, .time = time};
   BatchReader reader{records(index, index + 1)};
-  const auto payload = reader.next(made.headers);
-  assert(payload);
-  if (!payload->empty()) made.payload = Frame{payload->data(), payload->size()};
+  const std::string_view payload = reader.next(made.headers).value_or("");
+  if (!payload.empty()) made.payload = Frame{payload.data(), payload.size()};
   return made;
 }
 

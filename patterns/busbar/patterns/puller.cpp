@@ -50,8 +50,10 @@ std::optional<Work> Puller::receive(milliseconds timeout) {
 }
 
 Puller::Range::Iterator& Puller::Range::Iterator::operator++() {
-  work_.reset();
-  while (!work_ && !puller_->stopped()) work_ = puller_->receive(std::chrono::hours{1});
+  work_.reset();  // before the next is waited for
+  do {
+    work_ = puller_->receive(std::chrono::hours{1});
+  } while (!work_ && !puller_->stopped());
   return *this;
 }
 

@@ -1,5 +1,9 @@
 #include "busbar/core/internal/socket_poll.hpp"
 
+#include <algorithm>
+#include <cstdint>
+#include <ctime>
+
 #include <zmq.h>
 
 namespace busbar::detail {
@@ -19,9 +23,12 @@ void SocketPoll::add_unasked(void* socket) {
   if (zmq_getsockopt(socket, ZMQ_FD, &descriptor, &size) == 0) add(descriptor);
 }
 
-bool SocketPoll::wait(std::chrono::milliseconds longest) {
+bool SocketPoll::wait(std::chrono::nanoseconds longest) {
   if (ready_ || closed_) return !closed_;
-  poll(descriptors_.data(), descriptors_.size(), static_cast<int>(longest.count()));
+  constexpr std::int64_t second = 1'000'000'000;
+  const std::int64_t left = std::max<std::int64_t>(longest.count(), 0);
+  const timespec time{left / second, left % second};
+  ppoll(descriptors_.data(), descriptors_.size(), &time, nullptr);
   return true;
 }
 

@@ -24,7 +24,7 @@ class SocketPoll {
   void add_unasked(void* socket);
   void add(int descriptor) { descriptors_.push_back({descriptor, POLLIN, 0}); }
   /// Returns at once where a socket is ready. False: the context was stopped.
-  bool wait(std::chrono::milliseconds longest);
+  bool wait(std::chrono::nanoseconds longest);
 
  private:
   std::vector<pollfd> descriptors_;

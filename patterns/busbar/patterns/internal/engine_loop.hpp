@@ -36,15 +36,25 @@ class EngineLoop : public Active {
 
   /// Moves what there is. True: there may be more.
   virtual bool turn(TimePoint now) = 0;
+  /// How long what does not press may gather after a turn in which something was moved. Every turn
+  /// costs several switches of threads, here and at the other end.
+  static constexpr std::chrono::microseconds pace{200};
   // With the mutex held:
-  /// Other threads left something for the next turn.
+  /// Other threads left something that presses.
   virtual bool needs_turn() const = 0;
+  /// Asked before each sleep: much has moved of late, so that more is to be expected. Requires that
+  /// it is so where something was left that does not press.
+  virtual bool paces() { return false; }
   /// Asked after request_stop, until its deadline.
   virtual bool may_leave() const = 0;
   /// The engine has left, and is about to go.
   virtual void ended() = 0;
-  void wake_up() noexcept {
-    if (std::exchange(asleep_, false)) wake_.signal();
+  /// There is something for the next turn. What does not press may gather while the loop is at
+  /// its pace.
+  void wake_up(bool presses = true) noexcept {
+    if (sleep_ == Sleep::none || (sleep_ == Sleep::paced && !presses)) return;
+    sleep_ = Sleep::none;
+    wake_.signal();
   }
   /// Waits in changed_ for at most `timeout`.
   template <class Condition>
@@ -73,7 +83,8 @@ class EngineLoop : public Active {
   std::vector<Endpoint> bound_;
   SocketPoll poll_;
   Wake wake_;
-  bool asleep_ = false;
+  enum class Sleep { none, paced, sound };
+  Sleep sleep_ = Sleep::none;
 };
 
 template <class EngineType>
@@ -96,16 +107,18 @@ bool EngineLoop<EngineType>::turn_and_wait(std::chrono::milliseconds wait) {
   poll_.start();
   TimePoint until = engine_->add_to(poll_);
   poll_.add(wake_.descriptor());
+  std::chrono::nanoseconds longest{0};
   {
     const std::scoped_lock lock(mutex_);
     if (leave_at_ && (may_leave() || now >= *leave_at_)) return false;
     if (busy || needs_turn()) return true;
     if (leave_at_) until = std::min(until, *leave_at_);
-    asleep_ = true;
+    sleep_ = paces() ? Sleep::paced : Sleep::sound;
+    longest = sleep_ == Sleep::paced ? pace : std::chrono::nanoseconds{left_until(until, now)};
   }
-  const bool open = poll_.wait(std::min(wait, left_until(until, now)));
+  const bool open = poll_.wait(std::min<std::chrono::nanoseconds>(wait, longest));
   const std::scoped_lock lock(mutex_);
-  if (!std::exchange(asleep_, false)) wake_.clear();
+  if (std::exchange(sleep_, Sleep::none) == Sleep::none) wake_.clear();
   return open;
 }
 

@@ -8,13 +8,16 @@ using protocol::Intake;
 using protocol::Verdict;
 using std::chrono::milliseconds;
 
-PullLoop::PullLoop(Context& context, PullerOptions options) : EngineLoop(context, options.name) {
+PullLoop::PullLoop(Context& context, PullerOptions options)
+    : EngineLoop(context, options.name), credit_(options.credit) {
   start(PullEngine::create(context, options, mutex_));
 }
 
 bool PullLoop::turn(TimePoint now) {
   const bool busy = engine_->turn(now);
   const std::scoped_lock lock(mutex_);
+  answered_ = 0;
+  moved_ |= busy;
   show_readable();
   if (waiters_ > 0 && engine_->anything_to_take()) changed_.notify_all();
   return busy;
@@ -32,7 +35,9 @@ std::optional<Intake::Item> PullLoop::take(milliseconds timeout) {
   if (closed_) return std::nullopt;
   auto item = engine_->take();
   show_readable();
-  if (engine_->needs_turn()) wake_up();
+  moved_ = true;
+  if (item && item->ticket == 0) ++answered_;
+  if (engine_->needs_turn()) wake_up(presses());
   return item;
 }
 
@@ -40,8 +45,13 @@ void PullLoop::settle(std::uint64_t ticket, bool done, std::string_view reason) 
   const std::scoped_lock lock(mutex_);
   if (!engine_) return;
   engine_->settle(ticket, done ? Verdict::done : Verdict::failed, reason);
-  if (engine_->needs_turn()) wake_up();
+  moved_ = true;
+  ++answered_;
+  if (engine_->needs_turn()) wake_up(!done || presses());
 }
+
+/// Whoever works has nothing else to do, or the pusher may soon have no credit left.
+bool PullLoop::presses() const { return !engine_->anything_to_take() || 2 * answered_ >= credit_; }
 
 void PullLoop::close() {
   const std::scoped_lock lock(mutex_);

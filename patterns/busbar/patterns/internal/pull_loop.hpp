@@ -10,6 +10,7 @@
 
 namespace busbar::detail {
 
+/// Answers gather at the loop's pace as long as there is other work to take.
 class PullLoop final : public EngineLoop<PullEngine> {
  public:
   PullLoop(Context& context, PullerOptions options);
@@ -27,16 +28,22 @@ class PullLoop final : public EngineLoop<PullEngine> {
 
  private:
   bool turn(TimePoint now) override;
-  bool needs_turn() const override { return engine_->needs_turn(); }
+  bool needs_turn() const override { return engine_->needs_turn() && presses(); }
+  bool paces() override { return std::exchange(moved_, false) && engine_->anything_to_take(); }
+  bool presses() const;
   bool may_leave() const override { return true; }
   void ended() override;
   void show_readable();
+
+  const std::uint32_t credit_;
 
   // The mutex guards what follows.
   protocol::IntakeCounts last_;   ///< When it ended.
   std::optional<Wake> readable_;  ///< Once it was asked for.
   bool shown_readable_ = false;
   bool closed_ = false;
+  bool moved_ = false;          ///< Something was received, taken or settled since the last sleep.
+  std::uint64_t answered_ = 0;  ///< Messages since the last turn.
 };
 
 }  // namespace busbar::detail

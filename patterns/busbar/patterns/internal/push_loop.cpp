@@ -10,6 +10,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr std::uint64_t flood = 16;  // messages in a turn
+constexpr std::size_t full_batch = 64u << 10;
+
 std::uint64_t microseconds_now() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<std::uint64_t>(
@@ -48,6 +51,7 @@ SendResult PushLoop::push(std::string_view payload, const Pusher::With& with) {
     alone->headers = with.headers;
   }
   std::unique_lock lock(mutex_);
+  if (!has_room(bytes)) wake_up();
   wait_for(lock, with.timeout, [&] { return ended_ || leave_at_ || has_room(bytes); });
   if (ended_ || leave_at_) {
     throw Error(ErrorKind::usage, "push on '" + name_ + "'", "it was stopped");
@@ -67,8 +71,14 @@ SendResult PushLoop::push(std::string_view payload, const Pusher::With& with) {
   }
   inbox_bytes_ += bytes;
   ++inbox_messages_;
-  wake_up();
+  wake_up(inbox_presses());
   return SendResult::sent;
+}
+
+/// Nothing more is to be expected, a batch is full, or somebody waits.
+bool PushLoop::inbox_presses() const noexcept {
+  if (inbox_.empty()) return false;
+  return !flooded_ || waiters_ > 0 || inbox_bytes_ >= full_batch;
 }
 
 std::uint64_t PushLoop::held() const noexcept {
@@ -82,25 +92,26 @@ bool PushLoop::has_room(std::size_t bytes) const noexcept {
 }
 
 bool PushLoop::turn(TimePoint now) {
-  bool busy = take_inbox();
-  busy |= engine_->turn(now);
+  take_inbox(now);
+  const bool busy = engine_->turn(now);
   give_up(engine_->take_given_up());
   show_counts();
   return busy;
 }
 
-/// False: nothing was there.
-bool PushLoop::take_inbox() {
+void PushLoop::take_inbox(TimePoint now) {
   taken_.clear();
   {
     const std::scoped_lock lock(mutex_);
     taken_.swap(inbox_);
-    ledger_.pushed += inbox_messages_;
-    ledger_.waiting += std::exchange(inbox_messages_, 0);
+    const std::uint64_t messages = std::exchange(inbox_messages_, 0);
+    if (messages >= flood) flood_ends_ = now + 2 * pace;
+    flooded_ = now < flood_ends_;
+    ledger_.pushed += messages;
+    ledger_.waiting += messages;
     ledger_.bytes += std::exchange(inbox_bytes_, 0);
   }
   for (Lot& lot : taken_) engine_->push(std::move(lot));
-  return !taken_.empty();
 }
 
 void PushLoop::show_counts() {

@@ -26,11 +26,13 @@ class PushLoop final : public EngineLoop<PushEngine> {
 
  private:
   bool turn(TimePoint now) override;
-  bool needs_turn() const override { return !inbox_.empty(); }
+  bool needs_turn() const override { return inbox_presses(); }
+  bool paces() override { return flooded_; }
   bool may_leave() const override { return held() == 0; }
   void ended() override {}
 
-  bool take_inbox();
+  bool inbox_presses() const noexcept;
+  void take_inbox(TimePoint now);
   void show_counts();
   void give_up(std::vector<protocol::Job> jobs);
   std::uint64_t held() const noexcept;
@@ -39,10 +41,12 @@ class PushLoop final : public EngineLoop<PushEngine> {
   const PusherOptions options_;
   const std::size_t packed_below_;
   std::vector<protocol::Lot> taken_;
+  TimePoint flood_ends_{};
 
   // The mutex guards what follows.
   std::vector<protocol::Lot> inbox_;
   std::uint64_t inbox_messages_ = 0;
+  bool flooded_ = false;
   std::size_t inbox_bytes_ = 0;
   PusherLedger ledger_;  ///< Of all but the inbox.
   std::function<void(Message&&)> handler_;

@@ -11,13 +11,19 @@ namespace busbar::program {
 Output::Output(const std::string& file)
     : descriptor_(STDOUT_FILENO), name_(file.empty() ? "stdout" : file) {
   if (file.empty()) return;
-  descriptor_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  descriptor_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0)
     throw Error{ErrorKind::usage, "open " + file, std::strerror(errno), "name a file to write"};
 }
 
 Output::~Output() {
   if (descriptor_ != STDOUT_FILENO) ::close(descriptor_);
+}
+
+void Output::begin() {
+  // A pipe or a device cannot be cut, and need not be.
+  if (descriptor_ != STDOUT_FILENO && ::ftruncate(descriptor_, 0) != 0 && errno != EINVAL)
+    throw Error{ErrorKind::refused, "write " + name_, std::strerror(errno)};
 }
 
 bool Output::flush() {

@@ -18,6 +18,8 @@ class Output {
   Output& operator=(const Output&) = delete;
   ~Output();
 
+  /// What the file had goes. Call it once, when there will be something to write.
+  void begin();
   /// Append to this, then call `added`.
   std::string& buffer() noexcept { return buffer_; }
   /// Writes where much has gathered. False: whoever read from us is gone.

@@ -23,8 +23,8 @@ bool Lines::flush() {
   return !gone_;
 }
 
-int receive_lines(Source& source, const MessageOptions& options) {
-  Lines lines{options};
+int receive_lines(Source& source, Lines& lines, const MessageOptions& options) {
+  lines.begin();
   auto last = steady_clock::now();
   while (true) {
     if (source.read(lines)) last = steady_clock::now();

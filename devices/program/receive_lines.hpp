@@ -17,7 +17,9 @@ namespace busbar::program {
 /// Where received messages become lines.
 class Lines {
  public:
+  /// Throws Error where the output cannot be written.
   explicit Lines(const MessageOptions& options);
+  void begin() { output_.begin(); }
 
   /// Append one message's line to this, or its bytes with --whole; then call `added`.
   std::string& buffer() noexcept { return output_.buffer(); }
@@ -57,6 +59,6 @@ class Source {
 
 /// Writes what comes until --count, --timeout, a signal, or until nobody reads any more. Answers
 /// the exit code.
-int receive_lines(Source& source, const MessageOptions& options);
+int receive_lines(Source& source, Lines& lines, const MessageOptions& options);
 
 }  // namespace busbar::program

@@ -19,7 +19,8 @@ struct Watched {
 /// Carries out a reload; whatever it throws is only said.
 void try_reload(const std::function<void()>& reload) noexcept;
 
-/// Returns when it has finished.
-void watch(Signals& signals, const Watched& watched);
+/// Returns when it has finished; true: a signal asked it to drain, and no second one cut that
+/// short.
+bool watch(Signals& signals, const Watched& watched);
 
 }  // namespace busbar::program

@@ -75,6 +75,30 @@ class Devices(StockCase):
         self.assertEqual(device.exit_code(), 0)
         self.assertTrue(device.json()["ledger"]["reconciles"])
 
+    def test_a_drain_by_signal_that_abandons_messages_says_so_and_is_4(self):
+        device = self.device("streamer", "--drain-timeout", "200ms", "--control",
+                             self.ipc("control"))
+        self.busbar("push", "--wire", "plain", device.frontend, stdin="for nobody\n")
+        self.eventually(lambda: "held 1" in self.busbar("status", self.ipc("control"))[0],
+                        "the message waits for a worker")
+        device.signal()
+        self.assertEqual(device.exit_code(), 4)
+        self.assertIn("1 message abandoned", device.errors())
+        self.assertEqual(device.json()["ledger"]["frontend"]["causes"]["abandoned"], 1)
+
+    def test_a_queue_that_drains_says_which_requests_had_no_reply(self):
+        device = self.device("queue", "--drain-timeout", "200ms")
+        client = self.socket(zmq.DEALER, device.frontend)
+        worker = self.socket(zmq.DEALER, device.backend)
+        client.send_multipart([b"", b"answered"])
+        worker.send_multipart(worker.recv_multipart())
+        client.recv_multipart()
+        client.send_multipart([b"", b"not answered"])
+        worker.recv_multipart()
+        device.signal()
+        self.assertEqual(device.exit_code(), 4)
+        self.assertIn("1 request without a reply", device.errors())
+
     def test_bad_command_lines_say_what_to_do(self):
         for args, code, said in (
                 (["--frontend", self.ipc("f")], 2, "--backend"),
@@ -92,6 +116,19 @@ class Devices(StockCase):
         device = self.device("queue")
         _, err = self.busbar("queue", "--frontend", device.frontend, "--backend", self.ipc("b"), code=3)
         self.assertIn("in use", err)
+
+    def test_an_address_that_is_its_own_other_side_s_is_named(self):
+        port = self.bound(zmq.PULL)[1]  # known, and taken: said before that is noticed
+        for first, second in (("--frontend", "--backend"), ("--frontend", "--frontend"),
+                              ("--backend", "--control"), ("--control", "--tap")):
+            given = {"--frontend": self.ipc("f"), "--backend": self.ipc("b")}
+            arguments = [first, port, second, port]
+            for side in given.keys() - {first, second}:
+                arguments += [side, given[side]]
+            with self.subTest(arguments):
+                _, err = self.busbar("streamer", *arguments, code=2)
+                self.assertIn(f"{port} is for its {second[2:]}, and taken by its {first[2:]}", err)
+                self.assertNotIn("another process", err)
 
     def test_endpoints_may_be_given_more_than_once(self):
         device = self.start("streamer", "--json", "--frontend", "tcp://127.0.0.1:*", "--frontend",

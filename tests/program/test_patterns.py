@@ -151,6 +151,50 @@ class Working(StockCase):
         self.assertEqual({helper.json()["payload"] for _ in range(3)}, {"a", "b", "c"})
         self.assertEqual(push.exit_code(), 0)
 
+    def test_credit_is_what_a_puller_that_is_stuck_withholds_from_others(self):
+        push = self.start("push", *TCP, "--no-batch")
+        endpoint = push.bound()
+        stuck = self.start("pull", endpoint, "--credit", 2)
+        push.write("0\n")
+        self.assertEqual(stuck.line(), "0")
+        stuck.signal(signal.SIGSTOP)
+        push.write("".join(f"{i}\n" for i in range(1, 11)))
+        push.end_of_input()
+        helper = self.start("pull", endpoint)
+        # At least 8 of them, as the stuck one has no room for more than 2.
+        first = helper.lines(8)
+        stuck.process.kill()
+        done = set(first + helper.lines(2))
+        self.assertEqual(done | {"0"}, {str(i) for i in range(11)})
+        self.assertEqual(push.exit_code(), 0)
+
+    def test_what_failed_is_tried_again_as_often_as_attempts_says(self):
+        push = self.start("push", *TCP, "--attempts", 5)
+        endpoint = push.bound()
+        push.write("x\n")
+        self.busbar("pull", endpoint, "--file", "/dev/full", code=5)
+        last = self.start("pull", endpoint, "--json")
+        tried = last.json()
+        self.assertEqual(tried["payload"], "x")
+        # What was on its way to the one that ended has been tried there as well.
+        self.assertIn(tried["attempt"], (2, 3))
+        push.write("y\n")
+        self.assertEqual(last.json(), {"payload": "y"})
+        push.end_of_input()
+        self.assertEqual(push.exit_code(), 0)
+
+    def test_who_cannot_write_is_not_bound(self):
+        kept = self.file("kept", "before\n")
+        for command in (["pull"], ["pull", "--wire", "plain"], ["sub"]):
+            _, err = self.busbar(*command, *TCP, "--file", self.path("no/such/folder"), code=2)
+            self.assertNotIn("bound", err)
+            self.assertIn("name a file to write", err)
+            # Who cannot bind leaves the file as it was.
+            busy = self.start("pull", *TCP)
+            self.busbar(*command, busy.bound(), "--bind", "--file", kept, code=3)
+            with open(kept, encoding="ascii") as file:
+                self.assertEqual(file.read(), "before\n")
+
     def test_headers_and_attempts_are_told(self):
         push = self.start("push", *TCP, "--header", "from=test", "--json")
         endpoint = push.bound()

@@ -91,6 +91,16 @@ class Files(Case):
         run.signal()
         self.assertEqual(run.exit_code(), 0)
 
+    def test_a_drain_by_signal_that_abandons_messages_says_so_and_is_4(self):
+        run = self.start("run", self.good(), "--json", "--drain-timeout", "200ms")
+        tasks, _ = run.json()["devices"]
+        self.busbar("push", "--wire", "plain", tasks["frontend"][0], stdin="for nobody\n")
+        self.eventually(lambda: "held 1" in self.busbar("status", self.ipc("tasks"))[0],
+                        "the message waits for a worker")
+        run.signal()
+        self.assertEqual(run.exit_code(), 4)
+        self.assertIn("1 message abandoned", run.errors())
+
     def test_sigterm_is_heard_while_a_reload_drains(self):
         run = self.start("run", self.good(), "--json", "--drain-timeout", "10min")
         frontend = run.json()["devices"][0]["frontend"][0]

@@ -114,18 +114,20 @@ int run_device(const Options& options) {
   announce(device, device_opts, options);
   const std::shared_ptr<Active> active = device.active();
   Runner running{active};
-  watch(signals, {.finished = [&](std::chrono::milliseconds wait) { return running.wait(wait); },
-                  .drain = [&] { device.drain(options.drain_timeout); },
-                  .stop = [&] { device.stop(); },
-                  .reload =
-                      [&] {
-                        if (!security.allow) return say("SIGHUP: there is no allow list to reload");
-                        security.allow->reload();
-                        say("allow list reloaded: " + counted(security.allow->size(), "key"));
-                      }});
-  if (const StopReport report = active->report(); !report.clean) warn(report.str());
+  const bool drained = watch(
+      signals, {.finished = [&](std::chrono::milliseconds wait) { return running.wait(wait); },
+                .drain = [&] { device.drain(options.drain_timeout); },
+                .stop = [&] { device.stop(); },
+                .reload =
+                    [&] {
+                      if (!security.allow) return say("SIGHUP: there is no allow list to reload");
+                      security.allow->reload();
+                      say("allow list reloaded: " + counted(security.allow->size(), "key"));
+                    }});
+  const StopReport report = active->report();
+  if (!report.clean) warn(report.str());
   say_ledger(device, options.json);
-  return exit_ok;
+  return drained && !report.clean ? exit_timeout : exit_ok;
 }
 
 void declare_sides(CLI::App& app, DeviceKind kind, Options& options) {
@@ -197,7 +199,8 @@ Run declare(CLI::App& app, DeviceKind kind) {
 
 constexpr const char* device_details =
     "Options that name an endpoint may be given more than once. SIGINT and SIGTERM drain and end,\n"
-    "a second one stops at once; SIGHUP reads the --allow file again.";
+    "with 4 where messages had to be abandoned or requests had no reply; a second one stops at\n"
+    "once. SIGHUP reads the --allow file again.";
 
 Command device_command(DeviceKind kind, std::string summary, std::string example) {
   return {.name = std::string{name_of(kind)},

@@ -261,8 +261,9 @@ int speak(const PeerCommand& command) {
 int run(PeerCommand& command) {
   if (command.action == "join") {
     command.groups.insert(command.groups.end(), command.targets.begin(), command.targets.end());
+    Lines lines{command.messages};  // first: nobody is told of an end that cannot write
     Watching source{command};
-    return receive_lines(source, command.messages);
+    return receive_lines(source, lines, command.messages);
   }
   const std::size_t wanted = command.action == "list" ? 0 : 1;
   if (command.targets.size() != wanted)

@@ -110,12 +110,13 @@ class PlainPulling final : public Source {
 };
 
 int pull(const PullOptions& options) {
+  Lines lines{options.messages};  // first: nobody is told of an end that cannot write
   if (options.messages.wire == Wire::plain) {
     PlainPulling source{options.messages};
-    return receive_lines(source, options.messages);
+    return receive_lines(source, lines, options.messages);
   }
   Working source{options};
-  return receive_lines(source, options.messages);
+  return receive_lines(source, lines, options.messages);
 }
 
 }  // namespace

@@ -119,45 +119,49 @@ int run_topology(const Options& options) {
   }};
   // Apart from a reload too: its deadline counts while one is under way. A drain blocks its thread,
   // and a second signal has to be heard meanwhile.
+  StopReport drained;
   std::jthread draining;
-  watch(signals, {.finished = [&](std::chrono::milliseconds wait) { return running.wait(wait); },
-                  .drain =
-                      [&] {
-                        draining = std::jthread{[&] {
-                          const StopReport report = running.drain(options.drain_timeout);
-                          if (!report.clean) warn(report.str());
-                        }};
-                      },
-                  .stop = [&] { (void)running.stop(std::chrono::milliseconds{0}); },
-                  .reload = [&] { reloading.ask(); }});
+  const bool waited = watch(
+      signals, {.finished = [&](std::chrono::milliseconds wait) { return running.wait(wait); },
+                .drain =
+                    [&] {
+                      draining = std::jthread{[&] {
+                        drained = running.drain(options.drain_timeout);
+                        if (!drained.clean) warn(drained.str());
+                      }};
+                    },
+                .stop = [&] { (void)running.stop(std::chrono::milliseconds{0}); },
+                .reload = [&] { reloading.ask(); }});
   if (draining.joinable()) draining.join();
   reloading.join();
   say_ledgers(running, options.json);
-  return exit_ok;
+  return waited && !drained.clean ? exit_timeout : exit_ok;
 }
 
 }  // namespace
 
 Command run_command() {
-  return {
-      .name = "run",
-      .group = "Topologies",
-      .summary = "Run the devices of a topology file",
-      .details =
-          "SIGINT and SIGTERM drain and end, a second one stops at once. SIGHUP reads the file\n"
-          "again: devices that did not change go on, and a bad file changes nothing.",
-      .example = "  busbar run site.toml --only edge core",
-      .declare = [](CLI::App& app) -> Run {
-        auto options = std::make_shared<Options>();
-        app.add_option("file", options->file, "The topology file")
-            ->type_name("FILE.toml")
-            ->required();
-        app.add_option("--only", options->only, "Run these devices only")->type_name("NAME");
-        add_duration(app, "--drain-timeout", options->drain_timeout, "How long a drain may take");
-        app.add_flag("--json", options->json,
-                     "Say where the devices are bound, and the ledgers, on stdout");
-        return [options] { return run_topology(*options); };
-      }};
+  return {.name = "run",
+          .group = "Topologies",
+          .summary = "Run the devices of a topology file",
+          .details =
+              "SIGINT and SIGTERM drain and end, with 4 where messages had to be abandoned or\n"
+              "requests had no reply; a second one stops at once. SIGHUP reads the file again: "
+              "devices\n"
+              "that did not change go on, and a bad file changes nothing.",
+          .example = "  busbar run site.toml --only edge core",
+          .declare = [](CLI::App& app) -> Run {
+            auto options = std::make_shared<Options>();
+            app.add_option("file", options->file, "The topology file")
+                ->type_name("FILE.toml")
+                ->required();
+            app.add_option("--only", options->only, "Run these devices only")->type_name("NAME");
+            add_duration(app, "--drain-timeout", options->drain_timeout,
+                         "How long a drain may take");
+            app.add_flag("--json", options->json,
+                         "Say where the devices are bound, and the ledgers, on stdout");
+            return [options] { return run_topology(*options); };
+          }};
 }
 
 }  // namespace busbar::program

@@ -117,8 +117,9 @@ Command sub_command() {
         app.add_flag("--with-topic", options->with_topic, "Write TOPIC<tab>PAYLOAD");
         declare_receiving(app, *options);
         return [options] {
+          Lines lines{*options};  // first: nobody is told of an end that cannot write
           Subscribing source{*options};
-          return receive_lines(source, *options);
+          return receive_lines(source, lines, *options);
         };
       }};
 }

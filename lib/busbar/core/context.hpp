@@ -28,7 +28,7 @@ struct StopReport {
   std::chrono::milliseconds took{0};
   std::uint64_t abandoned = 0;  ///< Messages received but not sent on.
   std::vector<std::string> remains =
-      {};  ///< `tasks (PUSH)`: sockets still open, threads still busy.
+      {};  ///< `tasks (PUSH)`: sockets still open, threads still busy, requests not answered.
   /// One line: `stopped in 12 ms` or `2 sockets still open: tasks (PUSH), audit (PUB)`.
   std::string str() const;
 };

@@ -255,6 +255,8 @@ void Relay::finish() {
     const std::scoped_lock lock(books_);
     abandoned_ = protocol_ ? protocol_->leave() : forward_.abandon(frontend_->raw().handle());
     if (backward_) abandoned_ += backward_->abandon(backend_->raw().handle());
+    const bool drained = state_.deadline() != TimePoint::max();
+    unanswered_ = drained ? replies_due_ : 0;
     state_name_ = name_of(Phase::stopped);
     const TimePoint now = std::chrono::steady_clock::now();
     took_ = std::chrono::duration_cast<milliseconds>(now - asked_to_end_.value_or(now));
@@ -308,7 +310,11 @@ StopReport Relay::report() const {
   StopReport report;
   report.took = took_;
   report.abandoned = abandoned_;
-  report.clean = abandoned_ == 0;
+  report.clean = abandoned_ == 0 && unanswered_ == 0;
+  if (unanswered_ > 0) {
+    report.remains.push_back(std::to_string(unanswered_) +
+                             (unanswered_ == 1 ? " request" : " requests") + " without a reply");
+  }
   return report;
 }
 

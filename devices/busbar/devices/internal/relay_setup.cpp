@@ -5,6 +5,7 @@
 
 #include <busbar/core/error.hpp>
 #include <busbar/devices/internal/credit_lane.hpp>
+#include <busbar/devices/topology/internal/wiring.hpp>
 
 namespace busbar::detail {
 
@@ -54,6 +55,26 @@ void check_workers(const std::string& who, DeviceKind kind, const DeviceOptions&
   }
 }
 
+/// Said here, as the system knows only that the address is taken.
+void check_bound_once(const std::string& who, const DeviceOptions& options) {
+  std::vector<std::pair<Endpoint, const char*>> bound;
+  const auto note = [&](const Endpoint& endpoint, const char* place) {
+    const bool chosen =
+        endpoint.transport() == Transport::tcp ? endpoint.port() == 0 : endpoint.is_wildcard();
+    for (const auto& [other, there] : bound) {
+      if (chosen || !same_address(endpoint, other)) continue;
+      throw Error(ErrorKind::usage, who,
+                  endpoint.str() + " is for its " + place + ", and taken by its " + there,
+                  "give each an endpoint of its own");
+    }
+    bound.emplace_back(endpoint, place);
+  };
+  for (const Endpoint& endpoint : options.frontend.bind) note(endpoint, "frontend");
+  for (const Endpoint& endpoint : options.backend.bind) note(endpoint, "backend");
+  if (options.control) note(*options.control, "control");
+  if (options.tap) note(*options.tap, "tap");
+}
+
 void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool last) {
   const std::string who =
       std::string(name_of(kind)) + (options.name.empty() ? "" : " '" + options.name + "'");
@@ -68,6 +89,7 @@ void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool l
                   "give one to bind or to connect");
     }
   }
+  check_bound_once(who, options);
   check_credit(who, kind, options);
   check_cache(who, kind, options);
   check_workers(who, kind, options);

@@ -42,6 +42,16 @@ output=$("$work/examples/bank/bank_ask" 9 "${desks[@]}" 2>&1) && exit 1
 kill "$second"
 echo "bank: as expected"
 
+broker="ipc://$work/services"
+"$work/prefix/bin/busbar" services --bind "$broker" 2>"$work/log" &
+services=$!
+"$work/examples/echo/echo_worker" "$broker" &
+worker=$!
+output=$("$work/examples/echo/echo_ask" "$broker" hello)
+kill "$services" "$worker"
+[[ $output == "hello" ]] || { echo "echo printed: $output"; exit 1; }
+echo "echo: as expected"
+
 # The quickstart's topology, on real input and on hardly any.
 export PATH="$work/prefix/bin:$work/examples/quickstart:$PATH"
 mkdir "$work/few"

@@ -173,7 +173,7 @@ void run(std::uint64_t seed, Faults faults) {
   }
   world.sim.run_for(10s);
   // The idempotent ones are answered, whatever happens: a worker always comes back.
-  for (int i = 0; i < 2; ++i) {
+  for (std::size_t i = 0; i < 2; ++i) {
     REQUIRE(clients[i]->answered > 10);
     REQUIRE(clients[i]->given_up == 0);
   }

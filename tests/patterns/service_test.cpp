@@ -112,7 +112,6 @@ TEST_CASE("no answer in time is told, and the late one comes to nobody") {
 TEST_CASE("an idempotent call is sent again, another one is not") {
   Site site;
   std::atomic<int> calls = 0;
-  std::latch never{1};
   ServiceWorker worker{site.context,
                        {.service = "flaky", .connect = {site.broker()}, .threads = 2},
                        [&](ServiceRequest& request) {

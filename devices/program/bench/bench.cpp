@@ -335,27 +335,36 @@ void Bench::unequal_workers() {
 
 void Bench::services() {
   const ServiceLoad load{.workers = options_.workers};
-  Table table{{"broker", "bytes", "requests/s", "of mdbroker", "of nats"}};
+  Table table{
+      {"broker", "bytes", "requests/s", "of mdbroker", "of nats", "CPU us/request", "of mdbroker"}};
   for (const std::size_t size : options_.sizes) {
     std::map<ServiceBroker, Series> rates;
+    std::map<ServiceBroker, Series> cpu;
     for (std::size_t pair = 0; pair < options_.pairs; ++pair)
       for (const ServiceBroker broker : service_brokers(options_)) {
-        rates[broker].push_back(measure_services(broker, size, load, options_.window));
+        const auto figures = measure_services(broker, size, load, options_.window);
+        rates[broker].push_back(figures.requests_per_second);
+        cpu[broker].push_back(figures.cpu_us_per_request);
         progress_.at(++done_);
       }
-    for (const auto& [broker, series] : rates) {
-      const Spread guide{ratios(series, rates[ServiceBroker::mdbroker])};
-      const auto nats = rates.find(ServiceBroker::nats);
-      const Spread of_nats{ratios(series, nats == rates.end() ? Series{} : nats->second)};
-      table.add({std::string{name_of(broker)}, std::to_string(size), Spread{series}.str("%.0f"),
-                 guide.str(), of_nats.str()});
+    for (const ServiceBroker broker : service_brokers(options_)) {
+      const Spread guide{ratios(rates[broker], rates[ServiceBroker::mdbroker])};
+      const Spread of_nats{ratios(rates[broker], rates[ServiceBroker::nats])};
+      const bool ours = broker != ServiceBroker::nats;  // whose server is not our process
+      const Spread spent{ours ? cpu[broker] : Series{}};
+      const Spread of_guides{ours ? ratios(cpu[broker], cpu[ServiceBroker::mdbroker]) : Series{}};
+      table.add({std::string{name_of(broker)}, std::to_string(size),
+                 Spread{rates[broker]}.str("%.0f"), guide.str(), of_nats.str(), spent.str("%.1f"),
+                 of_guides.str()});
       report_["services"].push_back(
           {{"broker", name_of(broker)},
            {"bytes", size},
            {"in_flight", load.in_flight},
            {"workers", load.workers},
-           {"requests_per_second", Spread{series}.json()},
-           {"ratio", {{"mdbroker", guide.json()}, {"nats", of_nats.json()}}}});
+           {"requests_per_second", Spread{rates[broker]}.json()},
+           {"ratio", {{"mdbroker", guide.json()}, {"nats", of_nats.json()}}},
+           {"cpu_us_per_request", spent.json()},
+           {"cpu_ratio", of_guides.json()}});
     }
   }
   show("Services by name: a client with 100 requests in flight, workers with one each", table);

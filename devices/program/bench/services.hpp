@@ -24,8 +24,11 @@ struct ServiceLoad {
   std::size_t workers = 16;     ///< Each with a connection of its own and one request at a time.
 };
 
-/// Requests answered in a second.
-double measure_services(ServiceBroker broker, std::size_t size, const ServiceLoad& load,
-                        std::chrono::milliseconds window);
+struct ServiceFigures {
+  double requests_per_second = 0;  ///< That were answered.
+  double cpu_us_per_request = 0;   ///< Of the broker's process, with its I/O thread; nats: 0.
+};
+ServiceFigures measure_services(ServiceBroker broker, std::size_t size, const ServiceLoad& load,
+                                std::chrono::milliseconds window);
 
 }  // namespace busbar::program::bench

@@ -36,6 +36,11 @@ ServiceWorker::ServiceWorker(Context& context, ServiceWorkerOptions options, Wra
   }
 }
 
+void ServiceWorker::serve() {
+  while (!runner_.wait(std::chrono::hours{1})) {
+  }
+}
+
 StopReport ServiceWorker::stop(std::chrono::milliseconds deadline) {
   return runner_.stop(deadline);
 }

@@ -94,6 +94,8 @@ class ServiceWorker {
   ServiceWorker(Context& context, ServiceWorkerOptions options, Handler handler)
       : ServiceWorker(context, std::move(options), wrapped(std::move(handler)), 0) {}
 
+  /// Blocks until it is stopped, or the context is.
+  void serve();
   /// Says goodbye and ends the handlers' threads; what is in a handler is answered within
   /// `deadline`.
   StopReport stop(std::chrono::milliseconds deadline);

@@ -11,6 +11,7 @@ using Result = BrokerOutlet::Result;
 
 namespace {
 constexpr std::size_t workers_max = 100'000;
+constexpr std::size_t spare_max = 1000;
 }  // namespace
 
 Broker::Broker(const WorkerRules& rules, Books books, BrokerOutlet& outlet)
@@ -72,7 +73,12 @@ void Broker::hold(Service& service, Multipart& frames, const Asker& asker, TimeP
     ++books_.workers[Cause::overflow];
     return;
   }
+  // The caller goes on with another one's slots, so that nothing is allocated for the next message.
   service.held.push_back({std::move(frames), asker, bytes, now});
+  if (!spare_.empty()) {
+    frames = std::move(spare_.back());
+    spare_.pop_back();
+  }
   ++held_;
   held_bytes_ += bytes;
   ++books_.workers.held;
@@ -85,6 +91,8 @@ void Broker::serve_held(Service& service) {
     --held_;
     held_bytes_ -= first.bytes;
     --books_.workers.held;
+    first.frames.clear();
+    if (spare_.size() < spare_max) spare_.push_back(std::move(first.frames));
     service.held.pop_front();
   }
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include <busbar/core/clock.hpp>
 #include <busbar/core/ledger.hpp>
@@ -154,6 +155,7 @@ class Broker {
   std::size_t busy_ = 0;
   TimePoint next_sweep_ = TimePoint::min();
   Multipart out_;
+  std::vector<Multipart> spare_;  ///< Without frames, for their slots.
 };
 
 }  // namespace busbar::detail

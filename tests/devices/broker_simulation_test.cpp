@@ -182,14 +182,10 @@ void run(std::uint64_t seed, Faults faults, bool restarts) {
   REQUIRE(world.sim.run_until(done, 60s));
   if (faults.duplicate > 0) return;
   for (const auto& client : clients) {
-<<<<<<< Updated upstream
     for (const auto& asked : client->asked) {
       const auto& question = asked.first;
       const auto times = asked.second;
       INFO(question);
-=======
-    for (const auto& [question, times] : client->asked) {
->>>>>>> Stashed changes
       REQUIRE(runs[question] <= times);
     }
   }

@@ -20,7 +20,11 @@ void SocketPoll::add(void* socket, int events) {
 void SocketPoll::add_unasked(void* socket) {
   int descriptor = -1;
   std::size_t size = sizeof descriptor;
-  if (zmq_getsockopt(socket, ZMQ_FD, &descriptor, &size) == 0) add(descriptor);
+  if (zmq_getsockopt(socket, ZMQ_FD, &descriptor, &size) == 0) {
+    add(descriptor);
+  } else {
+    closed_ = true;
+  }
 }
 
 bool SocketPoll::wait(std::chrono::nanoseconds longest) {

@@ -102,8 +102,8 @@ TimePoint FreelanceLinks::maintain() {
 }
 
 void FreelanceLinks::add_to(SocketPoll& poll) {
-  poll.add(socket_.raw().handle(), ZMQ_POLLIN);
-  poll.add(socket_.monitor().handle(), ZMQ_POLLIN);
+  poll.add_unasked(socket_.raw().handle());
+  poll.add_unasked(socket_.monitor().handle());
 }
 
 bool FreelanceLinks::readable() { return (hear_of_room(socket_.raw().handle()) & ZMQ_POLLIN) != 0; }

@@ -14,6 +14,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr int burst = 256;
+/// Each look at the monitor is a system call. Its descriptor stays readable until it is read.
+constexpr milliseconds monitor_pace{1};
 constexpr milliseconds farewell{100};  // for the last answers, and for the threads to see the end
 
 ReplierOptions checked(ReplierOptions options) {
@@ -116,8 +118,12 @@ void ReplyLoop::run() {
 void ReplyLoop::lead(Lock& lock) {
   leading_ = true;
   try {
-    maintain_at_ = socket_->maintain();
-    if (receive(now()) == 0) sleep(lock);
+    const TimePoint at = now();
+    if (at >= maintain_at_ || at >= maintained_at_ + monitor_pace) {
+      maintain_at_ = socket_->maintain();
+      maintained_at_ = at;
+    }
+    if (receive(at) == 0) sleep(lock);
   } catch (const Error&) {
     stopped_ = true;  // the context was stopped
   }
@@ -149,8 +155,9 @@ bool ReplyLoop::is_ping(Multipart& message) {
 
 void ReplyLoop::sleep(Lock& lock) {
   poll_.start();
-  poll_.add(socket_->raw().handle(), ZMQ_POLLIN);
-  poll_.add(socket_->monitor().handle(), ZMQ_POLLIN);
+  // Not asked once more: it had nothing a moment ago, and nobody used it since.
+  poll_.add_unasked(socket_->raw().handle());
+  poll_.add_unasked(socket_->monitor().handle());
   poll_.add(wake_.descriptor());
   const milliseconds longest = left_until(maintain_at_, now());
   socket_->release();

@@ -72,6 +72,7 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   std::string handshake_failure_;
   std::string unresolved_;
   TimePoint maintain_at_ = TimePoint::min();
+  TimePoint maintained_at_{};
   unsigned serving_ = 0;  ///< Threads.
   unsigned idle_ = 0;     ///< In changed_.
   bool leading_ = false;

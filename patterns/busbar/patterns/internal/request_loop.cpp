@@ -17,6 +17,8 @@ namespace {
 constexpr int burst = 256;
 constexpr milliseconds patience{5};  // for someone to wait for what he asked
 constexpr milliseconds longest_rest{1000};
+/// Each look at a monitor is a system call. Its descriptor stays readable until it is read.
+constexpr milliseconds monitor_pace{1};
 constexpr milliseconds fresh{5};  // what the monitors said so lately holds
 
 RequesterOptions checked(RequesterOptions options) {
@@ -143,10 +145,10 @@ std::vector<std::pair<std::size_t, std::uint64_t>> RequestLoop::survey(std::stri
   return asked;
 }
 
-/// Sends what is to be sent, and hands out what is finished. False: nothing was.
+/// Sends what is to be sent, and hands out what is finished. False: there was nothing.
 bool RequestLoop::carry(TimePoint at) {
   bool something = false;
-  while (protocol_.next(send_, at)) links_->send(send_.server, send_.frames);
+  for (; protocol_.next(send_, at); something = true) links_->send(send_.server, send_.frames);
   for (; protocol_.take(finished_); something = true) settle(std::move(finished_));
   return something;
 }
@@ -164,18 +166,22 @@ void RequestLoop::settle(Finished finished) {
   --callbacks_;
 }
 
-/// False: nothing came, nothing was finished, and no server came or went.
+/// False: nothing came, was sent or finished, and no server came or went; then nothing was asked of
+/// a socket since it had nothing more to receive.
 bool RequestLoop::turn(TimePoint at) {
   ++turns_;
   turned_at_ = at;
-  maintain_at_ = links_->maintain();
+  if (at >= maintain_at_ || at >= maintained_at_ + monitor_pace) {
+    maintain_at_ = links_->maintain();
+    maintained_at_ = at;
+  }
   int received = 0;
   std::size_t from = 0;
   for (; received < burst && links_->receive(from, frames_); ++received)
     protocol_.on_message(from, frames_, at);
   if (protocol_.next_deadline() <= at) protocol_.on_time(at);
-  const bool finished = carry(at);
-  return std::exchange(news_, false) || finished || received > 0;
+  const bool carried = carry(at);
+  return std::exchange(news_, false) || carried || received > 0;
 }
 
 /// At the end of whatever another thread than the leader did with the mutex held.

@@ -93,6 +93,7 @@ class RequestLoop final : public Active {
   std::size_t callbacks_ = 0;  ///< In slots_.
   std::uint64_t turns_ = 0;
   TimePoint maintain_at_ = TimePoint::min();
+  TimePoint maintained_at_{};
   TimePoint turned_at_ = TimePoint::min();
   TimePoint sleeps_until_{};
   int followers_ = 0;

@@ -95,8 +95,8 @@ TimePoint DealerLinks::maintain() {
 
 void DealerLinks::add_to(SocketPoll& poll) {
   for (Server& server : servers_) {
-    poll.add(server.socket.raw().handle(), ZMQ_POLLIN);
-    poll.add(server.socket.monitor().handle(), ZMQ_POLLIN);
+    poll.add_unasked(server.socket.raw().handle());
+    poll.add_unasked(server.socket.monitor().handle());
   }
 }
 

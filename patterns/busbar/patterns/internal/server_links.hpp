@@ -48,6 +48,7 @@ class ServerLinks {
   virtual bool receive(std::size_t& from, Multipart& into) = 0;
   virtual void send(std::size_t to, Multipart& frames) = 0;
   virtual TimePoint maintain() = 0;
+  /// For a wait after `receive` had nothing and nothing was sent since.
   virtual void add_to(SocketPoll& poll) = 0;
   /// Whether there is something to receive: a call that sends may have swallowed the news of it.
   virtual bool readable() = 0;

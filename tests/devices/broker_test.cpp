@@ -81,6 +81,26 @@ TEST_CASE("parts that are too large together cost the client its answer and nobo
   CHECK(world.hear({"c", "", "MDPC01", "echo", "next"}) == Lines{"w|MDPW02|\\2|c||next"});
 }
 
+TEST_CASE("parts count in the bound on the bytes that are held") {
+  BrokerWorld world{{.hold_bytes = 100}};
+  world.hear({"w", "MDPW02", b1, "echo"});
+  world.hear({"v", "MDPW02", b1, "echo"});
+  world.hear({"c", "", "MDPC01", "echo", "1"});
+  world.hear({"d", "", "MDPC01", "echo", "2"});
+  const std::string most(60, 'x');
+  world.hear({"w", "MDPW02", b3, "c", "", most});
+  world.hear({"v", "MDPW02", b3, "d", "", most});
+  CHECK(world.workers[Cause::too_large] == 1);
+  CHECK(world.hear({"v", "MDPW02", b4, "d", "", "end"}).empty());
+  CHECK(world.hear({"w", "MDPW02", b4, "c", "", "end"}).size() == 1);
+  CHECK(world.reconciles());
+  // There is room again.
+  world.hear({"c", "", "MDPC01", "echo", "3"});
+  CHECK(world.hear({"v", "MDPW02", b3, "c", "", most}).empty());
+  CHECK(world.hear({"v", "MDPW02", b4, "c", "", "end"}).size() == 1);
+  CHECK(world.workers[Cause::too_large] == 2);
+}
+
 TEST_CASE("requests go to the worker that has waited longest") {
   BrokerWorld world;
   world.hear({"a", "MDPW02", b1, "echo"});

@@ -72,7 +72,7 @@ struct WorkerRules {
   /// dropped, counted as `overflow`, what waited longer as `expired`. A queue holds none, but
   /// lets its clients feel it.
   std::size_t hold_messages = 10'000;
-  std::size_t hold_bytes = 64u << 20;
+  std::size_t hold_bytes = 64u << 20;  ///< With parts of answers that wait for the last one.
   std::chrono::milliseconds hold_age{60'000};  ///< Looked at once a heartbeat.
 };
 

@@ -184,6 +184,7 @@ void Broker::forget(Worker& worker) {
   (worker.busy ? service.busy : service.free).erase(worker.place);
   books_.clients.held -= worker.parts_messages;
   books_.clients[Cause::expired] += worker.parts_messages;
+  drop_parts(worker);
   workers_.erase(workers_.find(worker.self->first));
 }
 

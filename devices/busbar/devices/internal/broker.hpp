@@ -120,6 +120,7 @@ class Broker {
   void answer_mmi(Multipart& frames, const Message& message);
   void on_answer(Worker& worker, Multipart& frames, const Message& message, TimePoint now);
   void collect(Worker& worker, Multipart& frames, std::size_t body);
+  void drop_parts(Worker& worker);
   void refuse(Multipart& frames);
   void violated(Multipart& frames, protocol::majordomo::Dialect dialect);
 
@@ -151,7 +152,7 @@ class Broker {
   ByName<Worker> workers_;
   bool open_ = true;
   std::size_t held_ = 0;
-  std::size_t held_bytes_ = 0;
+  std::size_t held_bytes_ = 0;  ///< With the parts of answers.
   std::size_t busy_ = 0;
   TimePoint next_sweep_ = TimePoint::min();
   Multipart out_;

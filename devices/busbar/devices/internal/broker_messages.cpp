@@ -151,8 +151,7 @@ void Broker::on_answer(Worker& worker, Multipart& frames, const Message& message
     books_.clients.held -= worker.parts_messages;
     send_answer(out_, messages);
   }
-  worker.parts.clear();
-  worker.parts_messages = worker.parts_bytes = 0;
+  drop_parts(worker);
   worker.parts_too_large = false;
   if (final) set_free(worker);
 }
@@ -161,17 +160,26 @@ void Broker::on_answer(Worker& worker, Multipart& frames, const Message& message
 void Broker::collect(Worker& worker, Multipart& frames, std::size_t body) {
   ++worker.parts_messages;
   ++books_.clients.held;
-  for (std::size_t i = body; i < frames.size(); ++i) worker.parts_bytes += frames[i].size();
+  std::size_t bytes = 0;
+  for (std::size_t i = body; i < frames.size(); ++i) bytes += frames[i].size();
   const std::size_t together = worker.parts.size() + frames.size() - body;
-  if (together <= limits::frames - head_frames && worker.parts_bytes <= limits::message_bytes &&
-      !worker.parts_too_large) {
+  if (together <= limits::frames - head_frames && !worker.parts_too_large &&
+      worker.parts_bytes + bytes <= limits::message_bytes &&
+      held_bytes_ + bytes <= rules_.hold_bytes) {
+    worker.parts_bytes += bytes;
+    held_bytes_ += bytes;
     return move_rest(frames, body, worker.parts);
   }
   worker.parts_too_large = true;
-  worker.parts.clear();
   books_.clients.held -= worker.parts_messages;
   books_.workers[Cause::too_large] += worker.parts_messages;
-  worker.parts_messages = 0;
+  drop_parts(worker);
+}
+
+void Broker::drop_parts(Worker& worker) {
+  held_bytes_ -= worker.parts_bytes;
+  worker.parts.clear();
+  worker.parts_messages = worker.parts_bytes = 0;
 }
 
 // Pirates

@@ -103,7 +103,9 @@ void ask_under_trouble(Crew& crew, Requester& ask) {
   crew.go_on();
   while (!out.empty()) take();
   const auto begun = crew.begun();
-  for (const auto& [text, outcome] : once) {
+  for (const auto& entry : once) {
+    const std::string& text = entry.first;
+    const Outcome outcome = entry.second;
     CAPTURE(text);
     CAPTURE(name_of(outcome));
     const auto found = begun.find(text);

@@ -41,6 +41,14 @@ class Bench(Case):
         self.assertEqual((alone["processes"], spread["processes"]), (1, 4))
         self.assertGreater(spread["killed_of_expiry"]["median"], 0)
 
+    def test_requests_stand_beside_stock_sockets(self):
+        out, _ = self.busbar("bench", "reqrep", "--pairs", 1, "--size", "16", "--window", "20ms",
+                             "--rounds", 100, "--against", "zmq_proxy", "--json")
+        (row,) = json.loads(out)["reqrep"]
+        for figure in ("round_trips_per_second", "p50_us", "p99_us"):
+            self.assertGreater(row[figure]["of_zmq_proxy"]["median"], 0)
+            self.assertIsNone(row[figure]["of_nats"])
+
     def test_it_shows_a_table_of_what_is_asked_for(self):
         out, _ = self.busbar("bench", "latency", "--pairs", 1, "--size", "16,32", "--rounds", 100,
                              "--against", "zmq_proxy")

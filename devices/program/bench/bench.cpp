@@ -5,6 +5,7 @@
 #include "program/bench/pubsub.hpp"
 #include "program/bench/pushpull.hpp"
 #include "program/bench/report.hpp"
+#include "program/bench/reqrep.hpp"
 #include "program/bench/services.hpp"
 #include "program/bench/trial.hpp"
 #include "program/command.hpp"
@@ -58,6 +59,15 @@ std::vector<ServiceBroker> service_brokers(const Options& options) {
   return all;
 }
 
+std::vector<Desk> desks(const Options& options) {
+  std::vector<Desk> all{Desk::busbar};
+  for (const Desk desk : {Desk::zmq_proxy, Desk::nats}) {
+    if (has(options.against, std::string{name_of(desk)}) && why_not(desk).empty())
+      all.push_back(desk);
+  }
+  return all;
+}
+
 /// Figures of one subject, one for each pair.
 using Series = std::vector<double>;
 
@@ -102,6 +112,7 @@ class Bench {
     if (has(options_.what, "pushpull")) pushpull();
     if (has(options_.what, "services")) services();
     if (asked_for_peers()) peers();
+    if (has(options_.what, "reqrep")) reqrep();
     if (options_.json) std::cout << line(report_);
     std::cout << std::flush;
     return exit_ok;
@@ -122,6 +133,8 @@ class Bench {
     if (has(options_.what, "services"))
       all += options_.pairs * options_.sizes.size() * service_brokers(options_).size();
     if (asked_for_peers()) all += 2 * options_.pairs;
+    if (has(options_.what, "reqrep"))
+      all += 2 * options_.pairs * options_.sizes.size() * desks(options_).size();
     return all;
   }
   /// Seconds for each trial: only where it is named.
@@ -140,6 +153,7 @@ class Bench {
   void unequal_workers();
   void services();
   void peers();
+  void reqrep();
 
   const Options& options_;
   Progress progress_;
@@ -373,7 +387,7 @@ void Bench::services() {
 void Bench::peers() {
   Table table{{"peers", "processes", "all know all, s", "one more, s", "killed: told, s",
                "of expiry", "cores idle"}};
-  for (const std::size_t processes : {1, 4}) {
+  for (const std::size_t processes : {std::size_t{1}, std::size_t{4}}) {
     std::array<Series, 4> figures;
     for (std::size_t pair = 0; pair < options_.pairs; ++pair) {
       const PeersMeasured one = measure_peers(options_.peers, processes);
@@ -398,6 +412,44 @@ void Bench::peers() {
                                 {"cores", Spread{figures[3]}.json()}});
   }
   show("Peers on loopback: from the last one's start, and from a SIGKILL", table);
+}
+
+void Bench::reqrep() {
+  Table table{{"bytes", "round trips/s", "of zmq_proxy", "of nats", "one at a time: p50 us",
+               "of zmq_proxy", "p99 us", "of zmq_proxy"}};
+  constexpr std::size_t in_flight = 100;
+  for (const std::size_t size : options_.sizes) {
+    std::map<Desk, Series> rates;
+    std::map<Desk, Series> p50;
+    std::map<Desk, Series> p99;
+    for (std::size_t pair = 0; pair < options_.pairs; ++pair)
+      for (const Desk desk : desks(options_)) {
+        rates[desk].push_back(measure_round_trips(desk, size, in_flight, options_.window));
+        progress_.at(done_ += 2);
+        if (desk == Desk::nats) continue;  // its client gathers what it sends for a while
+        const Latency latency = measure_round_trip(desk, size, options_.rounds);
+        p50[desk].push_back(latency.p50_us);
+        p99[desk].push_back(latency.p99_us);
+      }
+    const auto of = [](std::map<Desk, Series>& series, Desk other) {
+      return Spread{ratios(series[Desk::busbar], series[other])};
+    };
+    const auto json = [&](std::map<Desk, Series>& series) {
+      return nlohmann::json{{"median", Spread{series[Desk::busbar]}.json()},
+                            {"of_zmq_proxy", of(series, Desk::zmq_proxy).json()},
+                            {"of_nats", of(series, Desk::nats).json()}};
+    };
+    table.add({std::to_string(size), Spread{rates[Desk::busbar]}.str("%.0f"),
+               of(rates, Desk::zmq_proxy).str(), of(rates, Desk::nats).str(),
+               Spread{p50[Desk::busbar]}.str("%.0f"), of(p50, Desk::zmq_proxy).str(),
+               Spread{p99[Desk::busbar]}.str("%.0f"), of(p99, Desk::zmq_proxy).str()});
+    report_["reqrep"].push_back({{"bytes", size},
+                                 {"in_flight", in_flight},
+                                 {"round_trips_per_second", json(rates)},
+                                 {"p50_us", json(p50)},
+                                 {"p99_us", json(p99)}});
+  }
+  show("Requests through a queue, 100 in flight and one at a time, beside DEALER and REP", table);
 }
 
 }  // namespace

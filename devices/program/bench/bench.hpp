@@ -11,7 +11,7 @@ namespace busbar::program::bench {
 /// Empty lists mean all.
 struct Options {
   std::vector<std::string> what;     ///< `throughput`, `latency`, `idle`, `pubsub`, `lone`,
-                                     ///< `pushpull`, `services`; only by name: `peers`
+                                     ///< `pushpull`, `services`, `reqrep`; only by name: `peers`
   std::vector<std::string> devices;  ///< `forwarder`, `streamer`, `queue`
   std::vector<std::string> against{"direct", "zmq_proxy"};
   std::vector<std::size_t> sizes{16, 256, 4096};  ///< bytes

@@ -18,15 +18,16 @@ Command bench_command() {
       .group = "Other",
       .summary = "Measure devices and patterns beside libzmq and other systems, in alternation",
       .details =
-          "WHAT is throughput, latency, idle, pubsub, lone, pushpull or services; all by default;\n"
-          "or peers, which find each other, in one process and in four.\n"
+          "WHAT is throughput, latency, idle, pubsub, lone, pushpull, services or reqrep; all by\n"
+          "default; or peers, which find each other, in one process and in four.\n"
           "Ends and what is between them are processes of their own, on loopback TCP. Absolute\n"
           "figures mean little on a shared machine; ratios of runs side by side do.",
       .example = "  busbar bench throughput --size 16,256 --pairs 5",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<bench::Options>();
         words(app.add_option("what", options->what, "Which measurements"),
-              {"throughput", "latency", "idle", "pubsub", "lone", "pushpull", "services", "peers"});
+              {"throughput", "latency", "idle", "pubsub", "lone", "pushpull", "services", "reqrep",
+               "peers"});
         words(app.add_option("--device", options->devices, "Only these devices")->delimiter(','),
               detail::names_of(device_kinds));
         numbers(app.add_option("--size", options->sizes, "Sizes of messages in bytes")

@@ -1,14 +1,21 @@
 #include "program/commands/commands.hpp"
+#include "program/endpoints.hpp"
 #include "program/filter.hpp"
 #include "program/progress.hpp"
 #include "program/sender.hpp"
 #include "program/talk.hpp"
 
+#include <atomic>
+#include <exception>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <thread>
+#include <vector>
 
 #include <busbar/core/clock.hpp>
 #include <busbar/core/error.hpp>
+#include <busbar/patterns/replier.hpp>
 
 namespace busbar::program {
 namespace {
@@ -18,12 +25,136 @@ struct Options {
   std::optional<std::string> reply;
   std::string command;
   bool echo = false;
+  unsigned threads = 1;
 };
 
-/// A ROUTER that speaks as REP does; unlike REP it says when the requester is gone.
+using std::chrono::milliseconds;
+
+constexpr milliseconds tick{20};        // how late a signal is seen
+constexpr milliseconds farewell{1000};  // for what is being answered at the end
+
+/// The answer of a command to one request, whose last frame is the payload.
+std::string answer_of(Filter& filter, const Multipart& message, std::size_t first,
+                      const MessageOptions& options) {
+  std::string line;
+  append_line(line, message, first, options.shape());
+  line.pop_back();
+  if (line.find('\n') != std::string::npos) {
+    warn("answered a request of several lines with nothing; --json carries it as one line");
+    return {};
+  }
+  return parse_line(filter.answer(std::move(line), options.patience()), options.shape(),
+                    "the command's answer")
+      .payload;
+}
+
+/// Through a Replier, with a command of its own for each thread.
 class Replying {
  public:
   explicit Replying(const Options& options)
+      : options_(options),
+        replier_(context_, replier_options(options)),
+        progress_("rep", options.messages.count, options.messages.progress) {
+    for (unsigned i = 0; i < options.threads && !options.command.empty(); ++i)
+      filters_.push_back(std::make_unique<Filter>(options.command));
+    say_bound(options.messages, replier_.bound());
+    replier_.otherwise([this](Request request) { answer(request); });
+  }
+
+  int run() {
+    std::thread serving{[this] {
+      replier_.serve();
+      ended_ = true;
+    }};
+    std::exception_ptr failure;
+    try {
+      wait();
+    } catch (const Error&) {
+      failure = std::current_exception();
+    }
+    replier_.stop(farewell);
+    serving.join();
+    if (failure) std::rethrow_exception(failure);
+    if (failure_) std::rethrow_exception(failure_);
+    return exit_ok;
+  }
+
+ private:
+  static ReplierOptions replier_options(const Options& options) {
+    ReplierOptions made{.name = options.messages.command, .threads = options.threads};
+    place(made, options.messages);
+    return made;
+  }
+
+  void wait() {
+    const auto& timeout = options_.messages.timeout;
+    const auto deadline = [&] {
+      return timeout ? after(Clock::steady().now(), *timeout) : TimePoint::max();
+    };
+    TimePoint give_up_at = deadline();
+    std::uint64_t seen = 0;
+    while (!waiter_.asked_to_end() && !ended_) {
+      waiter_.wait(tick);
+      const std::uint64_t answered = answered_;
+      if (answered != seen) give_up_at = deadline();
+      seen = answered;
+      progress_.at(answered);
+      if (Clock::steady().now() < give_up_at) continue;
+      give_up(subject(options_.messages), absence(replier_.ledger()), "no request in time",
+              "is anybody asking? Or give a longer --timeout");
+    }
+  }
+
+  void answer(Request& request) {
+    try {
+      if (options_.echo)
+        request.reply(request.payload());
+      else
+        request.reply(options_.reply ? *options_.reply : filtered(request));
+    } catch (const Error& error) {
+      request.fail(error.what(), error.kind());
+      const std::scoped_lock lock{mutex_};
+      if (!failure_) failure_ = std::current_exception();
+      replier_.stop(milliseconds{0});
+      return;
+    }
+    if (++answered_ == options_.messages.count) replier_.stop(milliseconds{0});
+  }
+
+  std::string filtered(const Request& request) {
+    Multipart message;
+    message.push_back(request.payload());
+    for (const Frame& frame : request.further()) message.push_back(text(frame));
+    std::unique_ptr<Filter> filter = take_filter();
+    std::string reply = answer_of(*filter, message, 0, options_.messages);
+    const std::scoped_lock lock{mutex_};
+    filters_.push_back(std::move(filter));
+    return reply;
+  }
+
+  std::unique_ptr<Filter> take_filter() {
+    const std::scoped_lock lock{mutex_};
+    std::unique_ptr<Filter> filter = std::move(filters_.back());
+    filters_.pop_back();
+    return filter;
+  }
+
+  const Options& options_;
+  Waiter waiter_;
+  Context context_{{.log = library_log()}};
+  Replier replier_;
+  Progress progress_;
+  std::atomic<std::uint64_t> answered_ = 0;
+  std::atomic<bool> ended_ = false;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Filter>> filters_;  ///< Those that are free.
+  std::exception_ptr failure_;
+};
+
+/// A ROUTER that speaks as REP does; unlike REP it says when the requester is gone.
+class PlainReplying {
+ public:
+  explicit PlainReplying(const Options& options)
       : options_(options),
         session_(SocketType::router, options.messages),
         sender_(session_, options.messages.patience()),
@@ -72,27 +203,14 @@ class Replying {
     const auto first = body();
     if (!first) return warn("refused a request without an empty frame behind its envelope");
     if (!options_.echo) {
-      std::string reply = options_.reply ? *options_.reply : filtered(*first);
+      std::string reply = options_.reply ? *options_.reply
+                                         : answer_of(*filter_, message_, *first, options_.messages);
       while (message_.size() > *first) message_.pop_back();
       message_.push_back(tracked_frame(std::move(reply)));
     }
     if (sender_.send(message_, "reply") == Sender::Outcome::no_peer)
       warn("dropped a reply: its requester is gone");
     ++answered_;
-  }
-
-  std::string filtered(std::size_t first) {
-    const Shape shape = options_.messages.shape();
-    std::string line;
-    append_line(line, message_, first, shape);
-    line.pop_back();
-    if (line.find('\n') != std::string::npos) {
-      warn("answered a request of several lines with nothing; --json carries it as one line");
-      return {};
-    }
-    const auto patience = options_.messages.patience();
-    return parse_line(filter_->answer(std::move(line), patience), shape, "the command's answer")
-        .payload;
   }
 
   const Options& options_;
@@ -110,6 +228,7 @@ int rep(const Options& options) {
   if (ways != 1)
     throw Error{ErrorKind::usage, "rep", "how to answer is not said, or said twice",
                 "give one of --echo, --reply TEXT and --command PROGRAM"};
+  if (options.messages.wire == Wire::plain) return PlainReplying{options}.run();
   return Replying{options}.run();
 }
 
@@ -121,9 +240,11 @@ Command rep_command() {
       .group = "Messages",
       .summary = "Answer requests",
       .details =
-          "PROGRAM is started once, by the shell; it reads a request's last frame as a line and\n"
-          "writes its answer as a line (stdbuf -oL helps those that do not flush). With --json\n"
-          "both lines are {\"payload\":…}.",
+          "To busbar req and other Busbar Requesters, and to stock REQ. What is too late or was\n"
+          "cancelled is not begun. PROGRAM is started by the shell, once for each thread; it "
+          "reads\n"
+          "a request's last frame as a line and writes its answer as a line (stdbuf -oL helps\n"
+          "those that do not flush). With --json both lines are {\"payload\":…}.",
       .example = "  busbar rep tcp://127.0.0.1:5560 --command 'stdbuf -oL tr a-z A-Z'",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<Options>();
@@ -132,6 +253,12 @@ Command rep_command() {
         app.add_option("--reply", options->reply, "Answer with this text")->type_name("TEXT");
         app.add_option("--command", options->command, "Answer with what this program answers")
             ->type_name("PROGRAM");
+        numbers(
+            app.add_option("--threads", options->threads, "Requests that are answered at a time")
+                ->type_name("N")
+                ->capture_default_str(),
+            1, 1000);
+        declare_wire(app, options->messages, "plain: as stock REP, which gives all frames back");
         declare_timeout(app, options->messages, "End with 4 when no request came for so long", "");
         return [options] { return rep(*options); };
       }};

@@ -1,21 +1,126 @@
 #include "program/commands/commands.hpp"
 #include "program/duration.hpp"
+#include "program/endpoints.hpp"
 #include "program/output.hpp"
 #include "program/send_lines.hpp"
 #include "program/sender.hpp"
 #include "program/talk.hpp"
 
+#include <deque>
 #include <memory>
+#include <utility>
 
 #include <busbar/core/error.hpp>
+#include <busbar/patterns/requester.hpp>
 
 namespace busbar::program {
 namespace {
 
-/// A DEALER that speaks as REQ does (an empty frame first), but does not stick after a timeout.
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds tick{20};  // how late a signal is seen
+
+struct Options {
+  MessageOptions messages;
+  std::string method;
+  std::size_t concurrency = 1;
+  bool idempotent = false;
+};
+
+/// Through a Requester. Replies are written in the order of the lines.
 class Requesting {
  public:
-  explicit Requesting(const MessageOptions& options)
+  explicit Requesting(const Options& options)
+      : options_(options),
+        messages_(options.messages),
+        input_(messages_.files, messages_.whole),
+        requester_(context_, requester_options(options)) {}
+
+  int run() {
+    if (!await_server()) return exit_ok;
+    send_lines(waiter_, input_, messages_, [this](const Letter& letter, const std::string& place) {
+      out_.emplace_back(
+          requester_.request(options_.method, letter.payload,
+                             {.deadline = messages_.patience(), .idempotent = options_.idempotent}),
+          place);
+      while (out_.size() >= options_.concurrency || (!out_.empty() && out_.front().first.ready())) {
+        if (!take_reply()) return false;
+      }
+      return true;
+    });
+    while (!out_.empty() && take_reply()) {
+    }
+    return exit_ok;
+  }
+
+ private:
+  static RequesterOptions requester_options(const Options& options) {
+    return {.name = options.messages.command,
+            .connect = addresses(options.messages),
+            .security = options.messages.security.load()};
+  }
+
+  bool await_server() {
+    const auto give_up_at = steady_clock::now() + messages_.patience();
+    while (!requester_.wait_for_servers(1, tick)) {
+      waiter_.wait(milliseconds{0});
+      if (waiter_.asked_to_end()) return false;
+      if (steady_clock::now() < give_up_at) continue;
+      give_up(subject(messages_), absence(requester_.ledger()),
+              "no peer within " + format_duration(messages_.patience()),
+              "start the other end, or give a longer --timeout");
+    }
+    return true;
+  }
+
+  /// Waits for that of the oldest line, and writes it. False: asked to end.
+  bool take_reply() {
+    auto [pending, place] = std::move(out_.front());
+    out_.pop_front();
+    while (!pending.wait(tick)) {
+      waiter_.wait(milliseconds{0});
+      if (!waiter_.asked_to_end()) continue;
+      warn("ended before the reply to " + place + " came");
+      return false;
+    }
+    return write(pending.get(), place);
+  }
+
+  bool write(const Reply& reply, const std::string& place) {
+    if (reply.outcome() == Outcome::expired)
+      throw Error{ErrorKind::timeout, subject(messages_),
+                  "no reply to " + place + " within " + format_duration(messages_.patience()),
+                  "is a worker there? Or give a longer --timeout"};
+    try {
+      reply.check();
+    } catch (const RequestError& error) {
+      throw Error{error.kind(), subject(messages_), place + ": " + error.cause(), error.remedy()};
+    }
+    Multipart frames;
+    frames.push_back(reply.payload());
+    for (const Frame& frame : reply.further()) frames.push_back(text(frame));
+    if (messages_.whole)
+      output_.buffer() += frames.text(frames.size() - 1);
+    else
+      append_line(output_.buffer(), frames, 0, messages_.shape());
+    return output_.flush();
+  }
+
+  const Options& options_;
+  const MessageOptions& messages_;
+  Input input_;
+  Waiter waiter_;
+  Context context_{{.log = library_log()}};
+  Requester requester_;
+  Output output_{""};
+  std::deque<std::pair<PendingReply, std::string>> out_;
+};
+
+/// A DEALER that speaks as REQ does (an empty frame first), but does not stick after a timeout.
+class PlainRequesting {
+ public:
+  explicit PlainRequesting(const MessageOptions& options)
       : options_(options),
         input_(options.files, options.whole),
         session_(SocketType::dealer, options),
@@ -69,23 +174,51 @@ class Requesting {
   Multipart reply_;
 };
 
+int req(const Options& options) {
+  const bool plain = options.messages.bind || options.messages.wire == Wire::plain;
+  if (!plain) return Requesting{options}.run();
+  if (options.concurrency > 1 || options.idempotent || !options.method.empty())
+    throw Error{ErrorKind::usage, "req", "stock REP knows no --method, and one request at a time",
+                "leave out --bind and --wire plain, or --method, --concurrency and --idempotent"};
+  return PlainRequesting{options.messages}.run();
+}
+
 }  // namespace
 
 Command req_command() {
-  return {.name = "req",
-          .group = "Messages",
-          .summary = "Send each line as a request and write each reply, in order",
-          .details = "One request at a time. Exits with 4 where a reply does not come in time.",
-          .example = "  echo 'how often?' | busbar req tcp://127.0.0.1:5559 --timeout 2s",
-          .declare = [](CLI::App& app) -> Run {
-            auto options = std::make_shared<MessageOptions>();
-            declare_common(app, *options);
-            add_list(app, "--file", options->files, "Read lines from this file instead of stdin",
-                     "FILE");
-            app.add_flag("--whole", options->whole, "Send each --file (or all of stdin) as one");
-            declare_timeout(app, *options, "How long to wait for a peer, and for each reply", "5s");
-            return [options] { return Requesting{*options}.run(); };
-          }};
+  return {
+      .name = "req",
+      .group = "Messages",
+      .summary = "Send each line as a request and write each reply, in order",
+      .details =
+          "To busbar rep, a Busbar Replier or stock REP, directly or through queues; of several\n"
+          "endpoints the one with the fewest requests unanswered. --timeout is each request's\n"
+          "deadline, which goes along: a replier begins nothing that is too late. Exits with 4 "
+          "and\n"
+          "the line where a reply does not come in time, with 5 where it was refused or failed.",
+      .example =
+          "  echo 'how often?' | busbar req tcp://127.0.0.1:5559 --timeout 2s --concurrency 100",
+      .declare = [](CLI::App& app) -> Run {
+        auto options = std::make_shared<Options>();
+        MessageOptions& messages = options->messages;
+        declare_common(app, messages);
+        app.add_option("--method", options->method,
+                       "What is asked for, where a replier has several")
+            ->type_name("NAME");
+        numbers(app.add_option("--concurrency", options->concurrency,
+                               "Requests that are unanswered at a time")
+                    ->type_name("N")
+                    ->capture_default_str(),
+                1, 100'000);
+        app.add_flag("--idempotent", options->idempotent,
+                     "May be done twice: asked again where a server dies or is slow");
+        add_list(app, "--file", messages.files, "Read lines from this file instead of stdin",
+                 "FILE");
+        app.add_flag("--whole", messages.whole, "Send each --file (or all of stdin) as one");
+        declare_wire(app, messages, "plain: as stock REQ; always so with --bind");
+        declare_timeout(app, messages, "How long to wait for a peer, and for each reply", "5s");
+        return [options] { return req(*options); };
+      }};
 }
 
 }  // namespace busbar::program

@@ -106,8 +106,8 @@ void ReplierProtocol::hold(Job& job) {
   }
   if (job.key.requester != 0) requesters_.at(job.key.requester).held.insert(job.key.number, {});
   ++counts_.waiting;
-  waiting_.push_back(std::move(job));
-  job.frames = {};
+  waiting_.emplace_back();
+  std::swap(waiting_.back(), job);
   if (spares_.empty()) return;
   job.frames = std::move(spares_.back());
   spares_.pop_back();

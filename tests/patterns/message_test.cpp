@@ -17,5 +17,6 @@ TEST_CASE("a message keeps its frames alive, and so do its copies") {
   CHECK(copy.header("trace") == "abc");
   CHECK(copy.header("none").empty());
   CHECK(copy.sequence() == 0);
-  CHECK_THROWS_AS((void)copy.as<std::string>(), Error);
+  CHECK(copy.as<std::string>() == copy.payload());
+  CHECK_THROWS_AS((void)copy.as<std::vector<int>>(), Error);
 }

@@ -138,6 +138,100 @@ TEST_CASE("streams within a topic are numbered, kept and recovered apart") {
   });
 }
 
+TEST_CASE("what is published while nobody subscribes to it is no loss, and it is joined anew") {
+  Context context;
+  Publisher both{context, {.bind = {"tcp://127.0.0.1:*"}}};
+  Subscriber some{context, {.connect = both.bound()}};
+  std::uint64_t missing = 0;
+  some.on_gap([&](const Gap& gap) { missing += gap.missing(); });
+  some.subscribe("a");
+  some.subscribe("b");
+  both.wait_for_subscribers("a", 1, 10s);
+  both.wait_for_subscribers("b", 1, 10s);
+  both.publish("a", "1");
+  CHECK(some.receive(10s).value().payload() == "1");
+  some.unsubscribe("a");
+  const auto nobody = [&] { return both.subscribers("a") == 0; };
+  const TimePoint end = std::chrono::steady_clock::now() + 10s;
+  while (!nobody() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  REQUIRE(nobody());
+  for (int i = 0; i < 5; ++i) both.publish("a", "nobody's");
+  both.publish("b", "1");
+  CHECK(some.receive(10s).value().topic() == "b");
+  // Heads come within 100 ms, and say how far "a" is.
+  CHECK_FALSE(some.receive(300ms));
+  some.subscribe("a");
+  some.wait_ready(10s);
+  both.publish("a", "7");
+  CHECK(some.receive(10s).value().payload() == "7");
+  CHECK(missing == 0);
+  CHECK(some.ledger().recovered == 0);
+}
+
+TEST_CASE("a subscriber with several patterns for a topic is one") {
+  Context context;
+  Publisher one{context, {.bind = {"inproc://one"}}};
+  Subscriber two{context, {.connect = {"inproc://one"}}};
+  for (const char* pattern : {"a.b", "a.*", ">"}) two.subscribe(pattern);
+  two.wait_ready(10s);
+  CHECK(one.subscribers("a.b") == 1);
+}
+
+TEST_CASE("a message fits in a frame with its topic and headers, or is refused") {
+  Context context;
+  Publisher large{context, {.bind = {"tcp://127.0.0.1:*"}, .slow = SlowSubscriber::block}};
+  Subscriber all{context, {.connect = large.bound()}};
+  all.subscribe("a");
+  large.wait_for_subscribers("a", 1, 10s);
+  const std::string payload(limits::message_bytes, 'x');
+  const std::string_view view{payload};
+  CHECK(large.publish("a", view) == PublishResult::too_large);
+  CHECK(large.publish("a", view.substr(40)) == PublishResult::too_large);
+  CHECK(large.publish("a", view.substr(1000), {{"h", std::string(2000, 'y')}}) ==
+        PublishResult::too_large);
+  CHECK(large.publish("a", view.substr(100)) == PublishResult::sent);
+  const auto message = all.receive(30s);
+  REQUIRE(message);
+  CHECK(message->payload().size() == limits::message_bytes - 100);
+}
+
+TEST_CASE("what makes no sense is refused, and says why") {
+  Context context;
+  const auto make = [&](PublisherOptions options) {
+    options.bind = {"tcp://127.0.0.1:*"};
+    return Publisher{context, std::move(options)};
+  };
+  CHECK_THROWS_AS(make({.wire = Wire::plain, .batching = Batching{}}), Error);
+  CHECK_THROWS_AS(make({.wire = Wire::plain, .late_join = LateJoin::history}), Error);
+  CHECK_THROWS_AS(make({.name = std::string(241, 'n')}), Error);
+  CHECK_THROWS_AS(make({.block_for = -1ms}), Error);
+  Publisher plain = make({.wire = Wire::plain});
+  CHECK_THROWS_AS(plain.publish("t", "x", {{"h", "v"}}), Error);
+  CHECK_THROWS_AS(plain.wait_for_subscribers("a.*", 1, 1ms), Error);
+  Subscriber late{context, {.connect = plain.bound()}};
+  late.subscribe("t");
+  CHECK_THROWS_WITH_AS(late.wait_ready(1ms, 2), doctest::Contains("fewer than 2 have answered"),
+                       Error);
+}
+
+TEST_CASE("a publisher that ends says how far it was") {
+  Context context;
+  Publisher brief{context, {.bind = {"tcp://127.0.0.1:*"}, .queue = 5}};
+  Subscriber all{context, {.connect = brief.bound(), .queue = 5}};
+  all.subscribe("t");
+  std::uint64_t missing = 0;
+  all.on_gap([&](const Gap& gap) { missing += gap.missing(); });
+  all.wait_ready(10s);
+  std::thread flood{[&, ending = std::move(brief)]() mutable {
+    Publisher publisher = std::move(ending);
+    for (int i = 0; i < 100; ++i) publisher.publish("t", std::string(1u << 20, 'x'));
+  }};
+  std::uint64_t received = 0;
+  while (received + missing < 100 && all.receive(10s)) ++received;
+  CHECK(received + missing == 100);
+  flood.join();
+}
+
 TEST_CASE("subscribers are counted on every way, and a lack of them is said") {
   every_way([](Way& way) {
     Publisher prices = way.publisher();

@@ -174,7 +174,7 @@ Run declare(CLI::App& app, DeviceKind kind) {
   add_duration(app, "--drain-timeout", options->drain_timeout, "How long a drain may take");
   if (kind == DeviceKind::forwarder) {
     words(app.add_option("--cache", options->cache,
-                         "Give late subscribers what stock publishers sent before"),
+                         "Give late subscribers (of Busbar) what stock publishers sent before"),
           detail::names_of(late_joins));
   }
   if (kind == DeviceKind::queue) {

@@ -269,10 +269,9 @@ Command pub_command() {
       .group = "Messages",
       .summary = "Publish each line",
       .details =
-          "A message is three frames: topic, a header with what subscribers need to see and to\n"
-          "fetch what they missed, and payload. A stock SUB takes it all the same and sees one\n"
-          "frame more; --wire plain sends topic and payload only, and --batch is for Busbar\n"
-          "subscribers (busbar sub) alone. With --json a line is\n"
+          "A message is one frame: topic, a header with what subscribers need to see and to\n"
+          "fetch what they missed, and payload, for Busbar subscribers (busbar sub); --wire plain\n"
+          "sends topic and payload as two frames, as stock SUBs want them. With --json a line is\n"
           "{\"topic\":\"t\",\"payload\":\"text\"}, and may have \"headers\":{…}; bytes that are "
           "no\n"
           "text are {\"base64\":\"…\"} in the payload's place. At the end all is delivered, or it\n"

@@ -39,4 +39,15 @@ T unpack(std::string_view bytes) {
   }
 }
 
+/// What the patterns' messages hold: text and bytes (std::string, std::string_view) go as they are,
+/// everything else packed. Throws as `unpack` does.
+template <class T>
+T value_of(std::string_view payload) {
+  if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
+    return T{payload};
+  } else {
+    return unpack<T>(payload);
+  }
+}
+
 }  // namespace busbar

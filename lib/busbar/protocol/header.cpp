@@ -162,13 +162,10 @@ std::optional<Header> take_header(std::string_view& bytes) {
 
 std::optional<Header> decode_header(std::string_view bytes) { return take_header(bytes); }
 
-bool fits(const Headers& headers) noexcept {
+std::size_t size_of(const Headers& headers) noexcept {
   std::size_t bytes = 0;
-  for (const auto& [name, value] : headers) {
-    bytes += bytes_of(name, value);
-    if (bytes > limits::header_bytes) return false;
-  }
-  return true;
+  for (const auto& [name, value] : headers) bytes += bytes_of(name, value);
+  return bytes;
 }
 
 void append_record(std::string& batch, std::string_view payload, const Headers& headers) {

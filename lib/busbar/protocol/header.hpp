@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <busbar/core/limits.hpp>
 #include <busbar/protocol/msgpack_reader.hpp>
 
 namespace busbar {
@@ -46,8 +47,12 @@ std::optional<Header> decode_header(std::string_view bytes);
 /// A header at the beginning of `bytes`, which then begin behind it; `bytes` stay where it is none.
 std::optional<Header> take_header(std::string_view& bytes);
 
-/// Whether headers fit in a message: limits::header_bytes with some bytes for each.
-bool fits(const Headers& headers) noexcept;
+/// What headers count for: their bytes, and some more for each.
+std::size_t size_of(const Headers& headers) noexcept;
+/// Whether headers fit in a message: at most limits::header_bytes.
+inline bool fits(const Headers& headers) noexcept {
+  return size_of(headers) <= limits::header_bytes;
+}
 
 /// Writes one record of a batch: a msgpack binary, or an array of a map and a binary.
 void append_record(std::string& batch, std::string_view payload, const Headers& headers = {});

@@ -1,6 +1,7 @@
 #include "busbar/protocol/publisher_protocol.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <busbar/core/error.hpp>
 #include <busbar/core/limits.hpp>
@@ -197,12 +198,13 @@ void PublisherProtocol::tell_heads(TimePoint now) {
 std::size_t PublisherProtocol::subscribers_of(std::string_view topic, TimePoint now) const {
   // A Busbar subscriber makes its plain subscription as well, and plain ones are merged on their
   // way through a forwarder: so of each prefix, those beyond Busbar's own count.
-  std::size_t subscribers = 0;
   std::map<std::string_view, std::size_t> ours;
+  std::set<std::uint64_t> inboxes;  // one that takes it by several patterns is still one
   for (const auto& [text, presence] : presences_) {
     ++ours[presence.pattern.prefix()];
-    if (presence.pattern.matches(topic)) ++subscribers;
+    if (presence.pattern.matches(topic)) inboxes.insert(presence.inbox);
   }
+  std::size_t subscribers = inboxes.size();
   for (const auto& [prefix, made] : subscriptions_) {
     if (!topic.starts_with(prefix) || now - made.last < options_.stock_after) continue;
     const auto same = ours.find(prefix);
@@ -225,6 +227,10 @@ void PublisherProtocol::tick(TimePoint now) {
   if (now < expire_due_) return;
   expire_due_ = now + expire_every;
   history_.expire(now);
+}
+
+void PublisherProtocol::end(TimePoint now) {
+  if (!moved_.empty()) tell_heads(now);
 }
 
 TimePoint PublisherProtocol::next_deadline() const noexcept {

@@ -88,6 +88,8 @@ class PublisherProtocol {
   bool next_answer(Multipart& into);
   void tick(TimePoint now);
   TimePoint next_deadline() const noexcept;
+  /// There will be no more messages: tells at once what was still to be told of the last ones.
+  void end(TimePoint now);
   const History& history() const noexcept { return history_; }
 
  private:

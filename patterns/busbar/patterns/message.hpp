@@ -30,10 +30,10 @@ class Message {
   std::span<const Frame> further() const noexcept { return further_; }
   /// They must live as long as what the owner owns.
   void set_further(std::span<const Frame> frames) noexcept { further_ = frames; }
-  /// The payload as T, unpacked from msgpack. Throws Error (refused) as `unpack` does.
+  /// The payload as T; see `value_of`.
   template <class T>
   T as() const {
-    return unpack<T>(payload_);
+    return value_of<T>(payload_);
   }
 
   const Headers& headers() const noexcept;

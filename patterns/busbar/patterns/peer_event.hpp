@@ -43,7 +43,7 @@ struct PeerEvent {
   /// The payload as T, unpacked from msgpack. Throws Error (refused) as `unpack` does.
   template <class T>
   T as() const {
-    return unpack<T>(payload());
+    return value_of<T>(payload());
   }
 };
 

@@ -22,7 +22,7 @@ namespace busbar {
 /// What happens where a subscriber's queue is full.
 enum class SlowSubscriber {
   drop,        ///< It misses the message; the others get it. It may fetch it from the history.
-  block,       ///< `publish` waits for it, for at most `block_for`, then answers `full`.
+  block,       ///< `publish` waits for it, on any topic, for `block_for`, then answers `full`.
   disconnect,  ///< Its connection is cut after `block_for`: it comes back, and may fetch the rest.
 };
 
@@ -46,7 +46,7 @@ struct PublisherOptions {
   std::chrono::milliseconds block_for{1000};
   /// ZeroMQ messages (batches) for each subscriber, ZMQ_SNDHWM; fewer where so many full batches
   /// were more than 64 MiB.
-  int queue = 1000;
+  int queue = 1000;                     ///< 0: no bound without batching.
   std::size_t queue_bytes = 16u << 20;  ///< Batches that gather in front of those queues.
   /// At the end, for what ZeroMQ's queues still hold; see SocketOptions.
   std::chrono::milliseconds linger{1000};
@@ -57,7 +57,7 @@ struct PublisherOptions {
 enum class PublishResult {
   sent,       ///< Handed to ZeroMQ, or to the batch that goes next.
   full,       ///< SlowSubscriber::block: no room within `block_for`. Nothing was published.
-  too_large,  ///< Above limits::message_bytes, or its headers above limits::header_bytes.
+  too_large,  ///< All of it above limits::message_bytes, or its headers above header_bytes.
 };
 
 /// Counts of messages. published = sent + waiting; what was dropped for one subscriber is sent.
@@ -90,9 +90,11 @@ class Publisher {
   Publisher(Context& context, PublisherOptions options);
   Publisher(Publisher&&) noexcept;
   Publisher& operator=(Publisher&&) noexcept;
+  /// Sends what gathered, for at most a second, and tells how far it was: for `linger` at most.
   ~Publisher();
 
-  /// Bytes and text go as they are. Throws Error (usage): no valid topic. Blocks only with
+  /// Bytes and text go as they are. Throws Error (usage): no valid topic, or headers or a stream
+  /// with wire = plain. Blocks only with
   /// SlowSubscriber::block, or while queue_bytes of batches wait for the background thread.
   ///
   /// What is published under a topic is numbered and comes out in order; with `stream`, each such

@@ -40,11 +40,7 @@ class Request {
   /// `unpack` does.
   template <class T>
   T as() const {
-    if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
-      return T{payload()};
-    } else {
-      return unpack<T>(payload());
-    }
+    return value_of<T>(payload());
   }
   /// Until its deadline: give it on with whatever is asked for its sake. Of a stock requester's a
   /// day.

@@ -40,7 +40,7 @@ class ServiceReply {
   /// Unpacked from msgpack; throws Error (refused) as `unpack` does.
   template <class T>
   T as() const {
-    return unpack<T>(payload());
+    return value_of<T>(payload());
   }
   /// All of them: the parts' first, unless a callback took those.
   const Multipart& frames() const noexcept { return frames_; }

@@ -63,7 +63,7 @@ class ServiceRequest {
   /// Unpacked from msgpack; throws Error (refused) as `unpack` does.
   template <class T>
   T as() const {
-    return unpack<T>(payload());
+    return value_of<T>(payload());
   }
   const Multipart& frames() const noexcept { return frames_; }
   /// Answers with this now, and with more to come. With 0.1 it goes with the last.

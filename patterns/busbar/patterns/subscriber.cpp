@@ -151,17 +151,24 @@ void Subscriber::unsubscribe(const TopicPattern& pattern) {
   state_->change_subscriptions();
 }
 
-void Subscriber::wait_ready(milliseconds timeout) {
+void Subscriber::wait_ready(milliseconds timeout, std::size_t publishers) {
   const TimePoint deadline = after(std::chrono::steady_clock::now(), timeout);
   TimePoint announce_at = after(std::chrono::steady_clock::now(), announce_every);
-  while (!state_->protocol.is_ready()) {
-    if (state_->read()) continue;
+  while (!state_->protocol.is_ready(publishers)) {
+    const bool came = state_->read();
+    if (state_->protocol.is_ready(publishers)) return;
     const TimePoint now = std::chrono::steady_clock::now();
     if (now >= deadline || state_->stopped) {
+      const std::string who = publishers <= 1
+                                  ? "no publisher has"
+                                  : "fewer than " + std::to_string(publishers) + " have";
       throw Error(ErrorKind::timeout, "wait until '" + state_->socket.name() + "' is ready",
-                  "no publisher has answered after " + std::to_string(timeout.count()) + " ms",
+                  state_->stopped
+                      ? "it was stopped"
+                      : who + " answered after " + std::to_string(timeout.count()) + " ms",
                   "start one; stock publishers never answer");
     }
+    if (came) continue;
     if (now >= announce_at) {
       state_->protocol.announce_again();
       state_->change_subscriptions();
@@ -179,9 +186,9 @@ const Message* Subscriber::State::await(milliseconds timeout) {
   while (!stopped) {
     const bool came = read();
     if (const Message* message = next()) return message;  // a gap may have been given up
-    if (came) continue;
     const TimePoint now = std::chrono::steady_clock::now();
     if (deadline == TimePoint::min()) deadline = after(now, timeout);
+    if (came && (now < deadline || timeout.count() == 0)) continue;
     if (now >= deadline) break;
     wait(left_until(deadline, now));
   }

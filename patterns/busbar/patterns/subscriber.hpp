@@ -56,13 +56,14 @@ class Subscriber {
   Subscriber& operator=(Subscriber&&) noexcept;
   ~Subscriber();
 
-  /// Takes effect when the publishers hear of it; see `wait_ready`.
+  /// Takes effect when the publishers hear of it; see `wait_ready`. Who subscribes twice has to
+  /// unsubscribe twice. What is published while nothing subscribes to it is no loss.
   void subscribe(const TopicPattern& pattern);
   void unsubscribe(const TopicPattern& pattern);
-  /// Returns once a publisher has welcomed every subscription: from now on nothing that it
-  /// publishes is missed. Throws Error (timeout). Stock publishers never welcome anyone.
-  void wait_ready(std::chrono::milliseconds timeout);
-  /// Whether that has happened, as far as was received.
+  /// Returns once so many publishers have welcomed every subscription: from now on nothing that
+  /// they publish is missed. Throws Error (timeout). Stock publishers never welcome anyone.
+  void wait_ready(std::chrono::milliseconds timeout, std::size_t publishers = 1);
+  /// Whether one has, as far as was received.
   bool is_ready() const noexcept;
 
   /// Empty: nothing is there now.

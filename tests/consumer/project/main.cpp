@@ -25,6 +25,14 @@ int main() {
   const auto arrived = out.receive(5s);
   if (!arrived || busbar::unpack<int>(arrived->text(1)) != 42) return 1;
 
+  busbar::Publisher prices{context, {.bind = {"inproc://prices"}}};
+  busbar::Subscriber quotes{context, {.connect = {"inproc://prices"}}};
+  quotes.subscribe("prices.*");
+  prices.wait_for_subscribers("prices.eur", 1, 5s);
+  prices.publish("prices.eur", 1.25);
+  const auto quote = quotes.receive(5s);
+  if (!quote || quote->as<double>() != 1.25) return 1;
+
   const busbar::StopReport report = running.drain(1s);
   std::cout << "busbar " << busbar::version_text << ": " << report.str() << '\n';
   return report.clean ? 0 : 1;

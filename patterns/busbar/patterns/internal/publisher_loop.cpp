@@ -32,7 +32,22 @@ int queue_of(const PublisherOptions& options) {
   return options.queue == 0 ? most : std::min(options.queue, most);
 }
 
+void check(const PublisherOptions& options) {
+  const auto refuse = [](std::string cause, std::string advice) {
+    throw Error(ErrorKind::usage, "make a publisher", std::move(cause), std::move(advice));
+  };
+  if (options.wire == Wire::plain && (options.batching || options.late_join != LateJoin::nothing)) {
+    refuse("wire = plain has no batches, and nothing for late joiners", "leave it, or them, out");
+  }
+  if (options.name.size() > limits::topic_bytes) {
+    refuse("its name has " + std::to_string(options.name.size()) + " bytes",
+           "at most " + std::to_string(limits::topic_bytes) + " are allowed");
+  }
+  if (options.block_for < milliseconds{0}) refuse("block_for is negative", "0 ms is the least");
+}
+
 Socket open_socket(Context& context, const PublisherOptions& options) {
+  check(options);
   if (options.bind.empty() && options.connect.empty()) {
     throw Error(ErrorKind::usage, "make a publisher", "it has no endpoint",
                 "give one to bind or to connect");
@@ -69,7 +84,6 @@ PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
                  .history =
                      options_.wire == Wire::plain ? HistoryLimits{.messages = 0} : options_.history,
                  .stock_after = milliseconds{options_.wire == Wire::plain ? 0 : 100}}) {
-  if (options_.wire == Wire::plain) options_.batching.reset();
   socket_.on_event([this](const SocketEvent& event) {
     slow_peers_.on_event(event);
     if (event.kind == SocketEvent::Kind::not_resolved) counts_.unresolved = event.cause;
@@ -95,10 +109,20 @@ PublisherLoop::Lock PublisherLoop::lock_for_caller() const {
   return Lock{mutex_};
 }
 
+bool PublisherLoop::fits(std::string_view topic, std::string_view payload,
+                         const Headers& headers) const {
+  if (options_.wire == Wire::plain) return payload.size() <= limits::message_bytes;
+  constexpr std::size_t record = 16;  // what a batch or a map of headers puts in front
+  const std::size_t others =
+      topic.size() + protocol::short_header_size + protocol::size_of(headers) + record;
+  return protocol::fits(headers) && payload.size() <= limits::message_bytes &&
+         payload.size() + others <= limits::message_bytes;
+}
+
 PublishResult PublisherLoop::publish(std::string_view topic, std::string_view payload,
                                      const Headers& headers, std::string_view stream_name) {
   Lock lock = lock_for_caller();
-  if (payload.size() > limits::message_bytes || !protocol::fits(headers)) {
+  if (!fits(topic, payload, headers)) {
     ++counts_.refused;
     return PublishResult::too_large;
   }
@@ -107,6 +131,10 @@ PublishResult PublisherLoop::publish(std::string_view topic, std::string_view pa
     return PublishResult::full;
   }
   if (options_.wire == Wire::plain) {
+    if (!headers.empty() || !stream_name.empty()) {
+      throw Error(ErrorKind::usage, "publish", "wire = plain has no headers and streams",
+                  "leave them out, or wire = plain");
+    }
     publish_plain(topic, payload);
   } else {
     protocol::Stream& stream = protocol_.stream_of(topic, stream_name);
@@ -260,6 +288,7 @@ void PublisherLoop::drop(Outgoing& outgoing) {
 
 bool PublisherLoop::wait_for_subscribers(std::string_view topic, std::size_t count,
                                          TimePoint deadline) {
+  (void)Topic{topic};  // a pattern would wait for nobody
   Lock lock = lock_for_caller();
   return changed_.wait_until(lock, deadline, [&] {
     const TimePoint now = std::chrono::steady_clock::now();

@@ -63,6 +63,7 @@ class PublisherLoop {
   using Lock = std::unique_lock<std::mutex>;
 
   // In a caller's thread, with the lock.
+  bool fits(std::string_view topic, std::string_view payload, const Headers& headers) const;
   bool make_room(Lock& lock, std::size_t bytes);
   void publish_alone(protocol::Stream& stream, std::string_view payload, const Headers& headers,
                      TimePoint now);
@@ -86,6 +87,7 @@ class PublisherLoop {
   void read_subscriptions(TimePoint now);
   void cut_slow_subscribers(TimePoint now);
   bool send_answer(TimePoint now);
+  void say_goodbye(TimePoint now);
   std::chrono::milliseconds longest_wait(TimePoint now) const;
 
   Context context_;

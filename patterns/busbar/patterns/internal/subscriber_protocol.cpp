@@ -29,13 +29,50 @@ void SubscriberProtocol::unsubscribe(const TopicPattern& pattern) {
   if (known == patterns_.end()) return;
   changes_.push_back({encode(protocol::Presence{options_.inbox, known->number, pattern}), false});
   changes_.push_back({std::string{pattern.prefix()}, false});
+  const std::uint16_t presence = known->number;
   patterns_.erase(known);
   latest_wanted_.clear();
+  forget_unwanted(presence);
 }
 
-bool SubscriberProtocol::is_ready() const noexcept {
-  return std::all_of(patterns_.begin(), patterns_.end(),
-                     [](const Pattern& pattern) { return pattern.welcomed; });
+/// What is still published in a stream that nobody takes any more is no loss; who takes it again
+/// joins it anew.
+void SubscriberProtocol::forget_unwanted(std::uint16_t presence) {
+  const auto wanted = [&](Stream& stream) {
+    std::erase(stream.welcomed, presence);
+    return stream.topic.empty() ? !stream.welcomed.empty() : is_wanted(stream.topic);
+  };
+  for (auto& [id, publisher] : publishers_) {
+    for (auto entry = publisher.streams.begin(); entry != publisher.streams.end();) {
+      Stream& stream = entry->second;
+      if (wanted(stream)) {
+        ++entry;
+        continue;
+      }
+      for (const auto& [first, arrival] : stream.waiting) {
+        counts_.waiting -= arrival.messages();
+        counts_.unwanted += arrival.messages();
+        waiting_bytes_ -= arrival.bytes();
+      }
+      end_fetch(stream);
+      unsettled_.erase(&stream);
+      entry = publisher.streams.erase(entry);
+      --stream_count_;
+    }
+  }
+  latest_ = nullptr;
+}
+
+bool SubscriberProtocol::is_ready(std::size_t publishers) const noexcept {
+  return std::all_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) {
+    if (!pattern.welcomed || publishers <= 1) return pattern.welcomed;
+    const auto welcomes = [&](const auto& known) {
+      const auto& welcomed = known.second.welcomed;
+      return std::find(welcomed.begin(), welcomed.end(), pattern.number) != welcomed.end();
+    };
+    const auto found = std::count_if(publishers_.begin(), publishers_.end(), welcomes);
+    return static_cast<std::size_t>(found) >= publishers;
+  });
 }
 
 void SubscriberProtocol::announce_again() {
@@ -316,6 +353,7 @@ void SubscriberProtocol::on_control(const protocol::Welcome& welcome, TimePoint 
       stream.next = again ? 1 : first;
     }
     stream.head = std::max(stream.head, next);
+    if (stream.topic.empty()) stream.welcomed.push_back(welcome.presence);
     joined.push_back(&stream);
   }
   // What began after the welcome was made is not in its positions.
@@ -390,7 +428,10 @@ void SubscriberProtocol::tick(TimePoint now) {
     }
     const bool tired = stream->fetch && stream->attempts >= options_.fetch_attempts;
     end_fetch(*stream);
-    if (tired) give_up(*stream, stream->gap_end() - 1, GapCause::unanswered);
+    // A publisher that did not answer for this gap would not for the next one either.
+    while (tired && stream->gap_end() > stream->next) {
+      give_up(*stream, stream->gap_end() - 1, GapCause::unanswered);
+    }
     settle(*stream, now);
   }
 }

@@ -57,8 +57,9 @@ class SubscriberProtocol {
 
   void subscribe(const TopicPattern& pattern);
   void unsubscribe(const TopicPattern& pattern);
-  /// Every pattern was welcomed by a publisher: from now on nothing that is published is missed.
-  bool is_ready() const noexcept;
+  /// Every pattern was welcomed by so many publishers: from now on nothing that these publish is
+  /// missed.
+  bool is_ready(std::size_t publishers = 1) const noexcept;
   /// Says to publishers again that we are there: a welcome may have been lost.
   void announce_again();
 
@@ -93,6 +94,7 @@ class SubscriberProtocol {
     std::map<std::uint64_t, Arrival> waiting;
     std::optional<Outstanding> fetch;
     int attempts = 0;
+    std::vector<std::uint16_t> welcomed;  ///< By which presences, before its topic was known.
 
     /// Where the gap ends that begins with `next`; `next` where there is none.
     std::uint64_t gap_end() const noexcept;
@@ -123,6 +125,7 @@ class SubscriberProtocol {
   void give_up(Stream& stream, std::uint64_t last, GapCause cause);
   void keep_within_bounds(Stream& stream, TimePoint now);
   void forget(std::uint64_t publisher);
+  void forget_unwanted(std::uint16_t presence);
   void forget_if_too_many();
   static void in_order_of_arrival(std::vector<Stream*>& streams);
   void watch(Stream& stream, TimePoint until);

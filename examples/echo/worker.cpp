@@ -10,7 +10,8 @@ int main(int argc, char** argv) try {
     return 2;
   }
   busbar::Context context;
-  busbar::ServiceWorker echo{context, {.service = "echo", .connect = {argv[1]}, .threads = 2},
+  busbar::ServiceWorker echo{context,
+                             {.service = "echo", .connect = {argv[1]}, .threads = 2},
                              [](const std::string& text) { return text; }};
   echo.serve();
   return 0;

@@ -145,11 +145,11 @@ class Case(unittest.TestCase):
         device.frontend, device.backend = (device.started[side][0] for side in ("frontend", "backend"))
         return device
 
-    def busbar(self, *args, stdin=b"", code=0):
+    def busbar(self, *args, stdin=b"", code=0, timeout=DEADLINE):
         """Runs to the end; answers (stdout, stderr) as text."""
         done = subprocess.run([BUSBAR, *map(str, args)], input=stdin.encode()
                               if isinstance(stdin, str) else stdin, capture_output=True,
-                              timeout=DEADLINE)
+                              timeout=timeout)
         out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         self.assertEqual(done.returncode, code, f"busbar {args}: {out[-500:]}{err[-2000:]}")
         return out, err

@@ -36,7 +36,8 @@ class Bench(Case):
         self.assertGreater(report["unequal_workers"]["round_robin"]["median"], 0)
 
     def test_peers_find_each_other_and_notice_a_kill(self):
-        out, _ = self.busbar("bench", "peers", "--pairs", 1, "--peers", 6, "--json")
+        out, _ = self.busbar("bench", "peers", "--pairs", 1, "--peers", 6, "--json",
+                             timeout=90)  # two kills, each seen after 15 s of silence
         alone, spread = json.loads(out)["peers"]
         self.assertEqual((alone["processes"], spread["processes"]), (1, 4))
         self.assertGreater(spread["killed_of_expiry"]["median"], 0)

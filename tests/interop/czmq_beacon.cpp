@@ -3,7 +3,7 @@
 
 int main(int count, char** arguments) {
   if (count != 3) return 2;
-  zactor_t* beacon = zactor_new(zbeacon, NULL);
+  zactor_t* beacon = zactor_new(zbeacon, nullptr);
   zsock_send(beacon, "si", "CONFIGURE", atoi(arguments[1]));
   char* host = zstr_recv(beacon);
   printf("host %s\n", host ? host : "");
@@ -14,10 +14,10 @@ int main(int count, char** arguments) {
   for (const char* hex = arguments[2]; hex[0] && hex[1] && size < sizeof bytes; hex += 2) {
     unsigned value = 0;
     if (sscanf(hex, "%2x", &value) != 1) return 2;
-    bytes[size++] = (byte)value;
+    bytes[size++] = static_cast<byte>(value);
   }
   zsock_send(beacon, "sbi", "PUBLISH", bytes, size, 200);
-  zsock_send(beacon, "sb", "SUBSCRIBE", "ZRE", (size_t)3);
+  zsock_send(beacon, "sb", "SUBSCRIBE", "ZRE", std::size_t{3});
   while (!zsys_interrupted) {
     char* from = zstr_recv(beacon);
     if (!from) break;

@@ -103,9 +103,10 @@ inline std::optional<Header> take_short(std::string_view& bytes) noexcept {
                         at[stream_at] == uint32_type && at[sequence_at] == uint64_type &&
                         at[time_at] == uint64_type && at[batch_at] == uint32_type;
   if (!is_short) return std::nullopt;
-  bytes.remove_prefix(short_header_size);
-  return checked(get64(at + publisher_at), get32(at + stream_at), get64(at + sequence_at),
-                 get64(at + time_at), get32(at + batch_at));
+  auto header = checked(get64(at + publisher_at), get32(at + stream_at), get64(at + sequence_at),
+                        get64(at + time_at), get32(at + batch_at));
+  if (header) bytes.remove_prefix(short_header_size);
+  return header;
 }
 
 /// In any of msgpack's encodings.

@@ -130,3 +130,23 @@ TEST_CASE("an unknown host is logged and looked up again") {
   world.wait(world.connector.next_deadline() - world.now);
   CHECK(world.did(Kind::resolve, named.str()));
 }
+
+TEST_CASE("a service is looked up until it is connected, and again when its connection is gone") {
+  World world({Endpoint("peer://prices")});
+  CHECK(world.did(Kind::resolve, "peer://prices"));
+  world.actions = world.connector.on_resolved(Endpoint("peer://prices"), "", world.now);
+  CHECK(world.did(Kind::log, "no peer offers 'prices' (retrying)"));
+  world.wait(1s);
+  CHECK(world.did(Kind::resolve, "peer://prices"));
+  world.actions = world.connector.on_resolved(Endpoint("peer://prices"), address, world.now);
+  CHECK(world.did(Kind::connect, address));
+  world.see(Event::connected, address);
+  world.see(Event::disconnected, address);
+  world.see(Event::retrying, address);
+  world.wait(1s);
+  CHECK(world.did(Kind::resolve, "peer://prices"));
+  const std::string moved = "tcp://127.0.0.1:6666";
+  world.actions = world.connector.on_resolved(Endpoint("peer://prices"), moved, world.now);
+  CHECK(world.did(Kind::disconnect, address));
+  CHECK(world.did(Kind::connect, moved));
+}

@@ -145,3 +145,15 @@ TEST_CASE("other transports are refused, and the error names those there are") {
 TEST_CASE("a refused endpoint cannot smuggle escapes into a log") {
   CHECK(refusal_of("\x1b[2J").find('\x1b') == std::string::npos);
 }
+
+TEST_CASE("a service of peers is a name to be looked up") {
+  const Endpoint service{"peer://prices"};
+  CHECK(service.transport() == Transport::peer);
+  CHECK(service.path() == "prices");
+  CHECK(service.str() == "peer://prices");
+  CHECK(service.has_host_name());
+  CHECK_FALSE(service.is_wildcard());
+  CHECK_THROWS_AS(Endpoint{"peer://"}, Error);
+  CHECK_THROWS_AS(Endpoint{"peer://a b"}, Error);
+  CHECK_THROWS_AS(Endpoint{"peer://" + std::string(201, 'x')}, Error);
+}

@@ -25,6 +25,7 @@ void Context::log(LogLevel level, std::string_view text) const {
 }
 
 const Clock& Context::clock() const noexcept { return *state_->options().clock; }
+detail::Services& Context::services() const noexcept { return state_->services(); }
 void* Context::handle() const noexcept { return state_->handle(); }
 
 }  // namespace busbar

@@ -13,7 +13,8 @@ namespace busbar {
 
 namespace detail {
 class ContextState;
-}
+class Services;
+}  // namespace detail
 
 struct ContextOptions {
   int io_threads = 1;       ///< One moves about 1 GB/s; give another for each further GB/s.
@@ -51,6 +52,8 @@ class Context {
   const Clock& clock() const noexcept;
   /// libzmq's context, for calls that Busbar does not wrap.
   void* handle() const noexcept;
+  /// For what makes services known by name (`peer://NAME`), as a Peer does.
+  detail::Services& services() const noexcept;
 
  private:
   friend class Socket;

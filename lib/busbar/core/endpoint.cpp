@@ -16,6 +16,8 @@ constexpr std::size_t name_bytes = 255;
 constexpr std::size_t host_bytes = 253;  // RFC 1035
 constexpr std::string_view tcp_form = "write tcp://HOST:PORT, e.g. tcp://127.0.0.1:5555";
 constexpr std::string_view ipc_form = "write ipc://PATH, e.g. ipc:///tmp/orders";
+constexpr std::size_t service_bytes = 200;
+constexpr std::string_view peer_form = "write peer://NAME, e.g. peer://prices";
 constexpr std::string_view inproc_form = "write inproc://NAME, e.g. inproc://orders";
 
 [[noreturn]] void refuse(std::string_view text, std::string cause, std::string_view form) {
@@ -126,8 +128,14 @@ Endpoint::Endpoint(std::string_view text) {
   } else if (scheme == "inproc") {
     path_ = parse_path(text, rest, name_bytes, inproc_form);
     text_ = "inproc://" + path_;
+  } else if (scheme == "peer") {
+    transport_ = Transport::peer;
+    path_ = parse_path(text, rest, service_bytes, peer_form);
+    if (path_.find(' ') != std::string::npos) refuse(text, "a space", peer_form);
+    text_ = "peer://" + path_;
   } else {
-    refuse(text, "unknown transport", "one of tcp://HOST:PORT, ipc://PATH, inproc://NAME");
+    refuse(text, "unknown transport",
+           "one of tcp://HOST:PORT, ipc://PATH, inproc://NAME, peer://NAME");
   }
 }
 
@@ -142,6 +150,7 @@ bool Endpoint::is_local() const noexcept {
 }
 
 bool Endpoint::has_host_name() const noexcept {
+  if (transport_ == Transport::peer) return true;
   if (transport_ != Transport::tcp || host_ == "*") return false;
   return host_.find(':') == std::string::npos && !is_ipv4(host_);
 }

@@ -119,6 +119,7 @@ class Peer {
 
   /// Tells all peers that the service `name` is at `endpoint`, for as long as we live; `*` as its
   /// host stands for our interface's address. A name has 1 to 200 printable bytes without space.
+  /// Whatever connects in a context with another Peer may give `peer://NAME` as its endpoint.
   void offer(const std::string& name, const Endpoint& endpoint);
   void withdraw(const std::string& name);
   /// Where others offer it; waits until one does. Empty: nobody does within `timeout`.

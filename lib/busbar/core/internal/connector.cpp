@@ -20,6 +20,12 @@ Duration longer(Duration pause) { return std::clamp(pause * 2, shortest_pause, l
 
 }  // namespace
 
+std::string not_resolved(const Endpoint& wanted) {
+  return wanted.transport() == Transport::peer
+             ? "no peer offers '" + printable(wanted.path()) + "'"
+             : "cannot resolve '" + printable(wanted.host()) + "'";
+}
+
 Connector::Connector(std::vector<Endpoint> endpoints) {
   for (Endpoint& endpoint : endpoints) {
     const auto same = [&](const Connection& c) { return c.wanted == endpoint; };
@@ -80,11 +86,11 @@ std::vector<ConnectorAction> Connector::on_resolved(const Endpoint& wanted,
     if (connection.wanted != wanted || connection.connected) continue;
     plan_look_up(connection, now);
     if (address.empty()) {
-      const std::string host = printable(wanted.host());
-      actions.push_back({Kind::log, "cannot resolve '" + host + "' (retrying)"});
+      actions.push_back({Kind::log, not_resolved(wanted) + " (retrying)"});
       continue;
     }
-    const std::string found = wanted.with_host(address).str();
+    const bool service = wanted.transport() == Transport::peer;
+    const std::string found = service ? address : wanted.with_host(address).str();
     if (found == connection.address) continue;
     if (!connection.address.empty()) actions.push_back({Kind::disconnect, connection.address});
     connection.address = found;

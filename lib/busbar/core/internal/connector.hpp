@@ -19,6 +19,9 @@ struct ConnectorAction {
   std::string subject;  ///< resolve, connect, disconnect: the endpoint; log: the text
 };
 
+/// Why nothing can be connected to: `cannot resolve 'nowhere'`.
+std::string not_resolved(const Endpoint& wanted);
+
 /// libzmq 4.3.4 reconnects by itself, but (a) gives a connection up for good after a protocol error
 /// such as an oversize frame, which is seen as `disconnected` without `retrying` behind it (libzmq
 /// issue 4196); (b) looks host names up in its I/O thread, where a slow look-up stalls everything,
@@ -32,7 +35,8 @@ class Connector {
   /// The first actions; later ones come from the inputs below.
   std::vector<ConnectorAction> start(TimePoint now);
   std::vector<ConnectorAction> on_event(const SocketEvent& event, TimePoint now);
-  /// `address`: numeric, without brackets; empty: the name is not known (for now).
+  /// `address`: numeric, without brackets, or of a service the endpoint; empty: the name is not
+  /// known (for now).
   std::vector<ConnectorAction> on_resolved(const Endpoint& wanted, const std::string& address,
                                            TimePoint now);
   std::vector<ConnectorAction> on_time(TimePoint now);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include <busbar/core/context.hpp>
+#include <busbar/core/internal/services.hpp>
 #include <busbar/core/internal/zap.hpp>
 
 namespace busbar::detail {
@@ -23,6 +24,7 @@ class ContextState {
   void* handle() const noexcept { return handle_; }
   const ContextOptions& options() const noexcept { return options_; }
   ZapPolicy& access() noexcept { return access_; }
+  Services& services() noexcept { return services_; }
 
   /// Open sockets are listed by what a report calls them: `tasks (PUSH)`.
   std::uint64_t list_socket(std::string label);
@@ -33,6 +35,7 @@ class ContextState {
   ContextOptions options_;
   void* handle_;
   ZapPolicy access_;
+  Services services_;
   std::optional<ZapHandler> access_thread_;
   std::mutex mutex_;
   std::condition_variable none_open_;

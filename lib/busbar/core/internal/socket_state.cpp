@@ -1,5 +1,7 @@
 #include "busbar/core/internal/socket_state.hpp"
 
+#include <utility>
+
 #include <zmq.h>
 
 #include <busbar/core/error.hpp>
@@ -120,7 +122,7 @@ void SocketState::carry_out(const std::vector<ConnectorAction>& actions) {
   for (const ConnectorAction& action : actions) {
     switch (action.kind) {
       case ConnectorAction::Kind::resolve:
-        resolver.look_up(Endpoint{action.subject}, context->options().clock->now());
+        look_up(Endpoint{action.subject});
         break;
       case ConnectorAction::Kind::connect:
         if (zmq_connect(handle, action.subject.c_str()) != 0) {
@@ -135,6 +137,14 @@ void SocketState::carry_out(const std::vector<ConnectorAction>& actions) {
         log(LogLevel::warning, action.subject);
         break;
     }
+  }
+}
+
+void SocketState::look_up(const Endpoint& wanted) {
+  if (wanted.transport() == Transport::peer) {
+    looked_up.push_back({wanted, context->services().find(wanted.path())});
+  } else {
+    resolver.look_up(wanted, context->options().clock->now());
   }
 }
 
@@ -156,17 +166,20 @@ TimePoint SocketState::maintain() {
     attempt(connector.on_event(*event, now));
     if (handler) handler(*event);
   }
-  for (const Resolver::Result& result : resolver.take(now)) {
+  std::vector<Resolver::Result> results = std::exchange(looked_up, {});
+  for (Resolver::Result& result : resolver.take(now)) results.push_back(std::move(result));
+  for (const Resolver::Result& result : results) {
     attempt(connector.on_resolved(result.endpoint, result.address, now));
     if (result.address.empty() && handler) {
       handler({SocketEvent::Kind::not_resolved,
                result.endpoint.str(),
                {},
-               "cannot resolve '" + printable(result.endpoint.host()) + "'"});
+               not_resolved(result.endpoint)});
     }
   }
   attempt(connector.on_time(now));
   const TimePoint next = connector.next_deadline();
+  if (!looked_up.empty()) return now;
   return resolver.busy() ? std::min(next, now + look_up_poll) : next;
 }
 

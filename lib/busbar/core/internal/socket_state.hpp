@@ -49,12 +49,14 @@ struct SocketState {
   std::unique_ptr<Monitor> monitor;
   Connector connector;
   Resolver resolver;
+  std::vector<Resolver::Result> looked_up = {};  ///< Services, at once.
   PeerTable peers;
   std::function<void(const SocketEvent&)> handler;
   RepeatFilter warnings;
 
  private:
   void let_go() noexcept;
+  void look_up(const Endpoint& wanted);
   void carry_out(const std::vector<ConnectorAction>& actions);
   void log_event(const SocketEvent& event, TimePoint now);
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <busbar/core/internal/services.hpp>
+
 namespace busbar::detail {
 
 using namespace protocol::zre;
@@ -38,7 +40,9 @@ PeerOptions checked(PeerOptions options, const PeerId& id) {
     refuse(who, "its times do not fit", "beacon_interval > 0 < evasive_after < expire_after");
   }
   for (const Endpoint& endpoint : options.connect) {
-    if (endpoint.is_wildcard() || endpoint.transport() == Transport::inproc) {
+    const bool addressed =
+        endpoint.transport() == Transport::tcp || endpoint.transport() == Transport::ipc;
+    if (endpoint.is_wildcard() || !addressed) {
       refuse(who, "nobody is asked at " + endpoint.str(), "give tcp://HOST:PORT or ipc://PATH");
     }
   }
@@ -78,7 +82,13 @@ void add_offers(std::vector<Endpoint>& found, const PeerProtocol::Node& node,
 PeerLoop::PeerLoop(Context& context, PeerOptions options, const PeerId& id)
     : EngineLoop(context, (options = checked(std::move(options), id)).name), id_(id) {
   start(std::make_unique<PeerEngine>(context, options, id, mutex_));
+  service_ = context_.services().add([this](const std::string& name) {
+    const auto found = find(name, milliseconds{0});
+    return found.empty() ? std::string{} : found.front().str();
+  });
 }
+
+PeerLoop::~PeerLoop() { context_.services().remove(service_); }
 
 bool PeerLoop::turn(TimePoint now) {
   const bool busy = engine_->turn(now);

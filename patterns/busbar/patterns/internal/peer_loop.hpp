@@ -16,6 +16,9 @@ namespace busbar::detail {
 class PeerLoop final : public EngineLoop<PeerEngine> {
  public:
   PeerLoop(Context& context, PeerOptions options, const PeerId& id);
+  PeerLoop(const PeerLoop&) = delete;
+  PeerLoop& operator=(const PeerLoop&) = delete;
+  ~PeerLoop() override;
 
   StopReport report() const override { return {}; }
   const PeerId& id() const noexcept { return id_; }
@@ -50,6 +53,7 @@ class PeerLoop final : public EngineLoop<PeerEngine> {
   void tell(Call call);
 
   const PeerId id_;
+  std::uint64_t service_ = 0;
   // The mutex guards what follows.
   std::map<std::string, std::vector<Endpoint>> offers_;
   PeerLedger last_;               ///< When it ended.

@@ -136,7 +136,7 @@ TEST_CASE("a path that is none is refused") {
 TEST_CASE("other transports are refused, and the error names those there are") {
   CHECK(refusal_of("udp://a:1") ==
         "endpoint 'udp://a:1': unknown transport "
-        "(one of tcp://HOST:PORT, ipc://PATH, inproc://NAME)");
+        "(one of tcp://HOST:PORT, ipc://PATH, inproc://NAME, peer://NAME)");
   CHECK(refuses("TCP://a:1", "unknown transport"));
   CHECK(refuses("127.0.0.1:5555", "no transport"));
   CHECK(refuses("", "no transport"));

@@ -90,7 +90,8 @@ class Publisher {
   Publisher(Context& context, PublisherOptions options);
   Publisher(Publisher&&) noexcept;
   Publisher& operator=(Publisher&&) noexcept;
-  /// Sends what gathered, for at most a second, and tells how far it was: for `linger` at most.
+  /// Sends what gathered, for at most a second, and after a drop tells how far it was: for `linger`
+  /// at most.
   ~Publisher();
 
   /// Bytes and text go as they are. Throws Error (usage): no valid topic, or headers or a stream

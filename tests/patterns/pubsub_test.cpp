@@ -214,24 +214,6 @@ TEST_CASE("what makes no sense is refused, and says why") {
                        Error);
 }
 
-TEST_CASE("a publisher that ends says how far it was") {
-  Context context;
-  Publisher brief{context, {.bind = {"tcp://127.0.0.1:*"}, .queue = 5}};
-  Subscriber all{context, {.connect = brief.bound(), .queue = 5}};
-  all.subscribe("t");
-  std::uint64_t missing = 0;
-  all.on_gap([&](const Gap& gap) { missing += gap.missing(); });
-  all.wait_ready(10s);
-  std::thread flood{[&, ending = std::move(brief)]() mutable {
-    Publisher publisher = std::move(ending);
-    for (int i = 0; i < 100; ++i) publisher.publish("t", std::string(1u << 20, 'x'));
-  }};
-  std::uint64_t received = 0;
-  while (received + missing < 100 && all.receive(10s)) ++received;
-  CHECK(received + missing == 100);
-  flood.join();
-}
-
 TEST_CASE("subscribers are counted on every way, and a lack of them is said") {
   every_way([](Way& way) {
     Publisher prices = way.publisher();

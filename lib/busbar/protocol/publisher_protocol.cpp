@@ -103,7 +103,6 @@ void PublisherProtocol::tell_later(Stream& stream, int times, TimePoint now) {
 }
 
 void PublisherProtocol::note_drop(std::uint32_t number, TimePoint now) {
-  dropped_ = true;
   // What was just sent in it made it the last used, or nearly so.
   const auto known = std::find_if(streams_.begin(), streams_.end(),
                                   [&](const Stream& stream) { return stream.number == number; });
@@ -228,10 +227,6 @@ void PublisherProtocol::tick(TimePoint now) {
   if (now < expire_due_) return;
   expire_due_ = now + expire_every;
   history_.expire(now);
-}
-
-void PublisherProtocol::end(TimePoint now) {
-  if (dropped_ && !moved_.empty()) tell_heads(now);
 }
 
 TimePoint PublisherProtocol::next_deadline() const noexcept {

@@ -88,9 +88,6 @@ class PublisherProtocol {
   bool next_answer(Multipart& into);
   void tick(TimePoint now);
   TimePoint next_deadline() const noexcept;
-  /// There will be no more messages: where any was dropped, tells at once how far it was. Else
-  /// nobody is told: who had all and has left would be waited for.
-  void end(TimePoint now);
   const History& history() const noexcept { return history_; }
 
  private:
@@ -119,7 +116,6 @@ class PublisherProtocol {
   std::vector<Stream*> moved_;    ///< Those with heads_left.
   TimePoint heads_due_ = TimePoint::max();
   TimePoint expire_due_ = TimePoint::min();
-  bool dropped_ = false;
 };
 
 }  // namespace protocol

@@ -90,8 +90,8 @@ class Publisher {
   Publisher(Context& context, PublisherOptions options);
   Publisher(Publisher&&) noexcept;
   Publisher& operator=(Publisher&&) noexcept;
-  /// Sends what gathered, for at most a second, and after a drop tells how far it was: for `linger`
-  /// at most.
+  /// Sends what gathered, for at most a second. Of messages that were dropped at the very end
+  /// subscribers may hear nothing: SlowSubscriber::block drops none.
   ~Publisher();
 
   /// Bytes and text go as they are. Throws Error (usage): no valid topic, or headers or a stream

@@ -87,7 +87,6 @@ class PublisherLoop {
   void read_subscriptions(TimePoint now);
   void cut_slow_subscribers(TimePoint now);
   bool send_answer(TimePoint now);
-  void say_goodbye(TimePoint now);
   std::chrono::milliseconds longest_wait(TimePoint now) const;
 
   Context context_;

@@ -54,25 +54,9 @@ void PublisherLoop::run() {
   const Lock lock{mutex_};
   stopping_ = true;
   waiting_.clear();
-  say_goodbye(std::chrono::steady_clock::now());
   open_.clear();
   changed_.notify_all();
   socket_.close();
-}
-
-/// Nobody else tells what was dropped of the last messages; who is full may have room soon.
-void PublisherLoop::say_goodbye(TimePoint now) {
-  protocol_.end(now);
-  const TimePoint until = after(now, options_.linger);
-  for (Multipart last; protocol_.next_answer(last);) {
-    while (try_to_send(last) == EAGAIN) {
-      poll_.start();
-      poll_.add_unasked(handle_);
-      if (std::chrono::steady_clock::now() < until && poll_.wait(retry)) continue;
-      detail::send_to_those_with_room(handle_, last);
-      break;
-    }
-  }
 }
 
 void PublisherLoop::serve(TimePoint now) {

@@ -1,5 +1,6 @@
 #include "fuzz/pattern_targets.hpp"
 
+#include "fuzz/frames.hpp"
 #include "fuzz/targets.hpp"
 
 #include <algorithm>
@@ -20,23 +21,7 @@ using detail::Arrival;
 using detail::SubscriberCounts;
 using detail::SubscriberProtocol;
 
-// What stands between the messages of an input, and between their frames.
-constexpr char message_end = '\x1d';
-constexpr char frame_end = '\x1e';
 constexpr std::uint64_t inbox = 7;
-
-std::string_view take(std::string_view& bytes, char end) {
-  const std::string_view part = bytes.substr(0, bytes.find(end));
-  bytes.remove_prefix(std::min(part.size() + 1, bytes.size()));
-  return part;
-}
-
-Multipart frames_of(std::string_view bytes) {
-  Multipart message;
-  do message.push_back(take(bytes, frame_end));
-  while (!bytes.empty());
-  return message;
-}
 
 template <class Known>
 std::string encoded(const Known& known) {

@@ -5,11 +5,10 @@
 //   wait N     returns `waited` when N subscribers take the topic
 //   head       prints `head ID NEXT`: the number that comes next
 //   quit       or the end of the input
-#include <cstdio>
-#include <iostream>
+#include "pattern_program.hpp"
+
 #include <string>
 
-#include <busbar/core/event_loop.hpp>
 #include <busbar/patterns/publisher.hpp>
 
 using namespace busbar;
@@ -32,10 +31,6 @@ struct Program {
     (way == "bind" ? made.bind : made.connect) = {endpoint};
     if (batch) made.batching.emplace();
     return made;
-  }
-  static void say(const std::string& line) {
-    std::puts(line.c_str());
-    std::fflush(stdout);
   }
   void publish(const std::string& payload) {
     if (publisher.publish(topic, payload) == PublishResult::sent) ++next;
@@ -65,13 +60,7 @@ struct Program {
 
 int main(int count, char** arguments) {
   if (count < 4) return 2;
-  std::ios::sync_with_stdio(false);  // so that `in_avail` knows what was read
   Program program{arguments[1], arguments[2], arguments[3], count > 4};
-  program.loop.add(0, [&program] {
-    std::string line;
-    do std::getline(std::cin, line) ? program.obey(line) : program.loop.stop();
-    while (std::cin.rdbuf()->in_avail() > 0);
-  });
-  program.loop.run();
+  run_by_input(program.loop, [&](const std::string& line) { program.obey(line); });
   return 0;
 }

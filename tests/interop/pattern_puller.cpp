@@ -2,22 +2,16 @@
 // before it says that it is done. `report` on its input prints
 //   report received R taken T done D failed F late L dropped X doubled U waiting W held H
 // Ends with its input.
-#include <cstdio>
-#include <iostream>
+#include "pattern_program.hpp"
+
 #include <string>
 
-#include <busbar/core/event_loop.hpp>
 #include <busbar/patterns/puller.hpp>
 
 using namespace busbar;
 using namespace std::chrono_literals;
 
 namespace {
-
-void say(const std::string& line) {
-  std::puts(line.c_str());
-  std::fflush(stdout);
-}
 
 struct Program {
   Program(int count, char** endpoints) : puller(context, options(count, endpoints)) {
@@ -38,9 +32,7 @@ struct Program {
     const PullerLedger now = puller.ledger();
     if (!now.reconciles()) say("wrong: the ledger does not reconcile");
     std::string line = "report";
-    const auto add = [&](const char* what, std::uint64_t count) {
-      line += std::string{" "} + what + ' ' + std::to_string(count);
-    };
+    const auto add = [&](const char* what, std::uint64_t count) { line += item(what, count); };
     add("received", now.received);
     add("taken", now.taken);
     add("done", now.done);
@@ -62,15 +54,9 @@ struct Program {
 
 int main(int count, char** arguments) {
   if (count < 2) return 2;
-  std::ios::sync_with_stdio(false);  // so that `in_avail` knows what was read
   Program program{count - 1, arguments + 1};
-  program.loop.add(0, [&program] {
-    std::string line;
-    do {
-      if (!std::getline(std::cin, line)) program.loop.stop();
-      if (line == "report") program.report();
-    } while (std::cin.rdbuf()->in_avail() > 0);
+  run_by_input(program.loop, [&](const std::string& line) {
+    if (line == "report") program.report();
   });
-  program.loop.run();
   return 0;
 }

@@ -5,23 +5,17 @@
 //   flush     prints `flushed` when all is done; at most a minute later, or what is wrong
 // Prints such a report by itself every 50 ms, as the last words of one that is killed. Ends with
 // its input.
-#include <cstdio>
-#include <iostream>
+#include "pattern_program.hpp"
+
 #include <string>
 
 #include <busbar/core/error.hpp>
-#include <busbar/core/event_loop.hpp>
 #include <busbar/patterns/pusher.hpp>
 
 using namespace busbar;
 using namespace std::chrono_literals;
 
 namespace {
-
-void say(const std::string& line) {
-  std::puts(line.c_str());
-  std::fflush(stdout);
-}
 
 struct Program {
   Program(const std::string& way, const char* endpoint, std::string own_name)
@@ -44,9 +38,7 @@ struct Program {
     const PusherLedger now = pusher.ledger();
     if (!now.reconciles()) say("wrong: the ledger does not reconcile");
     std::string line = "report";
-    const auto add = [&](const char* what, std::uint64_t count) {
-      line += std::string{" "} + what + ' ' + std::to_string(count);
-    };
+    const auto add = [&](const char* what, std::uint64_t count) { line += item(what, count); };
     add("pushed", now.pushed);
     add("done", now.done);
     add("given_up", now.given_up);
@@ -83,13 +75,7 @@ struct Program {
 
 int main(int count, char** arguments) {
   if (count < 4) return 2;
-  std::ios::sync_with_stdio(false);  // so that `in_avail` knows what was read
   Program program{arguments[1], arguments[2], arguments[3]};
-  program.loop.add(0, [&program] {
-    std::string line;
-    do std::getline(std::cin, line) ? program.obey(line) : program.loop.stop();
-    while (std::cin.rdbuf()->in_avail() > 0);
-  });
-  program.loop.run();
+  run_by_input(program.loop, [&](const std::string& line) { program.obey(line); });
   return 0;
 }

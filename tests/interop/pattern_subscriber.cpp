@@ -4,12 +4,11 @@
 //   publisher ID first F next N delivered D lost L       for each of them, then
 //   reported received R delivered D duplicates U malformed M waiting W
 // `ready` prints `ready` when the publisher has welcomed it. Ends with its input.
-#include <cstdio>
-#include <iostream>
+#include "pattern_program.hpp"
+
 #include <map>
 #include <string>
 
-#include <busbar/core/event_loop.hpp>
 #include <busbar/patterns/subscriber.hpp>
 
 using namespace busbar;
@@ -23,15 +22,6 @@ struct Seen {
   std::uint64_t delivered = 0;
   std::uint64_t lost = 0;
 };
-
-void say(const std::string& line) {
-  std::puts(line.c_str());
-  std::fflush(stdout);
-}
-
-std::string text(std::string_view name, std::uint64_t value) {
-  return ' ' + std::string{name} + ' ' + std::to_string(value);
-}
 
 struct Program {
   Program(const char* endpoint, const char* pattern, bool prints)
@@ -63,7 +53,7 @@ struct Program {
   static void advance(Seen& one, std::uint64_t id, std::uint64_t first, std::uint64_t last) {
     if (one.next == 0) one.first = one.next = first;
     if (first != one.next) {
-      say("wrong: of " + std::to_string(id) + text("came", first) + text("for", one.next));
+      say("wrong: of " + std::to_string(id) + item("came", first) + item("for", one.next));
     }
     one.next = last + 1;
   }
@@ -72,13 +62,13 @@ struct Program {
   }
   void report() const {
     for (const auto& [id, one] : seen) {
-      say("publisher " + std::to_string(id) + text("first", one.first) + text("next", one.next) +
-          text("delivered", one.delivered) + text("lost", one.lost));
+      say("publisher " + std::to_string(id) + item("first", one.first) + item("next", one.next) +
+          item("delivered", one.delivered) + item("lost", one.lost));
     }
     const SubscriberLedger ledger = subscriber.ledger();
-    say("reported" + text("received", ledger.received) + text("delivered", ledger.delivered) +
-        text("duplicates", ledger.duplicates) + text("malformed", ledger.malformed) +
-        text("waiting", ledger.waiting));
+    say("reported" + item("received", ledger.received) + item("delivered", ledger.delivered) +
+        item("duplicates", ledger.duplicates) + item("malformed", ledger.malformed) +
+        item("waiting", ledger.waiting));
   }
   void obey(const std::string& line) {
     if (line == "report") report();
@@ -90,12 +80,7 @@ struct Program {
   }
   void run() {
     loop.add(subscriber.fd(), [this] { drain(); });
-    loop.add(0, [this] {
-      std::string line;
-      do std::getline(std::cin, line) ? obey(line) : loop.stop();
-      while (std::cin.rdbuf()->in_avail() > 0);
-    });
-    loop.run();
+    run_by_input(loop, [this](const std::string& line) { obey(line); });
   }
 
   bool print;
@@ -109,7 +94,6 @@ struct Program {
 
 int main(int count, char** arguments) {
   if (count < 3) return 2;
-  std::ios::sync_with_stdio(false);  // so that `in_avail` knows what was read
   Program{arguments[1], arguments[2], count > 3}.run();
   return 0;
 }

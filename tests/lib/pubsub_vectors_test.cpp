@@ -1,5 +1,6 @@
 // Every vector of tests/vectors/pubsub.txt, both ways: an independent decoder reads the same file.
-#include <fstream>
+#include "support/vectors.hpp"
+
 #include <map>
 #include <set>
 #include <sstream>
@@ -16,16 +17,7 @@ using namespace busbar::protocol;
 
 namespace {
 
-struct Vector {
-  std::vector<std::pair<std::string, std::string>> lines;
-
-  std::vector<std::string> all(const std::string& key) const {
-    std::vector<std::string> values;
-    for (const auto& [name, value] : lines) {
-      if (name == key) values.push_back(value);
-    }
-    return values;
-  }
+struct Vector : TestVector {
   std::string text(const std::string& key) const {
     const auto values = all(key);
     REQUIRE(values.size() == 1);
@@ -47,36 +39,6 @@ struct Vector {
   }
 };
 
-std::string bytes_of(const std::string& hex) {
-  std::string bytes;
-  for (std::size_t i = 0; i < hex.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-  }
-  return bytes;
-}
-
-std::vector<std::string> frames_of(const Vector& vector) {
-  std::vector<std::string> frames;
-  for (const std::string& hex : vector.all("frame")) frames.push_back(bytes_of(hex));
-  return frames;
-}
-
-std::vector<Vector> read_vectors() {
-  std::ifstream file{BUSBAR_VECTORS "/pubsub.txt"};
-  std::vector<Vector> vectors(1);
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with('#')) continue;
-    if (line.empty()) {
-      if (!vectors.back().lines.empty()) vectors.emplace_back();
-      continue;
-    }
-    const std::size_t space = std::min(line.find(' '), line.size());
-    vectors.back().lines.emplace_back(line.substr(0, space),
-                                      line.substr(std::min(space + 1, line.size())));
-  }
-  return vectors;
-}
-
 struct Record {
   std::string payload;
   Headers headers;
@@ -86,7 +48,7 @@ struct Record {
 std::vector<Record> records_of(const Vector& vector) {
   std::vector<Record> records;
   for (const auto& [key, value] : vector.lines) {
-    if (key == "record") records.push_back({bytes_of(value), {}});
+    if (key == "record") records.push_back({TestVector::bytes_of(value), {}});
     const std::size_t space = value.find(' ');
     if (key == "header") {
       records.back().headers.emplace_back(value.substr(0, space), value.substr(space + 1));
@@ -154,7 +116,7 @@ void check_control(const std::string& topic, const Control& control,
 
 void check_vector(const Vector& vector) {
   const std::string kind = vector.text("kind");
-  const auto frames = frames_of(vector);
+  const auto frames = vector.bytes("frame");
   const auto inbox = [&] { return vector.number("inbox"); };
   const auto publisher = [&] { return vector.number("publisher"); };
   if (kind == "message" || kind == "message_read") {
@@ -163,7 +125,7 @@ void check_vector(const Vector& vector) {
     CHECK_FALSE(decode_message(frames.at(0)));
   } else if (kind == "presence") {
     const bool raw = !vector.all("prefix").empty();
-    const auto pattern = raw ? TopicPattern::raw_prefix(bytes_of(vector.text("prefix")))
+    const auto pattern = raw ? TopicPattern::raw_prefix(TestVector::bytes_of(vector.text("prefix")))
                              : TopicPattern{vector.text("pattern")};
     check_request(Presence{inbox(), vector.small<std::uint16_t>("number"), pattern}, frames.at(0));
   } else if (kind == "fetch") {
@@ -206,7 +168,8 @@ void check_vector(const Vector& vector) {
 
 TEST_CASE("the vectors of publish and subscribe are encoded, decoded and refused as they stand") {
   std::set<std::string> kinds;
-  for (const Vector& vector : read_vectors()) {
+  for (TestVector& read : read_test_vectors("pubsub.txt")) {
+    const Vector vector{std::move(read)};
     const std::string name = vector.text("name");
     CAPTURE(name);
     kinds.insert(vector.text("kind"));

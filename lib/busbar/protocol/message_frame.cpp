@@ -57,8 +57,7 @@ std::optional<MessageFrame> decode_message(std::string_view frame, std::size_t p
   return MessageFrame{frame.substr(0, place), std::move(*header), rest};
 }
 
-std::uint32_t messages_in(std::string_view frame) noexcept {
-  const std::size_t place = header_place(frame);
+std::uint32_t messages_in(std::string_view frame, std::size_t place) noexcept {
   if (place == std::string_view::npos) return 1;
   const auto header = decode_header(frame.substr(place));
   return header ? header->messages() : 1;

@@ -36,7 +36,10 @@ inline std::optional<MessageFrame> decode_message(std::string_view frame) {
 inline std::string_view topic_of(std::string_view frame) noexcept {
   return frame.substr(0, header_place(frame));
 }
-/// How many messages a frame holds: 1 for whatever is no batch.
-std::uint32_t messages_in(std::string_view frame) noexcept;
+/// How many messages a frame holds: 1 for whatever is no batch. `place` as header_place answers it.
+std::uint32_t messages_in(std::string_view frame, std::size_t place) noexcept;
+inline std::uint32_t messages_in(std::string_view frame) noexcept {
+  return messages_in(frame, header_place(frame));
+}
 
 }  // namespace busbar::protocol

@@ -5,7 +5,7 @@
 
 #include <msgpack.hpp>
 
-#include <busbar/protocol/msgpack_reader.hpp>
+#include <busbar/protocol/field_reader.hpp>
 
 namespace busbar::protocol {
 
@@ -47,32 +47,13 @@ class Writer {
   msgpack::packer<Writer> packer_;
 };
 
-class Reader {
+class Reader : public FieldReader {
  public:
-  explicit Reader(std::string_view bytes) : reader_(bytes) { left_ = reader_.array().value_or(0); }
+  using FieldReader::FieldReader;
 
-  template <class Number>
-  bool number(Number& into, std::uint64_t max = UINT64_MAX) {
-    const auto value = left_ == 0 ? std::nullopt : reader_.unsigned_integer();
-    if (!value || *value > max) return false;
-    --left_;
-    into = static_cast<Number>(*value);
-    return true;
-  }
-  bool key(RequestKey& into) {
+  bool key(RequestKey& into) noexcept {
     return number(into.requester) && number(into.number) && into.requester != 0 && into.number != 0;
   }
-  bool method(std::string_view& into) {
-    const auto value = left_ == 0 ? std::nullopt : reader_.bytes();
-    if (!value || value->size() > method_bytes) return false;
-    --left_;
-    into = *value;
-    return true;
-  }
-
- private:
-  MsgpackReader reader_;
-  std::uint32_t left_ = 0;
 };
 
 std::optional<Correlation> read_request(Reader& in) noexcept {
@@ -80,7 +61,7 @@ std::optional<Correlation> read_request(Reader& in) noexcept {
   std::uint64_t left = 0;
   std::uint64_t flags = 0;
   if (!in.key(head.key) || !in.number(left, deadline_max.count()) || !in.number(head.sent) ||
-      !in.number(flags) || !in.method(head.method)) {
+      !in.number(flags) || !in.text(head.method, method_bytes)) {
     return std::nullopt;
   }
   head.left = std::chrono::milliseconds{left};

@@ -5,7 +5,7 @@
 
 #include <msgpack.hpp>
 
-#include <busbar/protocol/msgpack_reader.hpp>
+#include <busbar/protocol/field_reader.hpp>
 
 namespace busbar::protocol {
 
@@ -66,19 +66,10 @@ void write(Appender& to, const Answer& m) {
 
 void write(Appender& to, const Goodbye& m) { begin(to, goodbye, 0, m.who); }
 
-/// Reads as many numbers as there are references; false where one is missing or too large.
-class Fields {
+class Fields : public FieldReader {
  public:
-  Fields(MsgpackReader& reader, std::uint32_t elements) : reader_(reader), left_(elements) {}
+  using FieldReader::FieldReader;
 
-  template <class Number>
-  bool number(Number& into, std::uint64_t max = UINT64_MAX) {
-    const auto value = left_ == 0 ? std::nullopt : reader_.unsigned_integer();
-    if (!value || *value > max) return false;
-    --left_;
-    into = static_cast<Number>(*value);
-    return true;
-  }
   bool expiry(std::chrono::milliseconds& into) {
     std::uint64_t value = 0;
     if (!number(value, expiry_max)) return false;
@@ -86,10 +77,9 @@ class Fields {
     return true;
   }
   bool text(std::string& into) {
-    const auto value = left_ == 0 ? std::nullopt : reader_.bytes();
-    if (!value || value->size() > work_text_bytes) return false;
-    --left_;
-    into = *value;
+    std::string_view value;
+    if (!FieldReader::text(value, work_text_bytes)) return false;
+    into = value;
     return true;
   }
   bool runs(std::vector<Run>& into) {
@@ -104,11 +94,6 @@ class Fields {
     }
     return true;
   }
-  bool at_end() const noexcept { return left_ == 0; }
-
- private:
-  MsgpackReader& reader_;
-  std::uint32_t left_;
 };
 
 bool read(Fields& in, Ready& m) {
@@ -162,12 +147,11 @@ std::size_t encode_short(const Hand& message, char (&into)[short_hand_max]) noex
 
 std::optional<WorkMessage> decode_work(std::string_view frame) {
   if (frame.empty() || frame.front() != work_signature) return std::nullopt;
-  MsgpackReader reader{frame.substr(1)};
-  const std::uint32_t elements = reader.array().value_or(0);
-  if (elements < 3 || reader.unsigned_integer() != work_version) return std::nullopt;
-  const auto kind = reader.unsigned_integer();
-  Fields in{reader, elements - 2};
-  switch (kind.value_or(0)) {
+  Fields in{frame.substr(1)};
+  std::uint64_t version = 0;
+  std::uint64_t kind = 0;
+  if (!in.number(version) || version != work_version || !in.number(kind)) return std::nullopt;
+  switch (kind) {
     case ready:
       return read_as<Ready>(in);
     case alive:

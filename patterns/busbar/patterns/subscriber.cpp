@@ -10,6 +10,7 @@
 #include <busbar/core/internal/random_id.hpp>
 #include <busbar/core/internal/socket_poll.hpp>
 #include <busbar/core/socket.hpp>
+#include <busbar/patterns/internal/engine.hpp>
 #include <busbar/patterns/internal/subscriber_protocol.hpp>
 #include <busbar/patterns/internal/wake.hpp>
 
@@ -23,10 +24,7 @@ constexpr int burst = 1000;  // ZeroMQ messages read before what is there is han
 constexpr milliseconds announce_every{1000};
 
 Socket open_socket(Context& context, const SubscriberOptions& options) {
-  if (options.bind.empty() && options.connect.empty()) {
-    throw Error(ErrorKind::usage, "make a subscriber", "it has no endpoint",
-                "give one to bind or to connect");
-  }
+  detail::require_endpoint("make a subscriber", options);
   return Socket(context, SocketType::sub,
                 {.name = options.name.empty() ? "subscriber" : options.name,
                  .bind = options.bind,

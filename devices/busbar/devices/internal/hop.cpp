@@ -48,6 +48,7 @@ bool Hop::show_and_apply(Multipart& message, Weight& weight) {
   }
   if (cache) cache->number(message, std::chrono::steady_clock::now());
   weight.bytes = message.bytes();
+  weight.topic_bytes = protocol::topic_of(message.text(0)).size();
   return true;
 }
 

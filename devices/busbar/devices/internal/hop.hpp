@@ -1,6 +1,7 @@
 /// One device within a relay: its stages, its books, its tap and its control endpoint.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ namespace busbar::detail {
 struct Weight {
   std::size_t bytes = 0;
   std::uint32_t messages = 1;
+  std::size_t topic_bytes = 0;  ///< What of a forwarder's first frame is the topic.
 
   void received_by(SideLedger& side) const noexcept {
     side.received += messages;
@@ -38,16 +40,21 @@ struct Hop {
   /// What a message that comes from the frontend counts for.
   Weight weigh(const Multipart& message) const noexcept {
     if (kind != DeviceKind::forwarder) return {message.bytes()};
-    const std::size_t body = protocol::is_reserved(message.text(0)) ? 1 : 0;
-    const bool may_be_batch = message.size() == body + 1;
-    return {message.bytes(), may_be_batch ? protocol::messages_in(message.text(body)) : 1};
+    const std::string_view first = message.text(0);
+    const std::size_t size = message.size();
+    if (protocol::is_reserved(first)) {
+      return {message.bytes(), size == 2 ? protocol::messages_in(message.text(1)) : 1};
+    }
+    const std::size_t place = protocol::header_place(first);
+    return {message.bytes(), size == 1 ? protocol::messages_in(first, place) : 1,
+            std::min(place, first.size())};
   }
   /// Takes a message in at the frontend and leaves both as they leave the backend. False: it does
   /// not go on.
   bool forward(Multipart& message, Weight& weight) {
     weight.received_by(frontend);
     if (kind == DeviceKind::forwarder && !protocol::is_reserved(message.text(0))) {
-      topics.count(protocol::topic_of(message.text(0)), weight.messages, weight.bytes);
+      topics.count(message.text(0).substr(0, weight.topic_bytes), weight.messages, weight.bytes);
     }
     return !looks_inside_ || show_and_apply(message, weight);
   }

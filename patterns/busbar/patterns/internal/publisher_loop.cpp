@@ -6,6 +6,7 @@
 
 #include <busbar/core/internal/frames.hpp>
 #include <busbar/core/internal/random_id.hpp>
+#include <busbar/patterns/internal/engine.hpp>
 #include <busbar/protocol/message_frame.hpp>
 
 namespace busbar {
@@ -48,10 +49,7 @@ void check(const PublisherOptions& options) {
 
 Socket open_socket(Context& context, const PublisherOptions& options) {
   check(options);
-  if (options.bind.empty() && options.connect.empty()) {
-    throw Error(ErrorKind::usage, "make a publisher", "it has no endpoint",
-                "give one to bind or to connect");
-  }
+  detail::require_endpoint("make a publisher", options);
   return Socket(context, SocketType::xpub,
                 {.name = options.name.empty() ? "publisher" : options.name,
                  .bind = options.bind,
@@ -113,9 +111,9 @@ bool PublisherLoop::fits(std::string_view topic, std::string_view payload,
                          const Headers& headers) const {
   if (options_.wire == Wire::plain) return payload.size() <= limits::message_bytes;
   constexpr std::size_t record = 16;  // what a batch or a map of headers puts in front
-  const std::size_t others =
-      topic.size() + protocol::short_header_size + protocol::size_of(headers) + record;
-  return protocol::fits(headers) && payload.size() <= limits::message_bytes &&
+  const std::size_t own = protocol::size_of(headers);
+  const std::size_t others = topic.size() + protocol::short_header_size + own + record;
+  return own <= limits::header_bytes && payload.size() <= limits::message_bytes &&
          payload.size() + others <= limits::message_bytes;
 }
 

@@ -46,6 +46,23 @@ TEST_CASE("a full buffer drops by its policy, and its books reconcile") {
   }
 }
 
+TEST_CASE("of each stream of each publisher the latest is kept") {
+  detail::MessageBuffer buffer{WhenFull::keep_latest, 100, 1000};
+  const auto offer = [&](const char* payload, std::uint64_t publisher, std::uint32_t stream) {
+    Message message = made("orders", payload);
+    message.set_origin({.publisher = publisher, .stream = stream}, 1);
+    buffer.offer(std::move(message));
+  };
+  offer("a", 1, 1);  // the topic's own
+  offer("b", 1, 2);  // a customer's
+  offer("c", 2, 2);  // another publisher's number 2 is another customer's
+  offer("d", 0, 0);  // a stock publisher's
+  offer("e", 1, 2);
+  offer("f", 0, 0);
+  CHECK(buffer.ledger().dropped == 2);
+  CHECK(contents(buffer) == "acef");
+}
+
 TEST_CASE("a buffer is bounded in bytes, and one large message still passes") {
   detail::MessageBuffer buffer{WhenFull::drop_oldest, 1000, 10};
   buffer.offer(made("t", std::string(100, 'x')));
@@ -83,6 +100,29 @@ TEST_CASE("a program that does not read never makes its publisher drop") {
   CHECK(ledger.subscriber.delivered == 2001);
   CHECK(ledger.taken + ledger.held + ledger.dropped == 2001);
   CHECK(ledger.dropped_topics.at(0).topic == "n");
+}
+
+TEST_CASE("a program that reads late gets the latest of each customer") {
+  Context context;
+  Publisher orders{context, {.bind = {"tcp://127.0.0.1:*"}}};
+  BufferedSubscriber lazy{context,
+                          {.connect = orders.bound()},
+                          {.patterns = {"orders"}, .when_full = WhenFull::keep_latest}};
+  lazy.wait_ready(10s);
+  for (const char* payload : {"1", "2", "3"}) {
+    for (const char* customer : {"customer-7", "customer-8"}) {
+      orders.publish("orders", std::string{customer} + payload, {}, customer);
+    }
+  }
+  orders.publish("orders", "end");
+  std::vector<std::string> read;
+  while (lazy.ledger().subscriber.delivered < 7) std::this_thread::yield();
+  while (read.empty() || read.back() != "end") {
+    const auto message = lazy.receive(10s);
+    REQUIRE(message);
+    read.emplace_back(message->payload());
+  }
+  CHECK(read == std::vector<std::string>{"customer-73", "customer-83", "end"});
 }
 
 TEST_CASE("a waiting reader of a buffer is stopped, and bad bounds are refused") {

@@ -17,7 +17,9 @@ namespace busbar {
 enum class WhenFull {
   drop_oldest,
   drop_newest,
-  keep_latest,  ///< Of each topic only the newest message is kept, full or not.
+  /// Only the newest message is kept, full or not: of each topic of each publisher, or of each
+  /// stream where the publisher has several within a topic.
+  keep_latest,
 };
 
 struct BufferOptions {

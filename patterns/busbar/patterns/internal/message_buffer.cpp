@@ -4,7 +4,7 @@ namespace busbar::detail {
 
 void MessageBuffer::offer(Message message) {
   if (when_full_ == WhenFull::keep_latest) {
-    const auto earlier = latest_.find(message.topic());
+    const auto earlier = latest_.find(key_of(message));
     if (earlier != latest_.end()) drop(earlier->second);
   }
   while (is_full(message)) {
@@ -17,7 +17,7 @@ void MessageBuffer::offer(Message message) {
   bytes_ += message.payload().size();
   messages_.push_back(std::move(message));
   if (when_full_ == WhenFull::keep_latest) {
-    latest_.insert_or_assign(std::string{messages_.back().topic()}, std::prev(messages_.end()));
+    latest_.emplace(key_of(messages_.back()), std::prev(messages_.end()));
   }
 }
 
@@ -31,7 +31,7 @@ std::optional<Message> MessageBuffer::take() {
 
 void MessageBuffer::remove(std::list<Message>::iterator message) {
   bytes_ -= message->payload().size();
-  if (when_full_ == WhenFull::keep_latest) latest_.erase(latest_.find(message->topic()));
+  if (when_full_ == WhenFull::keep_latest) latest_.erase(key_of(*message));
   messages_.erase(message);
 }
 

@@ -4,7 +4,8 @@
 #include <list>
 #include <map>
 #include <optional>
-#include <string>
+#include <string_view>
+#include <tuple>
 
 #include <busbar/patterns/buffered_subscriber.hpp>
 #include <busbar/patterns/internal/topic_losses.hpp>
@@ -23,6 +24,12 @@ class MessageBuffer {
   BufferLedger ledger() const;
 
  private:
+  /// Which messages replace one another. Stream numbers are their publisher's; the topic tells
+  /// those of stock publishers apart. It is the message's own.
+  using Key = std::tuple<std::string_view, std::uint64_t, std::uint32_t>;
+  static Key key_of(const Message& message) noexcept {
+    return {message.topic(), message.publisher(), message.stream()};
+  }
   bool is_full(const Message& message) const noexcept {
     return messages_.size() >= messages_max_ ||
            (!messages_.empty() && bytes_ + message.payload().size() > bytes_max_);
@@ -34,8 +41,8 @@ class MessageBuffer {
   WhenFull when_full_;
   std::size_t messages_max_;
   std::size_t bytes_max_;
-  std::list<Message> messages_;                                              ///< The oldest first.
-  std::map<std::string, std::list<Message>::iterator, std::less<>> latest_;  ///< keep_latest
+  std::list<Message> messages_;                         ///< The oldest first.
+  std::map<Key, std::list<Message>::iterator> latest_;  ///< keep_latest
   std::size_t bytes_ = 0;
   std::uint64_t taken_ = 0;
   std::uint64_t dropped_ = 0;

@@ -8,7 +8,9 @@
 namespace busbar::fuzz {
 
 void zre(std::string_view bytes);
+void peer(std::string_view bytes);
 
 std::vector<std::string> zre_seeds();
+std::vector<std::string> peer_seeds();
 
 }  // namespace busbar::fuzz

@@ -32,6 +32,7 @@ const std::vector<Target>& targets() {
       {"requester", requester, requester_seeds()},
       {"replier", replier, replier_seeds()},
       {"zre", zre, zre_seeds()},
+      {"peer", peer, peer_seeds()},
       {"majordomo", majordomo, majordomo_seeds()},
       {"broker", broker, broker_seeds()},
       {"pirates", pirates, pirates_seeds()},

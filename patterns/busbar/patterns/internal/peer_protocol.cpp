@@ -251,14 +251,17 @@ void PeerProtocol::tell_known(Node& asker) {
 // --- time
 
 void PeerProtocol::on_time(TimePoint now) {
-  deadline_ = TimePoint::max();
   if (now >= beacon_at_) {
     actions_.push_back({.kind = Action::beacon, .beacon = {options_.id, options_.port}});
     beacon_at_ = now + options_.beacon_interval;
   }
   std::vector<PeerId> gone;
-  for (auto& [id, node] : nodes_) look_after(node, now, gone);
+  for (const auto& [id, node] : nodes_) {
+    if (now >= gone_at(node)) gone.push_back(id);
+  }
   for (const PeerId& id : gone) remove(id, now);
+  deadline_ = TimePoint::max();
+  for (auto& [id, node] : nodes_) look_after(node, now);
   try_contacts(now);
   if (now >= ask_again_) {
     ask_again_ = TimePoint::max();
@@ -268,14 +271,14 @@ void PeerProtocol::on_time(TimePoint now) {
   deadline_ = std::min({deadline_, beacon_at_, ask_again_});
 }
 
-void PeerProtocol::look_after(Node& node, TimePoint now, std::vector<PeerId>& gone) {
-  // A beacon does not excuse whoever never says HELLO.
+/// A beacon does not excuse whoever never says HELLO.
+TimePoint PeerProtocol::gone_at(const Node& node) const {
   const TimePoint heard = node.ready ? node.heard : node.since;
-  if (now >= std::min(heard + options_.expire_after, node.leaves)) {
-    gone.push_back(node.id);
-    return;
-  }
-  deadline_ = std::min({deadline_, heard + options_.expire_after, node.leaves});
+  return std::min(heard + options_.expire_after, node.leaves);
+}
+
+void PeerProtocol::look_after(Node& node, TimePoint now) {
+  deadline_ = std::min(deadline_, gone_at(node));
   if (!node.ready) return;
   // Whoever is silent is asked; and whoever may wait for our next number gets one, as only that
   // shows it that the last was lost with a connection.

@@ -172,7 +172,8 @@ class PeerProtocol {
   void ask_somebody();
   void tell_known(Node& asker);
   void tell_headers(Node& node);
-  void look_after(Node& node, TimePoint now, std::vector<PeerId>& gone);
+  TimePoint gone_at(const Node& node) const;
+  void look_after(Node& node, TimePoint now);
   void try_contacts(TimePoint now);
 
   PeerProtocolOptions options_;

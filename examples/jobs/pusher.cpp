@@ -23,7 +23,7 @@ int main(int argc, char** argv) try {
     const Job job{"picture-" + std::to_string(i) + ".png", 640};
     if (jobs.push(job, {.timeout = 10s}) != busbar::SendResult::sent) return 4;
   }
-  jobs.flush(1min);  // throws where some are not done by then
+  jobs.flush(1min);  // throws where some are neither done nor given up by then
   const busbar::PusherLedger ledger = jobs.ledger();
   std::cout << ledger.done << " done, " << ledger.redelivered << " of them redelivered\n";
   return ledger.reconciles() ? 0 : 1;

@@ -169,6 +169,71 @@ TEST_CASE("what failed goes to another worker, and to a callback after the last 
   CHECK(shop.pusher.bytes() == 0);
 }
 
+TEST_CASE("what failed rests, longer each time, and holds up nothing else") {
+  Shop shop{{.id = 9, .attempts_max = 4, .retry_after = 100ms}};
+  shop.open("a", 2);
+  shop.push("poison");
+  shop.push("good");
+  shop.settle("a", shop.take("a"), Verdict::failed, "no such file");
+  shop.settle("a", shop.take("a"), Verdict::done);
+  for (const auto rest : {100ms, 200ms, 400ms}) {
+    CAPTURE(rest.count());
+    CHECK_FALSE(shop.desks.at("a").take());
+    CHECK(shop.pusher.counts().waiting == 1);
+    CHECK(shop.pusher.next_deadline() <= shop.now + rest);
+    shop.now += rest - 1ms;
+    shop.pusher.on_time(shop.now);
+    shop.carry();
+    CHECK_FALSE(shop.desks.at("a").take());
+    CHECK(shop.pusher.next_deadline() == shop.now + 1ms);
+    shop.now += 1ms;
+    shop.pusher.on_time(shop.now);
+    shop.carry();
+    shop.settle("a", shop.take("a"), Verdict::failed, "no such file");
+  }
+  CHECK(shop.pusher.take_given_up().size() == 1);
+  CHECK(shop.pusher.counts().waiting == 0);
+  CHECK(shop.pusher.bytes() == 0);
+}
+
+TEST_CASE("what rests never rests for more than a minute, and is told as waiting") {
+  Shop shop{{.id = 9, .retry_after = 25s}};
+  shop.open("a", 1);
+  shop.push("poison");
+  for (const auto rest : {25'000ms, 50'000ms, 60'000ms, 60'000ms}) {
+    shop.settle("a", shop.take("a"), Verdict::failed);
+    shop.pass(rest - 500ms);
+    CHECK_FALSE(shop.desks.at("a").take());
+    shop.pass(500ms);
+  }
+  shop.settle("a", shop.take("a"), Verdict::failed);
+  CHECK(shop.pusher.counts().waiting == 1);
+  CHECK(shop.pusher.take_waiting().size() == 1);
+  CHECK(shop.pusher.counts().waiting == 0);
+}
+
+TEST_CASE("what a worker died with goes on at once, and rests when the next one dies too") {
+  Shop shop{{.id = 9, .retry_after = 100ms}};
+  const auto die = [&](const Address& at) {
+    shop.desks.erase(at);
+    shop.pusher.unreachable(at, shop.now);
+    shop.carry();
+  };
+  for (const char* at : {"a", "b", "c"}) shop.open(at, 1);
+  shop.push("poison");
+  const auto has_it = [&](const Address& at) { return shop.desks.at(at).counts().waiting == 1; };
+  REQUIRE(has_it("a"));
+  die("a");
+  REQUIRE(has_it("b"));
+  die("b");
+  CHECK_FALSE(has_it("c"));
+  CHECK(shop.pusher.next_deadline() <= shop.now + 100ms);
+  shop.now += 100ms;
+  shop.pusher.on_time(shop.now);
+  shop.carry();
+  CHECK(has_it("c"));
+}
+
 TEST_CASE("a message that kills its workers does not use up its neighbours' attempts") {
   Shop shop{{.id = 9, .attempts_max = 3}};
   for (int i = 0; i < 20; ++i) shop.pusher.push(job(i == 3 ? "poison" : "good"));
@@ -179,13 +244,13 @@ TEST_CASE("a message that kills its workers does not use up its neighbours' atte
     shop.open(at, 5);
     while (auto item = shop.desks.at(at).take()) {
       if (item->payload == "poison") {
-        shop.pusher.unreachable(at);
+        shop.pusher.unreachable(at, shop.now);
         break;
       }
       shop.settle(at, *item, Verdict::done);
     }
     shop.desks.erase(at);
-    if (shop.pusher.counts().workers > 0) shop.pusher.unreachable(at);
+    if (shop.pusher.counts().workers > 0) shop.pusher.unreachable(at, shop.now);
   }
   const auto poison = shop.pusher.take_given_up();
   REQUIRE(poison.size() == 1);
@@ -218,7 +283,7 @@ TEST_CASE("a worker does not do again what it did, though its answer was lost") 
   const auto done = shop.take("a");
   shop.desks.at("a").settle(done.ticket, Verdict::done);
   shop.desks.at("a").disconnected("pusher");  // and the answer with it
-  shop.pusher.unreachable("a");
+  shop.pusher.unreachable("a", shop.now);
   shop.desks.at("a").connected("pusher");
   shop.carry();
   CHECK_FALSE(shop.desks.at("a").take());
@@ -274,7 +339,7 @@ TEST_CASE("without acknowledgement credit comes back when work is taken, and not
   shop.carry();
   CHECK(shop.pusher.counts().done == 1);
   CHECK(shop.pusher.counts().waiting == 0);
-  shop.pusher.unreachable("a");
+  shop.pusher.unreachable("a", shop.now);
   CHECK(shop.pusher.counts().lost == 2);
   CHECK(shop.desks.at("a").counts().waiting == 2);
 }

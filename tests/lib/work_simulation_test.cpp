@@ -20,6 +20,8 @@ namespace {
 /// A message is known by its pusher's id times this, plus its number.
 constexpr std::uint64_t pusher_ids = 1000;
 
+constexpr std::chrono::milliseconds retry_after{100};
+
 /// One pusher and some workers at addresses "0", "1", …, with a faulty link each way.
 struct World {
   explicit World(std::uint64_t seed, DispatcherOptions options, Faults faults)
@@ -71,6 +73,10 @@ struct World {
   }
   void work(std::size_t i, int life, Intake::Item item) {
     const std::uint64_t number = item.header.publisher * pusher_ids + item.header.sequence;
+    const auto failed = failed_at.find(number);
+    if (failed != failed_at.end() && time.now() < failed->second + rest_of(item.attempt - 1)) {
+      ++too_early;
+    }
     if (item.attempt <= 1 && ++given[number] > 1) ++wrongly_first;
     time.after(std::chrono::milliseconds{time.below(300)},
                [this, i, life, number, ticket = item.ticket] {
@@ -78,9 +84,13 @@ struct World {
                  if (worker.life != life) return;
                  const bool fails = time.chance(0.05);
                  if (!fails) ++done[number];
+                 if (fails) failed_at[number] = time.now();
                  worker.desk->settle(ticket, fails ? Verdict::failed : Verdict::done);
                  if (!worker.stopped) flush(i);
                });
+  }
+  static std::chrono::milliseconds rest_of(std::uint32_t failures) {
+    return retry_after * (1 << (failures - 1));
   }
   void flush(std::size_t i) {
     Worker& worker = *workers[i];
@@ -151,7 +161,9 @@ struct World {
   std::map<std::uint64_t, int> given;  ///< How often as a first attempt.
   std::map<std::uint64_t, int> done;
   std::map<std::uint64_t, int> given_up;
+  std::map<std::uint64_t, TimePoint> failed_at;
   int wrongly_first = 0;
+  int too_early = 0;  ///< Given again though it had not rested.
 };
 
 bool reconciles(const Dispatcher& pusher) {
@@ -168,7 +180,10 @@ bool reconciles(const Intake& desk) {
 void run(std::uint64_t seed, Faults faults, bool troubled, std::uint32_t attempts_max) {
   CAPTURE(seed);
   const std::uint64_t jobs = 60;
-  World world{seed, {.id = 9, .attempts_max = attempts_max, .batch_messages = 4}, faults};
+  World world{
+      seed,
+      {.id = 9, .attempts_max = attempts_max, .retry_after = retry_after, .batch_messages = 4},
+      faults};
   world.hire(3);
   world.look_after_pusher();
   for (std::uint64_t i = 0; i < jobs; ++i) {
@@ -205,6 +220,8 @@ void run(std::uint64_t seed, Faults faults, bool troubled, std::uint32_t attempt
   CHECK(world.pusher.counts().given_up == static_cast<std::uint64_t>(given_up));
   CHECK(world.pusher.bytes() == 0);
   CHECK(world.wrongly_first == 0);
+  // A worker that dies may take its answer along; then the death is what counts.
+  if (!troubled) CHECK(world.too_early == 0);
 }
 
 /// The pusher dies and another one takes its place, which counts from 1 again.

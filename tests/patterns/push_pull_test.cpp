@@ -163,6 +163,27 @@ TEST_CASE("work that is not done goes to another worker, and in the end to a cal
   CHECK(jobs.ledger().reconciles());
 }
 
+TEST_CASE("poison work does not spin, and a flush says what was given up") {
+  Context context;
+  Pusher jobs{context, {.bind = {any_port}, .attempts_max = 3, .retry_after = 20ms}};
+  Puller mine{context, {.connect = jobs.bound()}};
+  push_all(jobs, 1);
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::uint32_t attempt = 1; attempt <= 3; ++attempt) {
+    auto work = mine.receive(soon);
+    REQUIRE(work);
+    CHECK(work->attempt() == attempt);
+    work->failed("no such file");
+  }
+  CHECK(std::chrono::steady_clock::now() - begin >= 60ms);
+  CHECK_THROWS_WITH_AS(jobs.flush(soon),
+                       doctest::Contains("1 of 1 messages were given up after 3 attempts"), Error);
+  jobs.flush(soon);  // it is said once
+  CHECK(jobs.ledger().given_up == 1);
+  CHECK_THROWS_WITH_AS((Pusher{context, {.bind = {any_port}, .retry_after = -1ms}}),
+                       doctest::Contains("retry_after is negative"), Error);
+}
+
 TEST_CASE("what a worker held when it went is done by another one") {
   Context context;
   Pusher jobs{context, {.bind = {any_port}}};

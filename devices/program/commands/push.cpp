@@ -25,7 +25,7 @@ struct PushOptions {
   MessageOptions messages;
   bool acknowledge = true;
   bool batch = true;
-  std::uint32_t attempts = 0;
+  std::uint32_t attempts = PusherOptions{}.attempts_max;
 };
 
 PusherOptions pusher_options(const PushOptions& options) {
@@ -185,10 +185,12 @@ Command push_command() {
                      "Keep each line until a puller is done with it; the default");
         app.add_flag("--batch,!--no-batch", options->batch,
                      "What waits for one puller goes together; the default");
-        numbers(app.add_option("--attempts", options->attempts,
-                               "Give up a line after so many pullers died or failed with it")
-                    ->type_name("N"),
-                1, std::numeric_limits<std::uint32_t>::max());
+        numbers(
+            app.add_option("--attempts", options->attempts,
+                           "Give up a line after so many pullers died or failed with it; 0: never")
+                ->type_name("N")
+                ->capture_default_str(),
+            0, std::numeric_limits<std::uint32_t>::max());
         declare_headers(app, options->messages);
         declare_wire(app, options->messages, "plain: to stock PULL");
         declare_sending(app, options->messages);

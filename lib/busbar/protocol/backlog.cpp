@@ -134,15 +134,28 @@ std::vector<Backlog::JobPtr> Backlog::jobs_of(Lot lot, std::uint32_t attempts) {
   return jobs;
 }
 
+/// Whether that was its last attempt; then it is given up.
+bool Backlog::has_ended(JobPtr& job) {
+  if (options_.attempts_max == 0 || job->attempts < options_.attempts_max) return false;
+  ++counts_.given_up;
+  bytes_ -= job->bytes();
+  given_up_.push_back(std::move(*job));
+  return true;
+}
+
 void Backlog::again(JobPtr job, bool in_front) {
-  if (options_.attempts_max != 0 && job->attempts >= options_.attempts_max) {
-    ++counts_.given_up;
-    bytes_ -= job->bytes();
-    given_up_.push_back(std::move(*job));
-  } else if (in_front) {
-    again_.push_front(std::move(job));
-  } else {
-    again_.push_back(std::move(job));
+  if (has_ended(job)) return;
+  again_.insert(in_front ? again_.begin() : again_.end(), std::move(job));
+}
+
+void Backlog::again_at(TimePoint due, JobPtr job) {
+  if (!has_ended(job)) resting_.emplace(due, std::move(job));
+}
+
+void Backlog::wake(TimePoint now) {
+  while (next_wake() <= now && !resting_.empty()) {
+    again_.push_back(std::move(resting_.begin()->second));
+    resting_.erase(resting_.begin());
   }
 }
 
@@ -151,6 +164,7 @@ std::vector<Job> Backlog::take_waiting() {
     for (JobPtr& job : jobs_of(std::move(lot), 0)) again_.push_back(std::move(job));
   }
   fresh_messages_ = 0;
+  wake(TimePoint::max());
   std::vector<Job> jobs;
   for (const JobPtr& job : std::exchange(again_, {})) {
     bytes_ -= job->bytes();
@@ -162,7 +176,7 @@ std::vector<Job> Backlog::take_waiting() {
 
 Backlog::Counts Backlog::counts() const noexcept {
   Counts counts = counts_;
-  counts.waiting = again_.size() + fresh_messages_;
+  counts.waiting = again_.size() + resting_.size() + fresh_messages_;
   counts.out = out_messages_;
   return counts;
 }

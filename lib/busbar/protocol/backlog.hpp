@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <busbar/core/clock.hpp>
 #include <busbar/protocol/job.hpp>
 #include <busbar/protocol/work_codec.hpp>
 
@@ -56,6 +57,13 @@ class Backlog {
   std::vector<JobPtr> jobs_of(Lot lot, std::uint32_t attempts);
   /// To be given again, or given up.
   void again(JobPtr job, bool in_front);
+  /// To be given again once it has rested, or given up.
+  void again_at(TimePoint due, JobPtr job);
+  /// What has rested is to be given again.
+  void wake(TimePoint now);
+  TimePoint next_wake() const noexcept {
+    return resting_.empty() ? TimePoint::max() : resting_.begin()->first;
+  }
 
   std::vector<Job> take_given_up() { return std::exchange(given_up_, {}); }
   std::vector<std::uint64_t> take_done() { return std::exchange(done_, {}); }
@@ -82,9 +90,11 @@ class Backlog {
   };
 
   void release(const Lot& lot);
+  bool has_ended(JobPtr& job);
 
   BacklogOptions options_;
   std::deque<JobPtr> again_;
+  std::multimap<TimePoint, JobPtr> resting_;  ///< By when they are to be given again.
   std::deque<Lot> fresh_;
   std::map<std::uint64_t, Out> out_;  ///< By the delivery of the lot's first message.
   std::uint64_t fresh_messages_ = 0;

@@ -8,6 +8,7 @@ namespace busbar::protocol {
 namespace {
 
 constexpr int silent_beats = 3;
+constexpr std::chrono::milliseconds longest_rest = std::chrono::minutes{1};
 /// Load in parts of this, so that it is compared in whole numbers.
 constexpr std::uint64_t full_load = std::uint64_t{1} << 32;
 
@@ -31,14 +32,14 @@ void Dispatcher::connected(const Address& address) {
   greet(address);
 }
 
-void Dispatcher::disconnected(const Address& address) {
+void Dispatcher::disconnected(const Address& address, TimePoint now) {
   connected_.erase(address);
-  unreachable(address);
+  unreachable(address, now);
 }
 
-void Dispatcher::unreachable(const Address& address) {
+void Dispatcher::unreachable(const Address& address, TimePoint now) {
   const auto worker = workers_.find(address);
-  if (worker != workers_.end()) dismiss(worker->second, Loss::death);
+  if (worker != workers_.end()) dismiss(worker->second, Loss::death, now);
 }
 
 void Dispatcher::probe() {
@@ -63,7 +64,7 @@ void Dispatcher::on_message(const Address& from, const Multipart& frames, TimePo
   } else if (const auto* answer = std::get_if<Answer>(&*message)) {
     on(worker, from, *answer, now);
   } else if (std::holds_alternative<Goodbye>(*message)) {
-    if (worker != nullptr) dismiss(*worker, Loss::leave);
+    if (worker != nullptr) dismiss(*worker, Loss::leave, now);
   } else {
     ++counts_.refused;
   }
@@ -90,7 +91,7 @@ void Dispatcher::enroll(const Address& address, const Ready& ready, TimePoint no
     if (other == address || worker.id == ready.worker) former.push_back(&worker);
   }
   for (Worker* worker : former) {
-    dismiss(*worker, worker->id == ready.worker ? Loss::broken : Loss::death);
+    dismiss(*worker, worker->id == ready.worker ? Loss::broken : Loss::death, now);
   }
   Worker& worker = workers_[address];
   worker.address = address;
@@ -129,29 +130,49 @@ void Dispatcher::on(Worker* worker, const Address& from, const Answer& answer, T
   }
   ++worker->answers;
   leave_place(*worker);
-  for (const Run& run : answer.runs) settle(*worker, run, answer);
+  for (const Run& run : answer.runs) settle(*worker, run, answer, now);
   take_place(*worker);
 }
 
-void Dispatcher::settle(Worker& worker, const Run& run, const Answer& answer) {
+void Dispatcher::settle(Worker& worker, const Run& run, const Answer& answer, TimePoint now) {
   std::uint64_t known = 0;
   backlog_.take_back(worker.registration, run, [&](Lot lot) {
     known += lot.messages();
     if (lot.job && lot.job->suspect) --worker.suspects;
     if (answer.verdict == Verdict::done || !options_.acknowledge) return backlog_.done(lot);
     for (Backlog::JobPtr& job : backlog_.jobs_of(std::move(lot), 1)) {
-      if (answer.verdict == Verdict::returned) --job->attempts;
-      if (answer.verdict != Verdict::returned) job->failure = answer.reason;
-      if (answer.verdict == Verdict::died) job->suspect = true;
       job->avoid = worker.id;
-      backlog_.again(std::move(job), false);
+      std::uint32_t failures = 0;
+      if (answer.verdict == Verdict::returned) {
+        --job->attempts;
+      } else {
+        const bool died = answer.verdict == Verdict::died;
+        job->suspect |= died;
+        job->failure = answer.reason;
+        failures = job->attempts - (died ? 1 : 0);
+      }
+      again(std::move(job), failures, false, now);
     }
   });
   worker.out -= known;
   counts_.stale += run.count - known;
 }
 
-void Dispatcher::dismiss(Worker& worker, Loss how) {
+/// What failed rests first. A first death is no failure of the message: mostly it has other causes,
+/// and what was beside it must not wait.
+void Dispatcher::again(Backlog::JobPtr job, std::uint32_t failures, bool in_front, TimePoint now) {
+  if (failures == 0 || options_.retry_after.count() <= 0) {
+    return backlog_.again(std::move(job), in_front);
+  }
+  std::chrono::milliseconds pause = options_.retry_after;
+  const auto most = std::max(pause, longest_rest);
+  for (std::uint32_t i = 1; i < failures && pause < most; ++i) pause = std::min(2 * pause, most);
+  const TimePoint due = after(now, pause);
+  deadline_ = std::min(deadline_, due);
+  backlog_.again_at(due, std::move(job));
+}
+
+void Dispatcher::dismiss(Worker& worker, Loss how, TimePoint now) {
   std::vector<Backlog::JobPtr> jobs;
   for (Lot& lot : backlog_.take_back_all(worker.registration)) {
     if (!options_.acknowledge) {
@@ -166,7 +187,8 @@ void Dispatcher::dismiss(Worker& worker, Loss how) {
     if (how != Loss::broken) job->avoid = worker.id;
     job->suspect |= how == Loss::death;
     if (how == Loss::death) job->failure = "the worker died";
-    backlog_.again(std::move(job), true);
+    const std::uint32_t failures = how == Loss::death ? job->attempts - 1 : 0;
+    again(std::move(job), failures, true, now);
   }
   leave_place(worker);
   workers_.erase(Address{worker.address});
@@ -184,7 +206,8 @@ void Dispatcher::on_time(TimePoint now) {
     for (const Address& address : connected_) greet(address);
     probe();
   }
-  deadline_ = beat_;
+  backlog_.wake(now);
+  deadline_ = std::min(beat_, backlog_.next_wake());
   std::vector<Worker*> dead;
   for (auto& [address, worker] : workers_) {
     const TimePoint end = after(worker.heard, worker.expiry);
@@ -194,7 +217,7 @@ void Dispatcher::on_time(TimePoint now) {
       deadline_ = std::min(deadline_, end);
     }
   }
-  for (Worker* worker : dead) dismiss(*worker, Loss::death);
+  for (Worker* worker : dead) dismiss(*worker, Loss::death, now);
 }
 
 void Dispatcher::leave() {

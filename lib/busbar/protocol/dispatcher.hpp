@@ -32,6 +32,8 @@ struct DispatcherOptions {
   std::uint64_t id = 0;  ///< The pusher's: drawn at random for each start; not 0.
   bool acknowledge = true;
   std::uint32_t attempts_max = 0;  ///< 0: no end of them.
+  /// What a worker failed at rests so long, then twice as long each time, up to a minute.
+  std::chrono::milliseconds retry_after{0};
   std::chrono::milliseconds heartbeat{1000};
   std::size_t batch_bytes = 64u << 10;  ///< 0: no batches.
   std::uint32_t batch_messages = 1000;
@@ -53,9 +55,10 @@ struct DispatcherCounts {
 };
 
 /// Gives each message to the worker with the least out in proportion to its credit, and again to
-/// another one, first of all, when a worker fails at it, leaves or dies. What was out with a worker
-/// that died is suspect: no worker is given two such messages at a time, so that one which kills
-/// its workers does not use up its neighbours' attempts.
+/// another one, first of all, when a worker leaves or dies, or fails at it, after a rest. What was
+/// out with a worker that died is suspect: no worker is given two such messages at a time, so that
+/// one which kills its workers does not use up its neighbours' attempts; and what more than one
+/// died with rests as well.
 class Dispatcher {
  public:
   explicit Dispatcher(const DispatcherOptions& options);
@@ -66,9 +69,9 @@ class Dispatcher {
 
   /// An endpoint that we connect to has a connection, or none any more.
   void connected(const Address& address);
-  void disconnected(const Address& address);
+  void disconnected(const Address& address, TimePoint now);
   /// What `next` gave for that address could not be sent; what is out there is given to others.
-  void unreachable(const Address& address);
+  void unreachable(const Address& address, TimePoint now);
   /// Some peer, and we do not know which, has gone: find out at once.
   void probe();
 
@@ -117,9 +120,10 @@ class Dispatcher {
 
   void on(Worker* worker, const Address& from, const Ready& ready, TimePoint now);
   void on(Worker* worker, const Address& from, const Answer& answer, TimePoint now);
-  void settle(Worker& worker, const Run& run, const Answer& answer);
+  void settle(Worker& worker, const Run& run, const Answer& answer, TimePoint now);
   void enroll(const Address& address, const Ready& ready, TimePoint now);
-  void dismiss(Worker& worker, Loss how);
+  void dismiss(Worker& worker, Loss how, TimePoint now);
+  void again(Backlog::JobPtr job, std::uint32_t failures, bool in_front, TimePoint now);
 
   void greet(const Address& address);
   void leave_place(Worker& worker);

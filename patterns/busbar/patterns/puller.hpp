@@ -23,9 +23,8 @@ namespace detail {
 class PullLoop;
 }
 
-/// One message to work on. Move-only. Destroyed without `done` it has failed: the pusher gives it
-/// to another worker. May be settled in any thread, also after its Puller was destroyed, which has
-/// no effect then.
+/// One message to work on. Move-only. Destroyed without `done` it has failed: see `failed`. May be
+/// settled in any thread, also after its Puller was destroyed, which has no effect then.
 class Work {
  public:
   Work(Message message, std::uint32_t attempt, std::uint64_t ticket,
@@ -50,8 +49,8 @@ class Work {
 
   /// It is done, and never comes again. No effect where it was settled, or needs no answer.
   void done();
-  /// Gives it to another worker at once; `reason`, up to 240 bytes, goes along where it is given
-  /// up.
+  /// Goes to another worker after the pusher's `retry_after`, or is given up; `reason`, up to 240
+  /// bytes, goes along where it is.
   void failed(std::string_view reason = {});
 
  private:

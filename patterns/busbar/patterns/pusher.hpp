@@ -27,9 +27,13 @@ struct PusherOptions {
   /// Keep each message until a puller says that it is done. Without, it is gone when it was sent:
   /// at most once, but still to the least loaded.
   bool acknowledge = true;
-  /// How often a message is given to a worker at most; 0: again and again. What a worker fails at,
-  /// or dies with, has been tried once more.
-  std::uint32_t attempts_max = 0;
+  /// How often a message is given to a worker at most, before it is given up (`on_give_up`); 0:
+  /// again and again. What a worker fails at, or dies with, has been tried once more.
+  std::uint32_t attempts_max = 10;
+  /// What a worker failed at is given again after so long, and after twice as long each time, up to
+  /// a minute, so that ten attempts take about 50 s. 0: at once. What a worker died with goes to
+  /// another one at once, and rests if that one dies as well.
+  std::chrono::milliseconds retry_after{100};
   /// Bounds on what is held: waiting, and sent but not acknowledged. At least one message fits.
   std::size_t queue_messages = 100'000;
   std::size_t queue_bytes = 64u << 20;
@@ -98,10 +102,12 @@ class Pusher {
   }
 
   /// Takes what reached attempts_max, with its last failure in the header `busbar-failure`; called
-  /// in the pusher's thread, which does nothing else meanwhile. Without one it is logged.
+  /// in the pusher's thread, which does nothing else meanwhile. Without one it is logged, and
+  /// `flush` says so.
   void on_give_up(std::function<void(Message&&)> handler);
   /// Returns when all that was pushed is done or given up. Throws Error (timeout) that says how
-  /// many are not; the pusher goes on with them.
+  /// many are not; the pusher goes on with them. Throws Error (refused) where some were given up
+  /// since the last flush, and no `on_give_up` took them.
   void flush(std::chrono::milliseconds timeout);
   /// Flushes for at most `deadline`, then leaves; `abandoned` counts what is not done.
   StopReport stop(std::chrono::milliseconds deadline);

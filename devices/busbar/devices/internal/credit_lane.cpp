@@ -45,7 +45,7 @@ CreditLane::CreditLane(Hops& hops, const DeviceOptions& first, const DeviceOptio
   });
   backend.on_event([this](const SocketEvent& event) {
     if (event.kind == Kind::disconnected && backend_.routed) dispatcher_.probe();
-    if (event.kind == Kind::disconnected && !backend_.routed) dispatcher_.disconnected({});
+    if (event.kind == Kind::disconnected && !backend_.routed) dispatcher_.disconnected({}, now_);
     if (event.kind == Kind::connected && !backend_.routed) dispatcher_.connected({});
   });
   // No monitor tells of these.
@@ -54,6 +54,7 @@ CreditLane::CreditLane(Hops& hops, const DeviceOptions& first, const DeviceOptio
 }
 
 std::size_t CreditLane::burst(TimePoint now, std::size_t most, bool takes) {
+  now_ = now;
   for (std::size_t i = 0; i < most && backend_.receive(from_, frames_); ++i) {
     dispatcher_.on_message(from_, frames_, now);
   }
@@ -112,7 +113,7 @@ void CreditLane::answer(std::uint64_t number, Verdict verdict, std::string_view 
 
 void CreditLane::send_all() {
   while (dispatcher_.next(out_)) {
-    if (!backend_.send(out_.to, out_.frames)) dispatcher_.unreachable(out_.to);
+    if (!backend_.send(out_.to, out_.frames)) dispatcher_.unreachable(out_.to, now_);
   }
   while (intake_.next(out_)) {
     if (!frontend_.send(out_.to, out_.frames)) intake_.unreachable(out_.to);

@@ -60,6 +60,7 @@ class CreditLane final : public ProtocolLane {
   protocol::Intake intake_;
   protocol::Dispatcher dispatcher_;
   std::unordered_map<std::uint64_t, std::uint64_t> tickets_;  ///< By the dispatcher's number.
+  TimePoint now_{};                                           ///< Of the last burst.
   protocol::Address from_;
   Multipart frames_;
   protocol::Outgoing out_;

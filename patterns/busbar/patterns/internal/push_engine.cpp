@@ -22,6 +22,7 @@ class CreditEngine final : public PushEngine {
         dispatcher_({.id = random_id(),
                      .acknowledge = options.acknowledge,
                      .attempts_max = options.attempts_max,
+                     .retry_after = options.retry_after,
                      .heartbeat = options.heartbeat,
                      .batch_bytes = options.batch_bytes}),
         links_(context,
@@ -30,7 +31,8 @@ class CreditEngine final : public PushEngine {
                 .connect = options.connect,
                 .security = options.security},
                {.connected = [this](const auto& address) { dispatcher_.connected(address); },
-                .disconnected = [this](const auto& address) { dispatcher_.disconnected(address); },
+                .disconnected =
+                    [this](const auto& address) { dispatcher_.disconnected(address, now_); },
                 .somebody_left = [this] { dispatcher_.probe(); }}) {
     links_.release();
   }
@@ -38,6 +40,7 @@ class CreditEngine final : public PushEngine {
   std::size_t packed_below() const override { return packed_below_; }
   void push(Lot lot) override { dispatcher_.push(std::move(lot)); }
   bool turn(TimePoint now) override {
+    now_ = now;
     maintain_at_ = links_.maintain();
     int received = 0;
     while (received < burst && links_.receive(from_, frames_)) {
@@ -46,7 +49,7 @@ class CreditEngine final : public PushEngine {
     }
     if (received < burst && dispatcher_.next_deadline() <= now) dispatcher_.on_time(now);
     while (dispatcher_.next(out_)) {
-      if (!links_.send(out_.to, out_.frames)) dispatcher_.unreachable(out_.to);
+      if (!links_.send(out_.to, out_.frames)) dispatcher_.unreachable(out_.to, now);
     }
     return received > 0;
   }
@@ -68,6 +71,7 @@ class CreditEngine final : public PushEngine {
   std::size_t packed_below_;
   protocol::Dispatcher dispatcher_;
   Links links_;
+  TimePoint now_{};  ///< Of the turn.
   TimePoint maintain_at_ = TimePoint::min();
   Links::Address from_;
   Multipart frames_;
@@ -133,7 +137,11 @@ class PlainEngine final : public PushEngine {
 }  // namespace
 
 std::unique_ptr<PushEngine> PushEngine::create(Context& context, const PusherOptions& options) {
-  require_endpoint("make pusher '" + options.name + "'", options);
+  const std::string who = "make pusher '" + options.name + "'";
+  require_endpoint(who, options);
+  if (options.retry_after.count() < 0) {
+    throw Error(ErrorKind::usage, who, "retry_after is negative", "0 ms is the least");
+  }
   if (options.wire == Wire::plain) return std::make_unique<PlainEngine>(context, options);
   return std::make_unique<CreditEngine>(context, options);
 }

@@ -141,6 +141,7 @@ void PushLoop::give_up(std::vector<Job> jobs) {
   {
     const std::scoped_lock lock(mutex_);
     handler = handler_;
+    if (!handler) untaken_ += jobs.size();
   }
   for (Job& job : jobs) {
     if (!handler) {
@@ -166,7 +167,15 @@ StopReport PushLoop::report() const {
 void PushLoop::flush(milliseconds timeout) {
   std::unique_lock lock(mutex_);
   wait_for(lock, timeout, [&] { return ended_ || held() == 0; });
-  if (held() == 0) return;
+  if (held() == 0) {
+    const std::uint64_t untaken = std::exchange(untaken_, 0);
+    if (untaken == 0) return;
+    throw Error(ErrorKind::refused, "flush '" + name_ + "'",
+                std::to_string(untaken) + " of " + std::to_string(ledger_.pushed) +
+                    " messages were given up after " + std::to_string(options_.attempts_max) +
+                    " attempts",
+                "take them with on_give_up; the log has their failures");
+  }
   throw Error(ended_ ? ErrorKind::refused : ErrorKind::timeout, "flush '" + name_ + "'",
               std::to_string(held()) + " of " + std::to_string(ledger_.pushed + inbox_messages_) +
                   " messages are not done, " + std::to_string(ledger_.workers) +

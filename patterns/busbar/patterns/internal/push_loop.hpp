@@ -50,6 +50,7 @@ class PushLoop final : public EngineLoop<PushEngine> {
   std::size_t inbox_bytes_ = 0;
   PusherLedger ledger_;  ///< Of all but the inbox.
   std::function<void(Message&&)> handler_;
+  std::uint64_t untaken_ = 0;  ///< Given up since the last flush, without a handler.
 };
 
 }  // namespace busbar::detail

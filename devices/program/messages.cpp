@@ -49,7 +49,9 @@ void declare_receiving(CLI::App& app, MessageOptions& options) {
   declare_timeout(app, options, "End with 4 when no message came for so long", "");
 }
 
-void declare_wire(CLI::App& app, MessageOptions& options, const std::string& help) {
+void declare_wire(CLI::App& app, MessageOptions& options, const std::string& help,
+                  std::vector<const CLI::Option*> not_plain) {
+  options.not_plain.insert(options.not_plain.end(), not_plain.begin(), not_plain.end());
   CLI::Option* const option = app.add_option_function<std::string>(
       "--wire",
       [&options](const std::string& word) {
@@ -69,11 +71,22 @@ void declare_headers(CLI::App& app, MessageOptions& options) {
       options.headers.emplace_back(text.substr(0, sign), text.substr(sign + 1));
     }
   };
-  app.add_option_function<std::vector<std::string>>("--header", add, "Goes with every message")
-      ->type_name("NAME=VALUE")
-      ->expected(1)
-      ->allow_extra_args(false)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  options.not_plain.push_back(
+      app.add_option_function<std::vector<std::string>>("--header", add, "Goes with every message")
+          ->type_name("NAME=VALUE")
+          ->expected(1)
+          ->allow_extra_args(false)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll));
+}
+
+void check_wire(const MessageOptions& options) {
+  if (options.wire != Wire::plain) return;
+  for (const CLI::Option* option : options.not_plain) {
+    if (option->count() == 0 || option->results().back() == "false") continue;
+    const std::string name = option->get_name();
+    throw Error{ErrorKind::usage, options.command, "--wire plain knows no " + name,
+                "leave out --wire plain, or " + name};
+  }
 }
 
 }  // namespace busbar::program

@@ -30,7 +30,8 @@ struct MessageOptions {
   std::optional<std::chrono::milliseconds> timeout = {};
   SecurityOptions security = {};
   Wire wire = Wire::busbar;
-  Headers headers = {};  ///< Of every message.
+  Headers headers = {};                            ///< Of every message.
+  std::vector<const CLI::Option*> not_plain = {};  ///< --wire plain has no place for these.
 
   Shape shape() const { return json ? Shape::json : with_topic ? Shape::with_topic : Shape::plain; }
   /// How long a sender waits for a peer.
@@ -49,9 +50,13 @@ void declare_receiving(CLI::App& app, MessageOptions& options);
 void declare_timeout(CLI::App& app, MessageOptions& options, const std::string& help,
                      const std::string& shown_default);
 
-/// --wire.
-void declare_wire(CLI::App& app, MessageOptions& options, const std::string& help);
-/// --header.
+/// --wire, which is not plain together with any of `not_plain`; see check_wire.
+void declare_wire(CLI::App& app, MessageOptions& options, const std::string& help,
+                  std::vector<const CLI::Option*> not_plain = {});
+/// --header; not with --wire plain.
 void declare_headers(CLI::App& app, MessageOptions& options);
+/// Once all is parsed. Throws Error (usage) where --wire plain is given with an option that it has
+/// no place for. What is switched off (--no-ack) says no more than plain does.
+void check_wire(const MessageOptions& options);
 
 }  // namespace busbar::program

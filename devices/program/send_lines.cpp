@@ -9,25 +9,28 @@ bool is_blank(const std::string& line) { return line.find_first_not_of(" \t\r") 
 
 }  // namespace
 
-void send_lines(Waiter& waiter, Input& input, const MessageOptions& options,
-                const SendOne& send_one) {
+std::optional<std::string> send_lines(Waiter& waiter, Input& input, const MessageOptions& options,
+                                      const SendOne& send_one) {
   Progress progress{options.command, input.bytes_total(), options.progress};
   std::string line;
   std::uint64_t sent = 0;
-  while (!waiter.asked_to_end() && (options.count == 0 || sent < options.count)) {
+  while (options.count == 0 || sent < options.count) {
     const Input::State state = input.next(line);
-    if (state == Input::State::end) return;
+    if (state == Input::State::end) return std::nullopt;
     if (state == Input::State::wait) {
+      if (waiter.asked_to_end()) return std::nullopt;
       waiter.wait(input.descriptor(), -1, std::nullopt);
       continue;
     }
     if (options.json && is_blank(line)) continue;
     const std::string place = input.place();
+    if (waiter.asked_to_end()) return place;
     const Shape shape = options.whole ? Shape::plain : options.shape();
-    if (!send_one(parse_line(std::move(line), shape, place), place)) return;
+    if (!send_one(parse_line(std::move(line), shape, place), place)) return place;
     ++sent;
     progress.at(input.bytes_read());
   }
+  return std::nullopt;
 }
 
 }  // namespace busbar::program

@@ -7,15 +7,17 @@
 #include "program/waiter.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace busbar::program {
 
-/// Takes one line's letter; `place` names it. False: asked to end.
+/// Takes one line's letter; `place` names it. False: it was not sent, and nothing more is to be.
 using SendOne = std::function<bool(Letter letter, const std::string& place)>;
 
-/// Reads until the input or --count ends or a signal comes. Throws Error (usage) at a bad line.
-void send_lines(Waiter& waiter, Input& input, const MessageOptions& options,
-                const SendOne& send_one);
+/// Reads until the input or --count ends or a signal comes. Answers the place of the first line
+/// that is there and was not sent; empty: all were. Throws Error (usage) at a bad line.
+std::optional<std::string> send_lines(Waiter& waiter, Input& input, const MessageOptions& options,
+                                      const SendOne& send_one);
 
 }  // namespace busbar::program

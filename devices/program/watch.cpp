@@ -25,14 +25,12 @@ void try_reload(const std::function<void()>& reload) noexcept {
 
 bool watch(Signals& signals, const Watched& watched) {
   bool draining = false;
-  bool cut_short = false;
   while (!watched.finished(tick)) {
     while (const auto signal = signals.next()) {
       if (*signal == Signal::reload) {
         try_reload(watched.reload);
       } else if (draining) {
         say("stopping at once");
-        cut_short = true;
         watched.stop();
       } else {
         say("draining; a second signal stops at once");
@@ -41,7 +39,7 @@ bool watch(Signals& signals, const Watched& watched) {
       }
     }
   }
-  return draining && !cut_short;
+  return draining;
 }
 
 }  // namespace busbar::program

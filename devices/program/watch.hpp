@@ -19,8 +19,7 @@ struct Watched {
 /// Carries out a reload; whatever it throws is only said.
 void try_reload(const std::function<void()>& reload) noexcept;
 
-/// Returns when it has finished; true: a signal asked it to drain, and no second one cut that
-/// short.
+/// Returns when it has finished; true: a signal asked it to.
 bool watch(Signals& signals, const Watched& watched);
 
 }  // namespace busbar::program

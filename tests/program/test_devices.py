@@ -67,13 +67,22 @@ class Devices(StockCase):
         self.assertEqual(device.exit_code(), 0)
 
     def test_a_second_signal_stops_at_once_and_counts_what_is_abandoned(self):
-        device = self.device("streamer", "--drain-timeout", "10min")
-        self.socket(zmq.PUSH, device.frontend).send(b"for nobody")
-        device.signal(signal.SIGINT)
-        device.says("draining")
-        device.signal(signal.SIGINT)
-        self.assertEqual(device.exit_code(), 0)
-        self.assertTrue(device.json()["ledger"]["reconciles"])
+        for messages, code in ((0, 0), (1, 4)):
+            with self.subTest(messages):
+                device = self.device("streamer", "--drain-timeout", "10min", "--control",
+                                     self.ipc(f"control-{messages}"))
+                if messages > 0:
+                    self.socket(zmq.PUSH, device.frontend).send(b"for nobody")
+                self.eventually(lambda: f"held {messages}" in self.busbar(
+                    "status", self.ipc(f"control-{messages}"))[0], "it waits for a worker")
+                device.signal(signal.SIGSTOP)  # else an idle one ends between the two
+                device.signal(signal.SIGINT)
+                device.signal(signal.SIGTERM)
+                device.signal(signal.SIGCONT)
+                self.assertEqual(device.exit_code(), code)
+                ledger = device.json()["ledger"]
+                self.assertTrue(ledger["reconciles"])
+                self.assertEqual(ledger["frontend"]["causes"].get("abandoned", 0), messages)
 
     def test_a_drain_by_signal_that_abandons_messages_says_so_and_is_4(self):
         device = self.device("streamer", "--drain-timeout", "200ms", "--control",

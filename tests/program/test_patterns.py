@@ -89,15 +89,17 @@ class Publishing(StockCase):
         pub = self.stalled("--timeout", "2s")
         pub.signal(signal.SIGINT)
         self.assertEqual(pub.exit_code(), 4)
-        self.assertRegex(pub.errors(), r"\d+ messages? of \d+ not delivered")
+        self.assertRegex(pub.errors(),
+                         r"\d+ messages? of \d+ not delivered, and nothing sent from \S+:\d+ on")
 
     def test_a_stalled_subscriber_may_be_cut_off(self):
         pub = self.stalled("--slow", "disconnect", "--timeout", "2s")
         self.assertIn("disconnected", pub.says("slow subscriber"))
 
     def test_what_plain_cannot_carry_is_refused(self):
-        for more in (["--batch"], ["--last-value"], ["--header", "a=b"]):
-            self.busbar("pub", *TCP, "--topic", "t", "--wire", "plain", *more, code=2)
+        for more in (["--batch"], ["--last-value"], ["--name", "n"], ["--header", "a=b"]):
+            _, err = self.busbar("pub", *TCP, "--topic", "t", "--wire", "plain", *more, code=2)
+            self.assertIn(f"--wire plain knows no {more[0]}", err)
         _, err = self.busbar("pub", *TCP, "--topic", "t", "--header", "x", code=2)
         self.assertIn("write NAME=VALUE", err)
 
@@ -130,6 +132,19 @@ class Subscribing(StockCase):
 
 
 class Working(StockCase):
+    def test_what_plain_has_no_place_for_is_refused(self):
+        for command, more in (("push", ["--ack"]), ("push", ["--batch"]), ("push", ["--attempts", 3]),
+                              ("push", ["--header", "a=b"]), ("pull", ["--credit", 3])):
+            with self.subTest(more):
+                _, err = self.busbar(command, *TCP, "--wire", "plain", *more, code=2)
+                self.assertIn(f"--wire plain knows no {more[0]}", err)
+                self.assertIn(f"leave out --wire plain, or {more[0]}", err)
+        pull, endpoint = self.bound(zmq.PULL)
+        _, err = self.busbar("push", endpoint, "--wire", "plain", "--no-ack", "--no-batch", "--json",
+                             code=2, stdin='{"payload":"x"}\n{"payload":"y","headers":{"a":"b"}}\n')
+        self.assertIn("read line 2: --wire plain carries no headers", err)
+        self.assertEqual(pull.recv(), b"x")
+
     def test_all_is_acknowledged_before_push_ends(self):
         lines = "".join(f"{i}\n" for i in range(20_000))
         for more in ([], ["--no-batch"], ["--no-ack"]):

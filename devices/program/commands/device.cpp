@@ -114,7 +114,7 @@ int run_device(const Options& options) {
   announce(device, device_opts, options);
   const std::shared_ptr<Active> active = device.active();
   Runner running{active};
-  const bool drained = watch(
+  const bool asked = watch(
       signals, {.finished = [&](std::chrono::milliseconds wait) { return running.wait(wait); },
                 .drain = [&] { device.drain(options.drain_timeout); },
                 .stop = [&] { device.stop(); },
@@ -127,7 +127,7 @@ int run_device(const Options& options) {
   const StopReport report = active->report();
   if (!report.clean) warn(report.str());
   say_ledger(device, options.json);
-  return drained && !report.clean ? exit_timeout : exit_ok;
+  return asked && !report.clean ? exit_timeout : exit_ok;
 }
 
 void declare_sides(CLI::App& app, DeviceKind kind, Options& options) {

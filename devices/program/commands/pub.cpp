@@ -60,13 +60,14 @@ class Publishing {
 
   int run() {
     // Whoever binds may be the first to be there; whoever connects needs somebody to be there.
-    if (!options_.bind && !await_peer()) return exit_ok;
-    if (pub_.subscribers > 0 && !topic_.empty()) await_subscribers(topic_);
+    if (!options_.bind) await_peer();
+    if (pub_.subscribers > 0 && !topic_.empty()) (void)await_subscribers(topic_);
     std::exception_ptr bad_line;
     try {
-      send_lines(waiter_, input_, options_, [this](const Letter& letter, const std::string& place) {
-        return publish(letter, place);
-      });
+      unsent_ = send_lines(waiter_, input_, options_,
+                           [this](const Letter& letter, const std::string& place) {
+                             return publish(letter, place);
+                           });
     } catch (const std::exception&) {
       bad_line = std::current_exception();  // what was accepted before it goes out all the same
     }
@@ -89,24 +90,27 @@ class Publishing {
 
   bool has_peer() const { return any_connected(publisher_->ledger().peers); }
 
-  bool await_peer() {
-    if (await([this] { return has_peer(); }, options_.patience())) return true;
-    if (waiter_.asked_to_end()) return false;
+  /// Or for a signal.
+  void await_peer() {
+    if (await([this] { return has_peer(); }, options_.patience())) return;
+    if (waiter_.asked_to_end()) return;
     give_up("no peer within " + format_duration(options_.patience()));
   }
 
-  /// --wait-subscribers insists, --wait does not.
-  void await_subscribers(const std::string& topic) {
+  /// --wait-subscribers insists, --wait does not. False: asked to end meanwhile.
+  bool await_subscribers(const std::string& topic) {
     const std::size_t wanted = std::max<std::size_t>(pub_.subscribers, 1);
     const milliseconds longest = pub_.subscribers > 0 ? options_.patience() : pub_.wait;
     const auto there = [&] { return publisher_->subscribers(topic) >= wanted; };
-    if (std::exchange(awaited_, true) || await(there, longest) || waiter_.asked_to_end()) return;
+    if (std::exchange(awaited_, true) || await(there, longest)) return true;
+    if (waiter_.asked_to_end()) return false;
     if (pub_.subscribers > 0)
       give_up(std::to_string(publisher_->subscribers(topic)) + " of " +
               counted(wanted, "subscriber") + " to '" + topic + "' within " +
               format_duration(longest));
     warn("no subscriber for '" + topic + "' within " + format_duration(longest) +
          "; publishing all the same");
+    return true;
   }
 
   const std::string& topic_of(const Letter& letter, const std::string& place) {
@@ -124,7 +128,7 @@ class Publishing {
 
   bool publish(const Letter& letter, const std::string& place) {
     const std::string& topic = topic_of(letter, place);
-    await_subscribers(topic);
+    if (!await_subscribers(topic)) return false;
     Headers headers = options_.headers;
     headers.insert(headers.end(), letter.headers.begin(), letter.headers.end());
     if (!headers.empty() && options_.wire == Wire::plain)
@@ -175,14 +179,16 @@ class Publishing {
     await([] { return false; }, pub_.stay);
     const PublisherLedger ledger = publisher_->ledger();
     say_losses(ledger);
+    const std::string unsent = unsent_ ? "nothing sent from " + *unsent_ + " on" : "";
     if (ledger.waiting > 0)
       give_up(counted(ledger.waiting, "message") + " of " + std::to_string(ledger.published) +
-              " not delivered");
+              " not delivered" + (unsent.empty() ? "" : ", and ") + unsent);
     const auto before = steady_clock::now();
     publisher_.reset();
     context_.reset();  // returns when ZeroMQ has sent all, or gives up
     if (steady_clock::now() - before >= options_.patience())
       give_up("a subscriber did not take all of " + counted(ledger.published, "message"));
+    if (unsent_) give_up(unsent);
   }
 
   void say_losses(const PublisherLedger& ledger) const {
@@ -220,6 +226,7 @@ class Publishing {
   bool awaited_ = false;
   std::uint64_t published_ = 0;
   std::uint64_t unwanted_ = 0;
+  std::optional<std::string> unsent_;  ///< The first line that was not published.
 };
 
 int pub(const PubOptions& options) {
@@ -227,10 +234,7 @@ int pub(const PubOptions& options) {
   if (messages.topics.empty() && messages.shape() == Shape::plain)
     throw Error{ErrorKind::usage, messages.command, "no topic is given",
                 "give --topic T, or --with-topic, or --json"};
-  if (messages.wire == Wire::plain &&
-      (options.batch || options.last_value || !messages.headers.empty()))
-    throw Error{ErrorKind::usage, messages.command,
-                "--wire plain has no batches, last values and headers", "leave it, or them, out"};
+  check_wire(messages);
   return Publishing{options}.run();
 }
 
@@ -243,21 +247,24 @@ void declare(CLI::App& app, PubOptions& options) {
       ->allow_extra_args(false);
   app.add_flag("--with-topic", messages.with_topic, "A line is TOPIC<tab>PAYLOAD");
   declare_headers(app, messages);
-  app.add_option("--name", options.name, "Unique: subscribers notice a restart by it")
-      ->type_name("NAME");
-  declare_wire(app, messages, "plain: only topic and payload");
+  const CLI::Option* const name =
+      app.add_option("--name", options.name, "Unique: subscribers notice a restart by it")
+          ->type_name("NAME");
   add_duration(app, "--wait", options.wait, "How long to wait for the first subscriber");
   numbers(app.add_option("--wait-subscribers", options.subscribers,
                          "Wait for so many, for --timeout; else end with 4")
               ->type_name("N"),
           1, 1'000'000);
-  app.add_flag("--batch", options.batch, "What gathers goes together: faster in a flood");
-  app.add_flag("--last-value", options.last_value, "Who comes late gets each topic's last message");
+  const CLI::Option* const batch =
+      app.add_flag("--batch", options.batch, "What gathers goes together: faster in a flood");
+  const CLI::Option* const last_value = app.add_flag(
+      "--last-value", options.last_value, "Who comes late gets each topic's last message");
   words(app.add_option("--slow", options.slow, "What happens for a subscriber that is too slow"),
         {"drop", "block", "disconnect"})
       ->capture_default_str();
   add_duration(app, "--stay", options.stay,
                "How long to stay at the end, for those who come late or ask again");
+  declare_wire(app, messages, "plain: only topic and payload", {name, batch, last_value});
   declare_sending(app, messages);
 }
 
@@ -276,7 +283,9 @@ Command pub_command() {
           "no\n"
           "text are {\"base64\":\"…\"} in the payload's place. At the end all is delivered, or it\n"
           "exits with 4; how many messages had no subscriber, or were dropped for a slow one, is\n"
-          "said. A bad line ends it with 2, after what came before it was sent.",
+          "said. A bad line ends it with 2, after what came before it was sent; a signal with 4 "
+          "and\n"
+          "the place of the first line that is there and was not sent.",
       .example = "  tail -F app.log | busbar pub tcp://127.0.0.1:5555 --topic app",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<PubOptions>();

@@ -110,6 +110,7 @@ class PlainPulling final : public Source {
 };
 
 int pull(const PullOptions& options) {
+  check_wire(options.messages);
   Lines lines{options.messages};  // first: nobody is told of an end that cannot write
   if (options.messages.wire == Wire::plain) {
     PlainPulling source{options.messages};
@@ -136,11 +137,12 @@ Command pull_command() {
           .declare = [](CLI::App& app) -> Run {
             auto options = std::make_shared<PullOptions>();
             declare_common(app, options->messages);
-            numbers(app.add_option("--credit", options->credit, "How much it is given ahead")
-                        ->type_name("N")
-                        ->capture_default_str(),
-                    1, 1'000'000);
-            declare_wire(app, options->messages, "plain: from stock PUSH");
+            const CLI::Option* const credit =
+                numbers(app.add_option("--credit", options->credit, "How much it is given ahead")
+                            ->type_name("N")
+                            ->capture_default_str(),
+                        1, 1'000'000);
+            declare_wire(app, options->messages, "plain: from stock PUSH", {credit});
             declare_receiving(app, options->messages);
             return [options] { return pull(*options); };
           }};

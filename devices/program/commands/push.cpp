@@ -9,6 +9,7 @@
 #include <exception>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include <busbar/core/error.hpp>
 #include <busbar/patterns/pusher.hpp>
@@ -51,12 +52,12 @@ class Pushing {
   }
 
   int run() {
-    if (!await_worker()) return exit_ok;
+    await_worker();
     std::exception_ptr bad_line;
     try {
-      send_lines(waiter_, input_, options_, [this](const Letter& letter, const std::string& place) {
-        return push(letter, place);
-      });
+      unsent_ = send_lines(
+          waiter_, input_, options_,
+          [this](const Letter& letter, const std::string& place) { return push(letter, place); });
     } catch (const std::exception&) {
       bad_line = std::current_exception();  // what was accepted before it is done all the same
     }
@@ -66,15 +67,15 @@ class Pushing {
   }
 
  private:
-  bool await_worker() {
+  /// Or for a signal.
+  void await_worker() {
     const auto give_up_at = steady_clock::now() + options_.patience();
     while (!pusher_.wait_for_workers(1, tick)) {
       waiter_.wait(milliseconds{0});
-      if (waiter_.asked_to_end()) return false;
+      if (waiter_.asked_to_end()) return;
       if (steady_clock::now() >= give_up_at)
         give_up("no peer within " + format_duration(options_.patience()));
     }
-    return true;
   }
 
   bool push(const Letter& letter, const std::string& place) {
@@ -113,9 +114,10 @@ class Pushing {
 
   void say_result(const PusherLedger& ledger) {
     const std::uint64_t not_done = ledger.pushed - ledger.done;
-    if (not_done == 0) return;
+    if (not_done == 0 && !unsent_) return;
     std::string cause =
         counted(not_done, "message") + " of " + std::to_string(ledger.pushed) + " not done";
+    if (unsent_) cause += ", and nothing sent from " + *unsent_ + " on";
     if (ledger.given_up > 0) cause += ", " + std::to_string(ledger.given_up) + " given up";
     if (ledger.lost > 0) cause += ", " + std::to_string(ledger.lost) + " lost with a worker";
     give_up(cause);
@@ -132,19 +134,21 @@ class Pushing {
   Waiter waiter_;
   Context context_{{.log = library_log()}};
   Pusher pusher_;
+  std::optional<std::string> unsent_;  ///< The first line that was not pushed.
 };
 
 /// Through a stock PUSH, whose frames tell when they are handed to the kernel.
 int push_plain(const MessageOptions& options) {
-  if (!options.headers.empty())
-    throw Error{ErrorKind::usage, "--header", "--wire plain carries no headers", "leave one out"};
   Input input{options.files, options.whole};
   Session session{SocketType::push, options};
   Sender sender{session, options.patience()};
-  if (!sender.await_peer()) return exit_ok;
+  (void)sender.await_peer();  // or a signal came
   std::exception_ptr bad_line;
+  std::optional<std::string> unsent;
   try {
-    send_lines(session, input, options, [&](Letter letter, const std::string& place) {
+    unsent = send_lines(session, input, options, [&](Letter letter, const std::string& place) {
+      if (!letter.headers.empty())
+        throw Error{ErrorKind::usage, "read " + place, "--wire plain carries no headers"};
       Multipart message;
       message.push_back(tracked_frame(std::move(letter.payload)));
       return sender.send(message, place) == Sender::Outcome::sent;
@@ -153,11 +157,15 @@ int push_plain(const MessageOptions& options) {
     bad_line = std::current_exception();  // what was accepted before it goes out all the same
   }
   sender.finish();
+  if (unsent)
+    session.give_up("ended by a signal; nothing sent from " + *unsent + " on",
+                    "start the other end, or wait longer");
   if (bad_line) std::rethrow_exception(bad_line);
   return exit_ok;
 }
 
 int push(const PushOptions& options) {
+  check_wire(options.messages);
   if (options.messages.wire == Wire::plain) return push_plain(options.messages);
   return Pushing{options}.run();
 }
@@ -175,24 +183,27 @@ Command push_command() {
           "goes to another one. Exits with 4 and the number of those that are not done: without a\n"
           "puller after --timeout, and with one only if --timeout is given. A bad line ends it "
           "with\n"
-          "2, after what came before it was done. With --wire plain to any PULL, or a streamer\n"
-          "without --credit: round-robin, and done is what was handed to the kernel.",
+          "2, after what came before it was done; a signal with 4 and the place of the first line\n"
+          "that is there and was not sent. With --wire plain to any PULL, or a streamer without\n"
+          "--credit: round-robin, and done is what was handed to the kernel.",
       .example = "  find /data -name '*.png' | busbar push tcp://127.0.0.1:5557",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<PushOptions>();
         declare_common(app, options->messages);
-        app.add_flag("--ack,!--no-ack", options->acknowledge,
-                     "Keep each line until a puller is done with it; the default");
-        app.add_flag("--batch,!--no-batch", options->batch,
-                     "What waits for one puller goes together; the default");
-        numbers(
+        const CLI::Option* const ack =
+            app.add_flag("--ack,!--no-ack", options->acknowledge,
+                         "Keep each line until a puller is done with it; the default");
+        const CLI::Option* const batch =
+            app.add_flag("--batch,!--no-batch", options->batch,
+                         "What waits for one puller goes together; the default");
+        const CLI::Option* const attempts = numbers(
             app.add_option("--attempts", options->attempts,
                            "Give up a line after so many pullers died or failed with it; 0: never")
                 ->type_name("N")
                 ->capture_default_str(),
             0, std::numeric_limits<std::uint32_t>::max());
         declare_headers(app, options->messages);
-        declare_wire(app, options->messages, "plain: to stock PULL");
+        declare_wire(app, options->messages, "plain: to stock PULL", {ack, batch, attempts});
         declare_sending(app, options->messages);
         return [options] { return push(*options); };
       }};

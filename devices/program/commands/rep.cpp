@@ -228,6 +228,7 @@ int rep(const Options& options) {
   if (ways != 1)
     throw Error{ErrorKind::usage, "rep", "how to answer is not said, or said twice",
                 "give one of --echo, --reply TEXT and --command PROGRAM"};
+  check_wire(options.messages);
   if (options.messages.wire == Wire::plain) return PlainReplying{options}.run();
   return Replying{options}.run();
 }
@@ -253,12 +254,13 @@ Command rep_command() {
         app.add_option("--reply", options->reply, "Answer with this text")->type_name("TEXT");
         app.add_option("--command", options->command, "Answer with what this program answers")
             ->type_name("PROGRAM");
-        numbers(
+        const CLI::Option* const threads = numbers(
             app.add_option("--threads", options->threads, "Requests that are answered at a time")
                 ->type_name("N")
                 ->capture_default_str(),
             1, 1000);
-        declare_wire(app, options->messages, "plain: as stock REP, which gives all frames back");
+        declare_wire(app, options->messages, "plain: as stock REP, which gives all frames back",
+                     {threads});
         declare_timeout(app, options->messages, "End with 4 when no request came for so long", "");
         return [options] { return rep(*options); };
       }};

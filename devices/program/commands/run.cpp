@@ -121,7 +121,7 @@ int run_topology(const Options& options) {
   // and a second signal has to be heard meanwhile.
   StopReport drained;
   std::jthread draining;
-  const bool waited = watch(
+  const bool asked = watch(
       signals, {.finished = [&](std::chrono::milliseconds wait) { return running.wait(wait); },
                 .drain =
                     [&] {
@@ -135,7 +135,7 @@ int run_topology(const Options& options) {
   if (draining.joinable()) draining.join();
   reloading.join();
   say_ledgers(running, options.json);
-  return waited && !drained.clean ? exit_timeout : exit_ok;
+  return asked && !drained.clean ? exit_timeout : exit_ok;
 }
 
 }  // namespace

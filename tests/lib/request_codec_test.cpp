@@ -33,6 +33,10 @@ void check(const TestVector& vector, const FailureHead& head) {
   CHECK(static_cast<std::uint64_t>(head.status) == number(vector, "status"));
   CHECK(head.kind == number(vector, "error"));
 }
+void check(const TestVector& vector, const ReplyHead& head) {
+  CHECK(vector.text("kind") == "reply");
+  CHECK(head.key == key_of(vector));
+}
 void check(const TestVector& vector, const CancelHead& head) {
   CHECK(vector.text("kind") == "cancel");
   CHECK(head.key == key_of(vector));
@@ -41,6 +45,15 @@ void check(const TestVector& vector, const TakenHead& head) {
   CHECK(vector.text("kind") == "taken");
   CHECK(head.key == key_of(vector));
   CHECK(head.direct == (vector.text("direct") == "1"));
+}
+
+template <class Head>
+Frame encode_with(const Head& head, std::string_view behind) {
+  if constexpr (requires { encode(head, behind); }) {
+    return encode(head, behind);
+  } else {
+    return encode(head);
+  }
 }
 
 }  // namespace
@@ -52,13 +65,15 @@ TEST_CASE("every vector of the correlation frame is read, and written where it i
     CAPTURE(vector.text("name"));
     const bool ours = vector.has("frame");
     const std::string frame = vector.bytes(ours ? "frame" : "reads")[0];
-    const auto read = decode_correlation(frame);
+    std::string_view behind;
+    const auto read = decode_correlation(frame, behind);
     REQUIRE(read.has_value() == (vector.text("kind") != "refused"));
     if (!read) continue;
     std::visit(
         [&](const auto& head) {
           check(vector, head);
-          const Frame written = encode(head);
+          const Frame written = encode_with(head, behind);
+          CHECK(behind == (vector.has("behind") ? vector.text("behind") : ""));
           if (ours) CHECK(text(written) == frame);
         },
         *read);

@@ -79,10 +79,10 @@ TEST_CASE("the answer to a request that came again goes the latest way") {
   Desk desk;
   REQUIRE(desk.begins(message(head(1, true), "old")));
   CHECK_FALSE(desk.begins(message(head(1, true), "new")));
-  REQUIRE(desk.protocol.reply(desk.job, Frame{"done", 4}));
-  REQUIRE(desk.job.frames.size() == 4);
+  REQUIRE(desk.protocol.reply(desk.job, desk.job.reply("done")));
+  REQUIRE(desk.job.frames.size() == 2);
   CHECK(desk.job.frames.text(0) == "new");
-  CHECK(desk.job.frames.text(3) == "done");
+  CHECK(desk.job.frames[1] == encode(ReplyHead{{9, 1}}, "done"));
   CHECK(desk.begins(message(head(1, true))));  // that answer may have been lost
   CHECK(desk.protocol.counts().duplicates == 1);
 }

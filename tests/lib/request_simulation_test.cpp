@@ -158,7 +158,7 @@ struct World {
       Server& server = *servers[i];
       if (server.epoch != epoch || !server.desk) return;
       if (server.stopped) return finish_later(i, job, epoch);
-      if (server.desk->reply(*job, Frame{"y", 1})) send_back(i, std::move(job->frames));
+      if (server.desk->reply(*job, job->reply("y"))) send_back(i, std::move(job->frames));
       begin_one(i);
     });
   }

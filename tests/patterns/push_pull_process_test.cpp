@@ -68,7 +68,8 @@ TEST_CASE("workers that are killed and stopped at random, under load, lose nothi
     Process& victim = crew[random() % crew.size()];
     stopped = nullptr;
     if (random() % 2 == 0) {
-      victim = hire(jobs, results);  // the former one is killed
+      victim.end();
+      victim = hire(jobs, results);
     } else {
       victim.send(SIGSTOP);
       stopped = &victim;

@@ -42,7 +42,8 @@ struct Crew {
     go_on();
     const std::size_t i = random() % desks.size();
     if (random() % 2 == 0) {
-      desks[i] = hire(places[i]);  // the former one is killed
+      desks[i].end();
+      desks[i] = hire(places[i]);
     } else {
       desks[i].send(SIGSTOP);
       stopped = &desks[i];

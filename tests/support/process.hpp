@@ -31,10 +31,13 @@ class Process {
     std::swap(id_, other.id_);
     return *this;
   }
-  ~Process() {
+  ~Process() { end(); }
+  /// Killed, and gone when this returns: what it held is free for another one.
+  void end() noexcept {
     if (id_ == 0) return;
     send(SIGKILL);
     waitpid(id_, nullptr, 0);
+    id_ = 0;
   }
   void send(int signal) const noexcept { kill(id_, signal); }
 

@@ -10,7 +10,6 @@
 namespace busbar::protocol {
 
 /// Every call answers false where the next element is missing, of another type or too large.
-/// Elements that nobody asks for are passed over.
 class FieldReader {
  public:
   /// `bytes` begin with the array, behind the signature.
@@ -32,6 +31,13 @@ class FieldReader {
     if (!value || value->size() > max) return false;
     --left_;
     into = *value;
+    return true;
+  }
+  /// Passes over the elements that are left; `behind` is set to what stands behind the array.
+  bool skip_rest(std::string_view& behind) noexcept {
+    for (; left_ > 0; --left_)
+      if (!reader_.skip()) return false;
+    behind = reader_.left();
     return true;
   }
 

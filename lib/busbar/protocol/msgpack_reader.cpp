@@ -44,7 +44,11 @@ bool MsgpackReader::skip_fixed() noexcept {
     left_.remove_prefix(1 + *length);
     return true;
   }
-  if (type == 0xc1) return false;
+  const bool small = type < 0x80 || type >= 0xe0;  // an integer in its type's byte
+  const bool word = type == 0xc0 || type == 0xc2 || type == 0xc3;
+  const bool number = type >= 0xca && type <= 0xd8;
+  // Of strings, arrays and maps only those come here that are truncated.
+  if (!small && !word && !number) return false;
   if (type == 0xca) size = 4;
   if (type == 0xcb) size = 8;
   if (type >= 0xcc && type <= 0xcf) size = 1u << (type - 0xcc);

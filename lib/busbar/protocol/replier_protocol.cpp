@@ -10,7 +10,17 @@ namespace {
 
 constexpr std::size_t spares_max = 256;
 
+/// Leaves of its frames what leads back, a stock requester's empty frame included.
+void cut_to_envelope(ReplierProtocol::Job& job) {
+  const std::size_t keep = job.stock() ? job.body : job.body - 2;
+  while (job.frames.size() > keep) job.frames.pop_back();
+}
+
 }  // namespace
+
+Frame ReplierProtocol::Job::reply(std::string_view bytes) const {
+  return stock() ? Frame{bytes.data(), bytes.size()} : encode(ReplyHead{key}, bytes);
+}
 
 bool SeenNumbers::insert(std::uint64_t number) noexcept {
   if (number > highest_) {
@@ -92,7 +102,6 @@ void ReplierProtocol::on_request(Job& job, const RequestHead& head, TimePoint no
     Multipart taken;
     for (std::size_t i = 0; i + 2 < job.body; ++i) taken.grow().copy(job.frames[i]);
     taken.push_back(encode(TakenHead{head.key, job.direct}));
-    taken.push_back(std::string_view{});
     to_send_.push_back(std::move(taken));
   }
   job.method = head.method;
@@ -145,15 +154,15 @@ void ReplierProtocol::recycle(Job& job) {
   if (spares_.size() < spares_max) spares_.push_back(std::move(job.frames));
 }
 
-bool ReplierProtocol::reply(Job& job, Frame body) {
+bool ReplierProtocol::reply(Job& job, Frame reply) {
   --counts_.running;
   if (!let_go(job)) {
     ++counts_.cancelled;
     return false;
   }
   ++counts_.replied;
-  while (job.frames.size() > job.body) job.frames.pop_back();
-  job.frames.push_back(std::move(body));
+  cut_to_envelope(job);
+  job.frames.push_back(std::move(reply));
   return true;
 }
 
@@ -253,14 +262,12 @@ void ReplierProtocol::refuse(Job& job, FailureStatus status) {
 /// envelope to tell a failure.
 void ReplierProtocol::make_failure(Job& job, FailureStatus status, std::uint8_t kind,
                                    std::string_view reason) {
-  Frame text{reason.data(), reason.size()};  // which may be a part of the body
-  while (job.frames.size() > job.body) job.frames.pop_back();
-  if (job.key.requester != 0) {
-    job.frames[job.body - 2] = encode(FailureHead{job.key, status, kind});
-  } else {
-    job.frames.push_back(std::string_view{});
-  }
-  job.frames.push_back(std::move(text));
+  // Made first: the reason may be a part of the body.
+  Frame last = job.stock() ? Frame{reason.data(), reason.size()}
+                           : encode(FailureHead{job.key, status, kind}, reason);
+  cut_to_envelope(job);
+  if (job.stock()) job.frames.push_back(std::string_view{});
+  job.frames.push_back(std::move(last));
 }
 
 }  // namespace busbar::protocol

@@ -85,6 +85,8 @@ class ReplierProtocol {
     /// In `frames`. Of a stock requester: its first frame, of two or more; else empty.
     std::string_view method = {};
     bool stock() const noexcept { return key.requester == 0; }
+    /// The frame that answers it.
+    Frame reply(std::string_view bytes) const;
   };
 
   explicit ReplierProtocol(ReplierProtocolOptions options = {}) : options_(options) {}
@@ -95,7 +97,7 @@ class ReplierProtocol {
   bool take(Job& job, TimePoint now);
   /// It is answered: `job.frames` becomes the reply, to be sent as it is. False: there is nothing
   /// to send, since nobody waits for it.
-  bool reply(Job& job, Frame body);
+  bool reply(Job& job, Frame reply);
   bool fail(Job& job, FailureStatus status, std::uint8_t kind, std::string_view reason);
   /// Gives the slots of one that was sent back, to be reused.
   void recycle(Job& job);
@@ -131,7 +133,8 @@ class ReplierProtocol {
   /// Forgets that it is held; false: it was cancelled.
   bool let_go(Job& job);
   void refuse(Job& job, FailureStatus status);
-  void make_failure(Job& job, FailureStatus status, std::uint8_t kind, std::string_view reason);
+  static void make_failure(Job& job, FailureStatus status, std::uint8_t kind,
+                           std::string_view reason);
 
   ReplierProtocolOptions options_;
   std::unordered_map<std::uint64_t, Requester> requesters_;

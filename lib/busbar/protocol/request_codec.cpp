@@ -11,7 +11,7 @@ namespace busbar::protocol {
 
 namespace {
 
-enum Kind : std::uint8_t { request = 0, failure = 1, cancel = 2, taken = 3 };
+enum Kind : std::uint8_t { request = 0, failure = 1, cancel = 2, taken = 3, reply = 4 };
 constexpr std::uint64_t idempotent = 1;  // flags
 constexpr std::uint64_t tell_me = 2;
 
@@ -34,7 +34,12 @@ class Writer {
     packer_.pack_str(static_cast<std::uint32_t>(text.size()));
     packer_.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
   }
-  Frame frame() const { return {bytes_.data(), size_}; }
+  Frame frame(std::string_view behind = {}) const {
+    Frame made{size_ + behind.size()};
+    std::memcpy(made.data(), bytes_.data(), size_);
+    if (!behind.empty()) std::memcpy(made.data<char>() + size_, behind.data(), behind.size());
+    return made;
+  }
 
   void write(const char* data, std::size_t size) {
     std::memcpy(bytes_.data() + size_, data, size);
@@ -82,6 +87,38 @@ std::optional<Correlation> read_failure(Reader& in) noexcept {
   return head;
 }
 
+std::optional<Correlation> read_taken(Reader& in) noexcept {
+  TakenHead head;
+  std::uint64_t direct = 0;
+  if (!in.key(head.key) || !in.number(direct)) return std::nullopt;
+  head.direct = direct == 1;
+  return head;
+}
+
+template <class Head>
+std::optional<Correlation> read_key(Reader& in) noexcept {
+  Head head;
+  if (!in.key(head.key)) return std::nullopt;
+  return head;
+}
+
+std::optional<Correlation> read(std::uint64_t kind, Reader& in) noexcept {
+  switch (kind) {
+    case request:
+      return read_request(in);
+    case failure:
+      return read_failure(in);
+    case cancel:
+      return read_key<CancelHead>(in);
+    case taken:
+      return read_taken(in);
+    case reply:
+      return read_key<ReplyHead>(in);
+    default:
+      return std::nullopt;
+  }
+}
+
 }  // namespace
 
 Frame encode(const RequestHead& head) {
@@ -93,11 +130,15 @@ Frame encode(const RequestHead& head) {
   return out.frame();
 }
 
-Frame encode(const FailureHead& head) {
+Frame encode(const ReplyHead& head, std::string_view payload) {
+  return Writer{4, reply, head.key}.frame(payload);
+}
+
+Frame encode(const FailureHead& head, std::string_view reason) {
   Writer out{6, failure, head.key};
   out.add(static_cast<std::uint64_t>(head.status));
   out.add(head.kind);
-  return out.frame();
+  return out.frame(reason);
 }
 
 Frame encode(const CancelHead& head) { return Writer{4, cancel, head.key}.frame(); }
@@ -108,31 +149,15 @@ Frame encode(const TakenHead& head) {
   return out.frame();
 }
 
-std::optional<Correlation> decode_correlation(std::string_view frame) noexcept {
+std::optional<Correlation> decode_correlation(std::string_view frame,
+                                              std::string_view& behind) noexcept {
   if (frame.empty() || frame.front() != request_signature) return std::nullopt;
   Reader in{frame.substr(1)};
   std::uint64_t version = 0;
   std::uint64_t kind = 0;
   if (!in.number(version) || version != request_version || !in.number(kind)) return std::nullopt;
-  switch (kind) {
-    case request:
-      return read_request(in);
-    case failure:
-      return read_failure(in);
-    case cancel: {
-      CancelHead head;
-      return in.key(head.key) ? std::optional<Correlation>{head} : std::nullopt;
-    }
-    case taken: {
-      TakenHead head;
-      std::uint64_t direct = 0;
-      if (!in.key(head.key) || !in.number(direct)) return std::nullopt;
-      head.direct = direct == 1;
-      return head;
-    }
-    default:
-      return std::nullopt;
-  }
+  const auto head = read(kind, in);
+  return in.skip_rest(behind) ? head : std::nullopt;
 }
 
 }  // namespace busbar::protocol

@@ -27,7 +27,7 @@ struct RequestKey {
   friend bool operator==(const RequestKey&, const RequestKey&) = default;
 };
 
-/// Requester to replier. A reply has the same frame, byte for byte, as stock REP gives it back.
+/// Requester to replier, in a frame of its own; stock REP gives it back, byte for byte.
 struct RequestHead {
   RequestKey key = {};
   std::chrono::milliseconds left{0};  ///< Until its deadline, when it was sent.
@@ -45,7 +45,13 @@ enum class FailureStatus : std::uint8_t {
   unavailable,  ///< Not begun, and never will be here: another server may do it.
 };
 
-/// Replier to requester, in place of the request's frame. Behind it: empty, the reason as text.
+/// Replier to requester; the payload stands behind it in the same frame, as libzmq takes as long
+/// for each frame as for all else that it does with a small message.
+struct ReplyHead {
+  RequestKey key = {};
+};
+
+/// Replier to requester; the reason, as text, stands behind it in the same frame.
 struct FailureHead {
   RequestKey key = {};
   FailureStatus status = FailureStatus::failed;
@@ -63,16 +69,23 @@ struct TakenHead {
   bool direct = false;  ///< Nothing is between them: what is sent on this connection arrives here.
 };
 
-using Correlation = std::variant<RequestHead, FailureHead, CancelHead, TakenHead>;
+using Correlation = std::variant<RequestHead, ReplyHead, FailureHead, CancelHead, TakenHead>;
 
 /// Requires a method of at most method_bytes.
 Frame encode(const RequestHead& head);
-Frame encode(const FailureHead& head);
+Frame encode(const ReplyHead& head, std::string_view payload = {});
+Frame encode(const FailureHead& head, std::string_view reason = {});
 Frame encode(const CancelHead& head);
 Frame encode(const TakenHead& head);
 
 /// Empty: no such frame, of another version, of an unknown kind, or broken. Elements behind those
-/// that are known are passed over. Views refer to the frame.
-std::optional<Correlation> decode_correlation(std::string_view frame) noexcept;
+/// that are known are passed over. Views refer to the frame. `behind` is set to what stands there
+/// behind the head.
+std::optional<Correlation> decode_correlation(std::string_view frame,
+                                              std::string_view& behind) noexcept;
+inline std::optional<Correlation> decode_correlation(std::string_view frame) noexcept {
+  std::string_view behind;
+  return decode_correlation(frame, behind);
+}
 
 }  // namespace busbar::protocol

@@ -169,6 +169,7 @@ RequesterProtocol::Finished& RequesterProtocol::finish(std::uint64_t number, Req
   finished.kind = 0;
   finished.method = std::move(method);
   finished.body.rebuild();
+  finished.begin = 0;
   finished.further.clear();
   return finished;
 }
@@ -257,70 +258,91 @@ std::size_t RequesterProtocol::choose(std::uint64_t allowed, TimePoint now) {
 void RequesterProtocol::on_message(std::size_t server, Multipart& frames, TimePoint now) {
   servers_[server].heard = now;
   servers_[server].silent_until = {};
-  // A stock REP that answers with no frame at all does not exist: a body has one at least.
-  const bool shaped = frames.size() >= 2 && frames[1].size() == 0;
-  const auto head = shaped ? decode_correlation(frames.text(0)) : std::nullopt;
-  if (head) {
-    if (const auto* reply = std::get_if<RequestHead>(&*head)) {
-      if (reply->key.requester == options_.id && frames.size() > 2)
-        return on_reply(server, *reply, frames, now);
-    } else if (const auto* failure = std::get_if<FailureHead>(&*head)) {
-      if (failure->key.requester == options_.id) return on_failure(server, *failure, frames, now);
-    } else if (const auto* taken = std::get_if<TakenHead>(&*head)) {
-      if (taken->key.requester == options_.id) {
-        servers_[server].known = true;
-        servers_[server].direct = taken->direct;
-        return;
-      }
-    }
+  std::string_view behind;
+  const auto head = frames.empty() ? std::nullopt : decode_correlation(frames.text(0), behind);
+  const bool ours =
+      head && std::visit([](const auto& one) { return one.key; }, *head).requester == options_.id;
+  const auto* taken = ours ? std::get_if<TakenHead>(&*head) : nullptr;
+  const auto* reply = ours ? std::get_if<ReplyHead>(&*head) : nullptr;
+  const auto* failure = ours ? std::get_if<FailureHead>(&*head) : nullptr;
+  const bool echoed = ours && std::holds_alternative<RequestHead>(*head) && frames.size() > 2 &&
+                      frames[1].size() == 0;
+  Finished* finished = nullptr;
+  if (taken != nullptr) {
+    servers_[server].known = true;
+    servers_[server].direct = taken->direct;
+  } else if (reply != nullptr) {
+    finished = replied(server, reply->key, now);
+  } else if (failure != nullptr) {
+    finished = failed(server, *failure, now);
+  } else if (echoed) {
+    return on_stock_reply(server, std::get<RequestHead>(*head).key, frames, now);
+  } else {
+    ++counts_.malformed;
   }
-  ++counts_.malformed;
+  if (finished == nullptr) return;
+  finished->begin = frames[0].size() - behind.size();
+  finished->body = std::move(frames[0]);
 }
 
-void RequesterProtocol::on_reply(std::size_t server, const RequestHead& head, Multipart& frames,
-                                 TimePoint now) {
-  Request* request = find(head.key.number);
+/// A stock REP gave the envelope back, and a body of one frame or more.
+void RequesterProtocol::on_stock_reply(std::size_t server, const RequestKey& key, Multipart& frames,
+                                       TimePoint now) {
+  Finished* finished = replied(server, key, now);
+  if (finished == nullptr) return;
+  finished->body = std::move(frames[2]);
+  for (std::size_t i = 3; i < frames.size(); ++i) finished->further.push_back(std::move(frames[i]));
+}
+
+RequesterProtocol::Finished* RequesterProtocol::replied(std::size_t server, const RequestKey& key,
+                                                        TimePoint now) {
+  Request* request = find(key.number);
   if (request == nullptr) {
     ++counts_.late;
-    return;
+    return nullptr;
   }
   latency_.add(now - request->sent_at);
   if ((request->out & bit(server)) != 0) take_back(server, *request);
-  Finished& finished = finish(head.key.number, *request, Outcome::replied);
-  finished.body = std::move(frames[2]);
-  for (std::size_t i = 3; i < frames.size(); ++i) finished.further.push_back(std::move(frames[i]));
+  return &finish(key.number, *request, Outcome::replied);
 }
 
-void RequesterProtocol::on_failure(std::size_t server, const FailureHead& head, Multipart& frames,
-                                   TimePoint now) {
+RequesterProtocol::Finished* RequesterProtocol::failed(std::size_t server, const FailureHead& head,
+                                                       TimePoint now) {
   Request* request = find(head.key.number);
   if (request == nullptr) {
     ++counts_.late;
-    return;
+    return nullptr;
   }
   if ((request->out & bit(server)) != 0) take_back(server, *request);
-  const bool never_begun = head.status == FailureStatus::unavailable;
-  if (never_begun) {
-    servers_[server].silent_until = after(now, busy_pause);
-    if (request->out != 0) return;  // another one has it
-    const std::size_t other = choose(request->allowed & ~bit(server), now);
-    if (other != none) return send_to(other, head.key.number, *request, now);
-    if (request->idempotent) {
-      request->attempt_until = after(now, busy_pause);
-      return schedule(head.key.number, *request);
-    }
-  }
+  if (head.status == FailureStatus::unavailable && ask_another(server, head.key.number, now))
+    return nullptr;
   const bool begun =
       head.status == FailureStatus::failed || head.status == FailureStatus::abandoned;
   const bool expired = head.status == FailureStatus::expired;
-  if (expired && request->out != 0) return;
+  if (expired && request->out != 0) return nullptr;
   Finished& finished = finish(head.key.number, *request,
                               begun     ? Outcome::failed
                               : expired ? Outcome::expired
                                         : Outcome::refused);
   finished.status = head.status;
   finished.kind = head.kind;
-  if (frames.size() > 2) finished.body = std::move(frames[2]);
+  return &finished;
+}
+
+/// It was never begun there. False: that is its end.
+bool RequesterProtocol::ask_another(std::size_t server, std::uint64_t number, TimePoint now) {
+  Request& request = *find(number);
+  servers_[server].silent_until = after(now, busy_pause);
+  if (request.out != 0) return true;  // another one has it
+  const std::size_t other = choose(request.allowed & ~bit(server), now);
+  if (other != none) {
+    send_to(other, number, request, now);
+    return true;
+  }
+  if (!request.idempotent) return false;
+  request.attempt_until = after(now, busy_pause);
+  schedule(number, request);
+  return true;
 }
 
 bool RequesterProtocol::next(Send& send, TimePoint now) {

@@ -87,8 +87,11 @@ class RequesterProtocol {
     FailureStatus status = FailureStatus::failed;  ///< failed and refused: why.
     std::uint8_t kind = 0;                         ///< failed: ErrorKind, or 0.
     std::string method = {};
-    Frame body = {};         ///< replied: its first frame; failed, refused: the reason.
+    Frame body = {};
+    std::size_t begin = 0;   ///< Of `text` in body.
     Multipart further = {};  ///< Frames behind the body: only stock programs send them.
+    /// replied: the payload; failed, refused: the reason.
+    std::string_view text() const noexcept { return busbar::text(body).substr(begin); }
   };
   struct Send {
     std::size_t server = 0;
@@ -164,8 +167,11 @@ class RequesterProtocol {
   void take_back(std::size_t server, Request& request) noexcept;
   void mark_silent(const Request& request, TimePoint now) noexcept;
   Finished& finish(std::uint64_t number, Request& request, Outcome outcome);
-  void on_reply(std::size_t server, const RequestHead& head, Multipart& frames, TimePoint now);
-  void on_failure(std::size_t server, const FailureHead& head, Multipart& frames, TimePoint now);
+  /// Where the reply goes; null: nobody waits for it.
+  Finished* replied(std::size_t server, const RequestKey& key, TimePoint now);
+  void on_stock_reply(std::size_t server, const RequestKey& key, Multipart& frames, TimePoint now);
+  bool ask_another(std::size_t server, std::uint64_t number, TimePoint now);
+  Finished* failed(std::size_t server, const FailureHead& head, TimePoint now);
   /// Of those connected and in `allowed`; servers_max: none.
   std::size_t choose(std::uint64_t allowed, TimePoint now);
   /// No server in `allowed` is there, nor may be so in a moment.

@@ -37,13 +37,13 @@ class Reply {
   Outcome outcome() const noexcept { return finished_.outcome; }
   bool ok() const noexcept { return finished_.outcome == Outcome::replied; }
   /// Empty where it was not replied to.
-  std::string_view payload() const noexcept { return ok() ? text(finished_.body) : ""; }
+  std::string_view payload() const noexcept { return ok() ? finished_.text() : ""; }
   /// Frames behind the payload: only stock programs send such replies.
   std::span<const Frame> further() const noexcept {
     return {finished_.further.begin(), finished_.further.size()};
   }
   /// failed and refused: why, in the replier's words; else empty.
-  std::string_view reason() const noexcept { return ok() ? "" : text(finished_.body); }
+  std::string_view reason() const noexcept { return ok() ? "" : finished_.text(); }
   const std::string& method() const noexcept { return finished_.method; }
 
   /// Throws RequestError unless it was replied to.

@@ -66,6 +66,7 @@ bool FreelanceLinks::receive(std::size_t& from, Multipart& into) {
     if (!std::exchange(server->there, true)) events_.connected(from);
     if (into.size() == 2 && into.text(1) == "PONG") continue;
     into.pop_front();
+    if (into.size() == 1) return true;  // our own reply, which has no envelope
     into.push_back(Frame{});
     for (std::size_t i = into.size() - 1; i > 1; --i) into[i].swap(into[i - 1]);
     return true;

@@ -194,9 +194,9 @@ void ReplyLoop::dispatch(Request& request) {
 }
 
 void ReplyLoop::reply(Job& job, std::string_view payload) {
-  Frame body{payload.data(), payload.size()};
+  Frame frame = job.reply(payload);
   const Lock lock{mutex_};
-  if (protocol_.reply(job, std::move(body))) send(job.frames);
+  if (protocol_.reply(job, std::move(frame))) send(job.frames);
   after_call();
   protocol_.recycle(job);
 }

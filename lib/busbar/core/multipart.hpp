@@ -33,6 +33,8 @@ class Multipart {
 
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
+  /// There is something in it to reuse.
+  bool has_slots() const noexcept { return !slots_.empty(); }
   Frame& operator[](std::size_t i) noexcept { return slots_[i]; }
   const Frame& operator[](std::size_t i) const noexcept { return slots_[i]; }
   Frame* begin() noexcept { return slots_.data(); }

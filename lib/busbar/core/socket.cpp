@@ -42,13 +42,14 @@ SendResult Socket::send(Multipart& message, std::chrono::milliseconds timeout) {
       [[unlikely]] {
     return SendResult::too_large;
   }
-  const TimePoint deadline = after(std::chrono::steady_clock::now(), timeout);
+  const bool waits = timeout.count() > 0;
+  const TimePoint deadline = waits ? after(std::chrono::steady_clock::now(), timeout) : TimePoint{};
   while (true) {
     const int error = detail::send_frames(state_->handle, message, ZMQ_DONTWAIT);
     if (error == 0) return SendResult::sent;
     if (error == EHOSTUNREACH || error == EPIPE) return SendResult::no_peer;
     if (error != EAGAIN) state_->fail("send", error);
-    if (timeout.count() == 0) return SendResult::full;
+    if (!waits) return SendResult::full;
     const auto left = left_until(deadline, std::chrono::steady_clock::now());
     if (left.count() == 0) return SendResult::full;
     maintain();

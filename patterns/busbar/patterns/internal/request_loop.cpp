@@ -237,11 +237,13 @@ void RequestLoop::follow(Lock& lock, TimePoint until) {
 
 bool RequestLoop::wait(std::uint64_t number, milliseconds timeout) {
   Lock lock{mutex_};
-  const TimePoint until = after(now(), timeout);
-  bool looked = false;
-  while (true) {
+  const auto is_over = [&] {
     const Slot* slot = slots_.find(number);
-    if (slot == nullptr || slot->reply || !links_) return true;
+    return slot == nullptr || slot->reply || !links_;
+  };
+  if (is_over()) return true;
+  const TimePoint until = after(now(), timeout);
+  for (bool looked = false; !is_over();) {
     if (now() >= until && looked) return false;
     looked = true;
     if (leading_) {
@@ -253,6 +255,7 @@ bool RequestLoop::wait(std::uint64_t number, milliseconds timeout) {
       lead(lock, until);
     }
   }
+  return true;
 }
 
 Reply RequestLoop::take(std::uint64_t number) {

@@ -8,7 +8,6 @@
 
 #include <doctest/doctest.h>
 
-#include <busbar/core/event_loop.hpp>
 #include <busbar/core/socket.hpp>
 #include <busbar/devices/device.hpp>
 #include <busbar/patterns/publisher.hpp>
@@ -136,82 +135,6 @@ TEST_CASE("streams within a topic are numbered, kept and recovered apart") {
     CHECK_THROWS_AS(orders.publish("orders", 1, {}, std::string(limits::topic_bytes + 1, 'x')),
                     Error);
   });
-}
-
-TEST_CASE("what is published while nobody subscribes to it is no loss, and it is joined anew") {
-  Context context;
-  Publisher both{context, {.bind = {"tcp://127.0.0.1:*"}}};
-  Subscriber some{context, {.connect = both.bound()}};
-  std::uint64_t missing = 0;
-  some.on_gap([&](const Gap& gap) { missing += gap.missing(); });
-  some.subscribe("a");
-  some.subscribe("b");
-  both.wait_for_subscribers("a", 1, 10s);
-  both.wait_for_subscribers("b", 1, 10s);
-  both.publish("a", "1");
-  CHECK(some.receive(10s).value().payload() == "1");
-  some.unsubscribe("a");
-  const auto nobody = [&] { return both.subscribers("a") == 0; };
-  const TimePoint end = std::chrono::steady_clock::now() + 10s;
-  while (!nobody() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-  REQUIRE(nobody());
-  for (int i = 0; i < 5; ++i) both.publish("a", "nobody's");
-  both.publish("b", "1");
-  CHECK(some.receive(10s).value().topic() == "b");
-  // Heads come within 100 ms, and say how far "a" is.
-  CHECK_FALSE(some.receive(300ms));
-  some.subscribe("a");
-  some.wait_ready(10s);
-  both.publish("a", "7");
-  CHECK(some.receive(10s).value().payload() == "7");
-  CHECK(missing == 0);
-  CHECK(some.ledger().recovered == 0);
-}
-
-TEST_CASE("a subscriber with several patterns for a topic is one") {
-  Context context;
-  Publisher one{context, {.bind = {"inproc://one"}}};
-  Subscriber two{context, {.connect = {"inproc://one"}}};
-  for (const char* pattern : {"a.b", "a.*", ">"}) two.subscribe(pattern);
-  two.wait_ready(10s);
-  CHECK(one.subscribers("a.b") == 1);
-}
-
-TEST_CASE("a message fits in a frame with its topic and headers, or is refused") {
-  Context context;
-  Publisher large{context, {.bind = {"tcp://127.0.0.1:*"}, .slow = SlowSubscriber::block}};
-  Subscriber all{context, {.connect = large.bound()}};
-  all.subscribe("a");
-  large.wait_for_subscribers("a", 1, 10s);
-  const std::string payload(limits::message_bytes, 'x');
-  const std::string_view view{payload};
-  CHECK(large.publish("a", view) == PublishResult::too_large);
-  CHECK(large.publish("a", view.substr(40)) == PublishResult::too_large);
-  CHECK(large.publish("a", view.substr(1000), {{"h", std::string(2000, 'y')}}) ==
-        PublishResult::too_large);
-  CHECK(large.publish("a", view.substr(100)) == PublishResult::sent);
-  const auto message = all.receive(30s);
-  REQUIRE(message);
-  CHECK(message->payload().size() == limits::message_bytes - 100);
-}
-
-TEST_CASE("what makes no sense is refused, and says why") {
-  Context context;
-  const auto make = [&](PublisherOptions options) {
-    options.bind = {"tcp://127.0.0.1:*"};
-    return Publisher{context, std::move(options)};
-  };
-  CHECK_THROWS_AS(make({.wire = Wire::plain, .batching = Batching{}}), Error);
-  CHECK_THROWS_AS(make({.wire = Wire::plain, .late_join = LateJoin::history}), Error);
-  CHECK_THROWS_AS(make({.name = std::string(241, 'n')}), Error);
-  CHECK_THROWS_AS(make({.block_for = -1ms}), Error);
-  Publisher plain = make({.wire = Wire::plain});
-  CHECK_THROWS_AS(plain.publish("t", "x", {{"h", "v"}}), Error);
-  CHECK_THROWS_AS(plain.wait_for_subscribers("a.*", 1, 1ms), Error);
-  Subscriber late{context, {.connect = plain.bound()}};
-  late.subscribe("t");
-  CHECK_THROWS_WITH_AS(late.wait_ready(1ms, 2), doctest::Contains("fewer than 2 have answered"),
-                       Error);
 }
 
 TEST_CASE("subscribers are counted on every way, and a lack of them is said") {
@@ -479,70 +402,4 @@ TEST_CASE("a restarted publisher is noticed by its name") {
     CHECK(message->sequence() == 1);
   }
   CHECK(causes == std::vector{GapCause::publisher_restarted});
-}
-
-TEST_CASE("a subscriber is served by another event loop through its descriptor") {
-  Way way{"tcp", 0};
-  Publisher numbers = way.publisher({.batching = Batching{}});
-  Subscriber all = way.subscriber();
-  all.subscribe("n");
-  all.wait_ready(10s);
-  EventLoop loop{way.context};
-  std::uint64_t received = 0;
-  loop.add(all.fd(), [&] {
-    all.drain([&](const Message& message) { CHECK(message.sequence() == ++received); }, 7);
-    if (received == 1000) loop.stop();
-  });
-  for (int i = 0; i < 1000; ++i) numbers.publish("n", i);
-  loop.after(20s, [&] { loop.stop(); });
-  loop.run();
-  CHECK(received == 1000);
-}
-
-TEST_CASE("what only time brings comes through the descriptor as well") {
-  Context context;
-  Socket stranger{context, SocketType::xpub, {.bind = {"tcp://127.0.0.1:*"}}};
-  Subscriber all{context, {.connect = stranger.bound()}};
-  all.subscribe("n");
-  while (stranger.receive(10s)->text(0) != "\1n") {
-  }
-  const auto header = [](std::uint64_t sequence) {
-    return encode(protocol::Header{.publisher = 9, .stream = 1, .sequence = sequence});
-  };
-  // It waits for a welcome that does not come.
-  CHECK(stranger.send(Multipart{"n" + header(5) + "five"}) == SendResult::sent);
-  EventLoop loop{context};
-  std::string received;
-  loop.add(all.fd(), [&] {
-    all.drain([&](const Message& message) {
-      received = message.payload();
-      loop.stop();
-    });
-  });
-  loop.after(20s, [&] { loop.stop(); });
-  loop.run();
-  CHECK(received == "five");
-}
-
-TEST_CASE("a waiting subscriber is stopped from another thread") {
-  Way way{"inproc", 0};
-  Publisher none = way.publisher();
-  Subscriber waiting = way.subscriber();
-  waiting.subscribe(">");
-  std::thread stopper{[&] { waiting.stop(); }};
-  for (const Message& message : waiting.messages()) FAIL(message.topic());
-  stopper.join();
-  CHECK_FALSE(waiting.receive(1h));
-}
-
-TEST_CASE("bad topics and payloads are refused, and nothing is sent") {
-  Way way{"inproc", 0};
-  Publisher prices = way.publisher();
-  CHECK_THROWS_AS(prices.publish("", 1), Error);
-  CHECK_THROWS_AS(prices.publish("a..b", 1), Error);
-  CHECK_THROWS_AS(prices.publish("\xff", 1), Error);
-  CHECK(prices.publish("a", 1, {{"h", std::string(100'000, 'x')}}) == PublishResult::too_large);
-  CHECK(prices.ledger().published == 0);
-  CHECK(prices.ledger().refused == 1);
-  CHECK_THROWS_AS((Publisher{way.context, {}}), Error);
 }

@@ -1,0 +1,68 @@
+// A subscriber that is served by another event loop, or stopped by another thread.
+#include <string>
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include <busbar/core/event_loop.hpp>
+#include <busbar/core/socket.hpp>
+#include <busbar/patterns/publisher.hpp>
+#include <busbar/patterns/subscriber.hpp>
+#include <busbar/protocol/header.hpp>
+
+using namespace busbar;
+using namespace std::chrono_literals;
+
+TEST_CASE("a subscriber is served by another event loop through its descriptor") {
+  Context context;
+  Publisher numbers{context, {.bind = {"tcp://127.0.0.1:*"}, .batching = Batching{}}};
+  Subscriber all{context, {.connect = numbers.bound()}};
+  all.subscribe("n");
+  all.wait_ready(10s);
+  EventLoop loop{context};
+  std::uint64_t received = 0;
+  loop.add(all.fd(), [&] {
+    all.drain([&](const Message& message) { CHECK(message.sequence() == ++received); }, 7);
+    if (received == 1000) loop.stop();
+  });
+  for (int i = 0; i < 1000; ++i) numbers.publish("n", i);
+  loop.after(20s, [&] { loop.stop(); });
+  loop.run();
+  CHECK(received == 1000);
+}
+
+TEST_CASE("what only time brings comes through the descriptor as well") {
+  Context context;
+  Socket stranger{context, SocketType::xpub, {.bind = {"tcp://127.0.0.1:*"}}};
+  Subscriber all{context, {.connect = stranger.bound()}};
+  all.subscribe("n");
+  while (stranger.receive(10s)->text(0) != "\1n") {
+  }
+  const auto header = [](std::uint64_t sequence) {
+    return encode(protocol::Header{.publisher = 9, .stream = 1, .sequence = sequence});
+  };
+  // It waits for a welcome that does not come.
+  CHECK(stranger.send(Multipart{"n" + header(5) + "five"}) == SendResult::sent);
+  EventLoop loop{context};
+  std::string received;
+  loop.add(all.fd(), [&] {
+    all.drain([&](const Message& message) {
+      received = message.payload();
+      loop.stop();
+    });
+  });
+  loop.after(20s, [&] { loop.stop(); });
+  loop.run();
+  CHECK(received == "five");
+}
+
+TEST_CASE("a waiting subscriber is stopped from another thread") {
+  Context context;
+  Publisher none{context, {.bind = {"inproc://none"}}};
+  Subscriber waiting{context, {.connect = {"inproc://none"}}};
+  waiting.subscribe(">");
+  std::thread stopper{[&] { waiting.stop(); }};
+  for (const Message& message : waiting.messages()) FAIL(message.topic());
+  stopper.join();
+  CHECK_FALSE(waiting.receive(1h));
+}

@@ -1,4 +1,5 @@
 // What publishers and subscribers refuse, what fits, and what is no loss.
+#include <map>
 #include <string>
 #include <thread>
 
@@ -47,6 +48,35 @@ TEST_CASE("a subscriber with several patterns for a topic is one") {
   for (const char* pattern : {"a.b", "a.*", ">"}) two.subscribe(pattern);
   two.wait_ready(10s);
   CHECK(one.subscribers("a.b") == 1);
+}
+
+TEST_CASE("two publishers that were given one name lose nothing by it") {
+  Context context;
+  const PublisherOptions options{.name = "copied", .bind = {"tcp://127.0.0.1:*"}};
+  Publisher one{context, options};
+  Publisher two{context, options};
+  CHECK(one.id() != two.id());
+  Subscriber both{context, {.connect = {one.bound().front(), two.bound().front()}}};
+  std::map<GapCause, int> told;
+  both.on_gap([&](const Gap& gap) { ++told[gap.cause]; });
+  std::map<std::uint64_t, std::uint64_t> last;
+  for (const char* topic : {"a", "b", "c"}) {  // both welcome each subscription
+    both.subscribe(topic);
+    both.wait_ready(10s, 2);
+    for (int i = 0; i < 10; ++i) {
+      one.publish(topic, std::to_string(i));
+      two.publish(topic, std::to_string(i));
+    }
+    for (int i = 0; i < 20; ++i) {
+      const auto message = both.receive(10s);
+      REQUIRE(message);
+      CHECK(message->topic() == topic);
+      CHECK(message->sequence() == last[message->publisher()] % 10 + 1);
+      ++last[message->publisher()];
+    }
+  }
+  CHECK(both.ledger().lost == 0);
+  CHECK(told == std::map<GapCause, int>{{GapCause::publisher_restarted, 1}});
 }
 
 TEST_CASE("a message fits in a frame with its topic and headers, or is refused") {

@@ -41,15 +41,18 @@ struct World {
   struct SubscriberNode {
     SubscriberProtocol protocol;
     std::map<std::pair<std::uint64_t, std::uint32_t>, Seen> seen;
+    std::map<GapCause, int> told;
     std::map<std::string, std::uint64_t> last_of_topic;
     TimePoint tick_at = TimePoint::max();
   };
 
   World(std::uint64_t seed, Faults faults) : sim(seed), down(sim, faults), up(sim, faults) {}
 
-  std::shared_ptr<PublisherNode> add_publisher(std::uint64_t id, LateJoin late_join) {
+  std::shared_ptr<PublisherNode> add_publisher(std::uint64_t id, LateJoin late_join,
+                                               const std::string& name = {}) {
     publishers.push_back(std::make_shared<PublisherNode>(
         PublisherNode{PublisherProtocol{{.id = id,
+                                         .name = name,
                                          .late_join = late_join,
                                          .history = {.messages = 50 + sim.below(200), .age = 10s}}},
                       {}}));
@@ -145,7 +148,8 @@ struct World {
   }
 
   void note(SubscriberNode& node, const Gap& gap) {
-    if (gap.cause == GapCause::publisher_restarted) return;
+    ++node.told[gap.cause];
+    if (gap.missing() == 0) return;
     // The gap names no stream number; there is one stream for each topic of a publisher here. It
     // may be the first that is heard of the stream, even before its topic is known.
     for (const auto& [key, topic] : topic_of) {
@@ -176,6 +180,7 @@ struct World {
 TEST_CASE("whatever the links do, each message is delivered in order, or told as lost") {
   std::uint64_t recovered = 0;
   std::uint64_t lost = 0;
+  int shared = 0;
   for (std::uint64_t seed = 1; seed <= 1500; ++seed) {
     CAPTURE(seed);
     Simulation dice{seed * 7919};
@@ -186,11 +191,14 @@ TEST_CASE("whatever the links do, each message is delivered in order, or told as
     World world{seed, faults};
     for (std::uint64_t i = 0; i < 2; ++i) {
       world.subscribers.push_back(std::make_shared<World::SubscriberNode>(
-          World::SubscriberNode{SubscriberProtocol{{.inbox = 100 + i}}, {}, {}}));
+          World::SubscriberNode{SubscriberProtocol{{.inbox = 100 + i}}, {}, {}, {}}));
       world.subscribers.back()->protocol.subscribe("a.>");
     }
     const auto late_join = static_cast<LateJoin>(dice.below(3));
-    for (std::uint64_t id = 1; id <= 2; ++id) world.add_publisher(id, late_join);
+    // In some worlds two publishers were given one name.
+    const bool share = seed % 4 == 0;
+    const auto name = [&](std::uint64_t id) { return share ? "same" : std::to_string(id); };
+    for (std::uint64_t id = 1; id <= 2; ++id) world.add_publisher(id, late_join, name(id));
     for (const auto& node : world.subscribers) world.pump(node);
     const std::vector<std::string> topics{"a.x", "a.y", "b.z"};
     for (int i = 0; i < 120; ++i) {
@@ -210,10 +218,17 @@ TEST_CASE("whatever the links do, each message is delivered in order, or told as
         }
       });
     }
-    if (dice.chance(0.3)) {  // a publisher dies, and comes back as a new one
+    const bool restarts = dice.chance(0.3);
+    if (restarts) {  // a publisher dies, and comes back as a new one
       world.sim.after(2s, [&] {
         world.publishers[0]->alive = false;
-        world.add_publisher(3, late_join);
+        world.add_publisher(3, late_join, name(1));
+      });
+    }
+    for (const auto& node : world.subscribers) {  // which all publishers welcome
+      world.sim.after(std::chrono::milliseconds{5000 + dice.below(5000)}, [&] {
+        node->protocol.subscribe("a.*");
+        world.pump(node);
       });
     }
     world.sim.after(5s, [&] {
@@ -235,6 +250,10 @@ TEST_CASE("whatever the links do, each message is delivered in order, or told as
       const auto counts = node->protocol.counts();
       CHECK(counts.waiting == 0);
       CHECK(counts.malformed == 0);
+      auto& told = node->told;
+      CHECK(told[GapCause::publisher_restarted] <= (share ? 2 : restarts ? 1 : 0));
+      CHECK(told[GapCause::name_shared] <= (share ? 1 : 0));
+      shared += told[GapCause::name_shared];
       recovered += counts.recovered;
       lost += counts.lost;
       for (const auto& publisher : world.publishers) {
@@ -257,6 +276,7 @@ TEST_CASE("whatever the links do, each message is delivered in order, or told as
   // The faults did something, and so did the recovery.
   CHECK(recovered > 1000);
   CHECK(lost < recovered);
+  CHECK(shared > 500);
 }
 
 TEST_CASE("streams that wait for one welcome come out in the order of their arrival") {

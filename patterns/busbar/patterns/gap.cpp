@@ -12,6 +12,8 @@ std::string_view name_of(GapCause cause) noexcept {
       return "no_room";
     case GapCause::publisher_restarted:
       return "publisher_restarted";
+    case GapCause::name_shared:
+      return "name_shared";
   }
   return {};
 }

@@ -35,7 +35,9 @@ struct Batching {
 };
 
 struct PublisherOptions {
-  std::string name = {};  ///< Unique among publishers: subscribers notice a restart by it.
+  /// Unique among publishers: subscribers notice a restart by it. Two that share one lose nothing
+  /// by it, but their restarts are not seen (GapCause::name_shared).
+  std::string name = {};
   std::vector<Endpoint> bind = {};
   std::vector<Endpoint> connect = {};
   Wire wire = Wire::busbar;
@@ -123,7 +125,7 @@ class Publisher {
 
   /// Where it is bound, with the ports that the system chose.
   const std::vector<Endpoint>& bound() const noexcept;
-  /// Which one it is, drawn at random: Message::publisher at the other end.
+  /// Which one it is, drawn at random at each start: Message::publisher at the other end.
   std::uint64_t id() const noexcept;
   PublisherLedger ledger() const;
 

@@ -7,6 +7,8 @@ namespace busbar::detail {
 namespace {
 
 constexpr std::uint64_t fetch_max = 100'000;  // messages asked for at one time
+// What a publisher said before it died has come by then, whatever its way.
+constexpr std::chrono::seconds outlives{5};
 
 }  // namespace
 
@@ -313,7 +315,43 @@ void SubscriberProtocol::forget(std::uint64_t publisher) {
 
 void SubscriberProtocol::forget_if_too_many() {
   if (stream_count_ < options_.streams_max && publishers_.size() < options_.publishers_max) return;
+  std::vector<std::uint64_t> gone;
+  for (const auto& [id, publisher] : publishers_) {
+    if (publisher.succeeded) gone.push_back(id);
+  }
+  for (const std::uint64_t id : gone) forget(id);
+  if (!gone.empty()) return forget_if_too_many();
   while (!publishers_.empty()) forget(publishers_.begin()->first);
+  shared_names_.clear();
+}
+
+/// Whoever had its name before was restarted as this one. It is not forgotten before room is
+/// wanted: it may live, and be silent.
+void SubscriberProtocol::meet(const protocol::Welcome& welcome, TimePoint now) {
+  if (welcome.name.empty() || shared_names_.contains(welcome.name)) return;
+  const auto known = publishers_.find(welcome.publisher);
+  if (known != publishers_.end() && known->second.succeeded) return note_life(known->second, now);
+  for (auto& [id, publisher] : publishers_) {
+    if (publisher.name != welcome.name || id == welcome.publisher || publisher.succeeded) continue;
+    publisher.succeeded = now;
+    ready_.push_back(Gap{.publisher = id,
+                         .publisher_name = welcome.name,
+                         .topic = {},
+                         .cause = GapCause::publisher_restarted});
+  }
+}
+
+/// One that had a successor and still speaks lives beside it.
+void SubscriberProtocol::note_life(Publisher& publisher, TimePoint now) {
+  if (!publisher.succeeded || now - *publisher.succeeded < outlives) return;
+  shared_names_.insert(publisher.name);
+  for (auto& [id, other] : publishers_) {
+    if (other.name == publisher.name) other.succeeded.reset();
+  }
+  ready_.push_back(Gap{.publisher = publisher.id,
+                       .publisher_name = publisher.name,
+                       .topic = {},
+                       .cause = GapCause::name_shared});
 }
 
 void SubscriberProtocol::on_control(const protocol::Welcome& welcome, TimePoint now) {
@@ -322,18 +360,7 @@ void SubscriberProtocol::on_control(const protocol::Welcome& welcome, TimePoint 
   if (pattern == patterns_.end()) return;  // answers what was asked before, and not any more
   pattern->welcomed = true;
   forget_if_too_many();
-  const auto earlier = std::find_if(publishers_.begin(), publishers_.end(), [&](const auto& known) {
-    return !welcome.name.empty() && known.second.name == welcome.name &&
-           known.first != welcome.publisher;
-  });
-  if (earlier != publishers_.end()) {
-    const std::uint64_t id = earlier->first;
-    forget(id);
-    ready_.push_back(Gap{.publisher = id,
-                         .publisher_name = welcome.name,
-                         .topic = {},
-                         .cause = GapCause::publisher_restarted});
-  }
+  meet(welcome, now);
   Publisher& publisher = publishers_[welcome.publisher];
   publisher.id = welcome.publisher;
   publisher.name = welcome.name;
@@ -369,6 +396,7 @@ void SubscriberProtocol::on_control(const protocol::Welcome& welcome, TimePoint 
 void SubscriberProtocol::on_control(const protocol::Heads& heads, TimePoint now) {
   const auto publisher = publishers_.find(heads.publisher);
   if (publisher == publishers_.end()) return;
+  note_life(publisher->second, now);
   for (const auto& [number, next] : heads.positions) {
     const auto stream = publisher->second.streams.find(number);
     if (stream == publisher->second.streams.end() || stream->second.next == 0) continue;

@@ -104,12 +104,15 @@ class SubscriberProtocol {
     std::string name;
     bool keeps = false;
     std::vector<std::uint16_t> welcomed;  ///< Presences that it has answered.
+    std::optional<TimePoint> succeeded;   ///< When another one of its name was met.
     std::unordered_map<std::uint32_t, Stream> streams;
   };
 
   bool is_wanted(std::string_view topic);
   void receive_reserved(Multipart& frames, TimePoint now);
   void on_control(const protocol::Welcome& welcome, TimePoint now);
+  void meet(const protocol::Welcome& welcome, TimePoint now);
+  void note_life(Publisher& publisher, TimePoint now);
   void on_control(const protocol::Heads& heads, TimePoint now);
   void on_control(const protocol::Fetched& fetched, TimePoint now);
   void accept(Arrival&& arrival, bool fetched, TimePoint now);
@@ -135,9 +138,10 @@ class SubscriberProtocol {
   std::uint16_t next_presence_ = 0;
   std::uint16_t next_attempt_ = 0;
   std::map<std::uint64_t, Publisher> publishers_;
-  Stream* latest_ = nullptr;     ///< Most traffic repeats its stream,
-  std::string latest_wanted_;    ///< and its topic.
-  std::set<Stream*> unsettled_;  ///< Streams that wait for something.
+  std::set<std::string> shared_names_;  ///< By which no restart is seen.
+  Stream* latest_ = nullptr;            ///< Most traffic repeats its stream,
+  std::string latest_wanted_;           ///< and its topic.
+  std::set<Stream*> unsettled_;         ///< Streams that wait for something.
   std::deque<std::variant<Arrival, Gap>> ready_;
   std::deque<SubscriptionChange> changes_;
   SubscriberCounts counts_;

@@ -1,7 +1,9 @@
 #include "support/stock.hpp"
 
 #include <atomic>
+#include <future>
 #include <latch>
+#include <optional>
 #include <stdexcept>
 
 #include <doctest/doctest.h>
@@ -129,6 +131,66 @@ TEST_CASE("an idempotent call is sent again, another one is not") {
   CHECK(worker.ledger().reconciles());
 }
 
+TEST_CASE("what a handler throws is counted, whatever it is, and its thread goes on") {
+  Site site;
+  ServiceWorker worker{
+      site.context, {.service = "flaky", .connect = {site.broker()}}, [](std::string_view request) {
+        if (request == "poison") throw 5;
+        return request;
+      }};
+  ServiceClient client{site.context, site.broker()};
+  CHECK_FALSE(client.call("flaky", "poison", 200ms));
+  CHECK(eventually([&] { return worker.ledger().failed == 1; }));
+  CHECK(client.call("flaky", "food", soon).payload() == "food");
+}
+
+TEST_CASE("a handler answers text as it is and nothing as nothing, and may be noexcept") {
+  Site site;
+  const auto answer_of = [&](auto handler) {
+    ServiceWorker worker{site.context, {.service = "any", .connect = {site.broker()}}, handler};
+    ServiceClient client{site.context, site.broker()};
+    const std::string answer{client.call("any", "hello", soon).payload()};
+    CHECK(worker.stop(1s).clean);
+    return answer;
+  };
+  CHECK(answer_of([](ServiceRequest&) { return std::string_view{"view"}; }) == "view");
+  CHECK(answer_of([](ServiceRequest&) { return "literal"; }) == "literal");
+  CHECK(answer_of([](std::string text) { return text; }) == "hello");
+  CHECK(answer_of([](std::string_view text) { return text; }) == "hello");
+  CHECK(answer_of([](std::string_view) {}).empty());
+  CHECK(answer_of([] { return std::string{"nobody asked"}; }) == "nobody asked");
+  CHECK(answer_of([](std::string_view) noexcept { return 7; }) == pack(7));
+  CHECK(answer_of([n = 0](std::string_view) mutable noexcept { return ++n; }) == pack(1));
+  CHECK(answer_of(+[](std::string_view text) noexcept { return std::string{text}; }) == "hello");
+}
+
+TEST_CASE("a worker's end waits for the handler, as what that uses may go then") {
+  Site site;
+  std::latch begun{1};
+  std::latch go_on{1};
+  std::atomic<bool> returned = false;
+  std::optional<ServiceWorker> worker;
+  worker.emplace(site.context, ServiceWorkerOptions{.service = "slow", .connect = {site.broker()}},
+                 [&] {
+                   begun.count_down();
+                   go_on.wait();
+                   returned = true;
+                 });
+  site.wait_for("slow");
+  ServiceClient client{site.context, site.broker()};
+  CHECK_FALSE(client.call("slow", "", 10ms));
+  begun.wait();
+  const StopReport report = worker->stop(0ms);
+  CHECK(report.abandoned == 1);
+  CHECK_FALSE(report.clean);
+  // Longer than a thread is waited for that may be left behind.
+  std::future<void> gone = std::async(std::launch::async, [&] { worker.reset(); });
+  CHECK(gone.wait_for(300ms) == std::future_status::timeout);
+  go_on.count_down();
+  gone.get();
+  CHECK(returned);
+}
+
 TEST_CASE("a worker that failed at a request is registered anew") {
   Site site;
   ServiceWorker worker{
@@ -217,6 +279,11 @@ TEST_CASE("what cannot be a service is refused with the remedy") {
   CHECK(refused({.service = "", .connect = {"tcp://127.0.0.1:1"}}));
   CHECK(refused({.service = "mmi.mine", .connect = {"tcp://127.0.0.1:1"}}));
   CHECK(refused({.service = "echo"}));
+  CHECK(refused({.service = "echo", .connect = {"tcp://127.0.0.1:1"}, .threads = 0}));
+  CHECK(refused({.service = "echo", .connect = {"tcp://127.0.0.1:1"}, .threads = 1001}));
+  CHECK(refused({.service = "echo", .connect = {"tcp://127.0.0.1:1", "tcp://127.0.0.1:1"}}));
+  CHECK(refused({.service = "echo", .connect = {"tcp://127.0.0.1:1"}, .heartbeat = 0ms}));
+  CHECK(refused({.service = "echo", .connect = {"tcp://127.0.0.1:1"}, .expiry = 0ms}));
   ServiceClient client{context, "tcp://127.0.0.1:1"};
   CHECK_THROWS_AS((void)client.call("", "x", 1s), Error);
   CHECK_THROWS_AS((void)client.call(std::string(256, 'x'), "x", 1s), Error);

@@ -24,6 +24,13 @@ template <class Class, class Result, class... Arguments>
 struct Signature<Result (Class::*)(Arguments...)> : Signature<Result (*)(Arguments...)> {};
 template <class Class, class Result, class... Arguments>
 struct Signature<Result (Class::*)(Arguments...) const> : Signature<Result (*)(Arguments...)> {};
+template <class Result, class... Arguments>
+struct Signature<Result (*)(Arguments...) noexcept> : Signature<Result (*)(Arguments...)> {};
+template <class Class, class Result, class... Arguments>
+struct Signature<Result (Class::*)(Arguments...) noexcept> : Signature<Result (*)(Arguments...)> {};
+template <class Class, class Result, class... Arguments>
+struct Signature<Result (Class::*)(Arguments...) const noexcept>
+    : Signature<Result (*)(Arguments...)> {};
 
 template <class F, std::size_t i>
 using Argument = std::tuple_element_t<i, typename Signature<F>::Types>;
@@ -37,6 +44,23 @@ constexpr bool is_raw() {
     return std::is_same_v<Argument<F, 0>, Request> || std::is_same_v<Argument<F, 0>, Request&&>;
   } else {
     return false;
+  }
+}
+
+/// What a handler answers, as bytes: text as it is, void as nothing, all else packed.
+template <class Call>
+std::string bytes_of(Call call) {
+  using Result = decltype(call());
+  if constexpr (std::is_void_v<Result>) {
+    call();
+    return {};
+  } else if constexpr (std::is_same_v<Result, std::string>) {
+    return call();
+  } else if constexpr (std::is_convertible_v<Result, std::string_view>) {
+    Result result = call();
+    return std::string{std::string_view{result}};
+  } else {
+    return pack(call());
   }
 }
 

@@ -1,11 +1,15 @@
 #include "busbar/patterns/service_worker.hpp"
 
+#include <algorithm>
+
 #include <busbar/core/error.hpp>
 #include <busbar/patterns/internal/service_loop.hpp>
 
 namespace busbar {
 
 namespace {
+
+constexpr unsigned threads_max = 1000;
 
 ServiceWorkerOptions checked(ServiceWorkerOptions options) {
   const std::string who = "service worker '" + printable(options.service) + "'";
@@ -19,6 +23,12 @@ ServiceWorkerOptions checked(ServiceWorkerOptions options) {
     refuse("names that begin with mmi. are the broker's", "give another name");
   }
   if (options.connect.empty()) refuse("it has no endpoint", "give the broker's to connect to");
+  for (auto at = options.connect.begin(); at != options.connect.end(); ++at) {
+    if (std::find(options.connect.begin(), at, *at) != at)
+      refuse("it has the broker " + at->str() + " twice", "give it once, and more threads");
+  }
+  if (options.threads < 1 || options.threads > threads_max)
+    refuse("threads is 0 or above 1000", "give at least 1");
   if (options.heartbeat.count() < 1 || options.expiry.count() < 1) {
     refuse("heartbeat or expiry is below 1 ms", "raise it");
   }
@@ -33,6 +43,15 @@ ServiceWorker::ServiceWorker(Context& context, ServiceWorkerOptions options, Wra
       runner_(loop_) {
   for (std::size_t i = 0; i < loop_->places(); ++i) {
     handlers_.emplace_back(std::make_shared<detail::ServiceHandler>(loop_, i));
+  }
+}
+
+ServiceWorker::~ServiceWorker() {
+  if (!loop_) return;  // moved from
+  runner_.stop(std::chrono::milliseconds{0});
+  for (Runner& handler : handlers_) {
+    while (!handler.wait(std::chrono::hours{1})) {
+    }
   }
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -25,7 +24,8 @@ struct ServiceWorkerOptions {
   std::vector<Endpoint> connect = {};  ///< Brokers; it registers with each of them.
   Security security = {};
   MajordomoVersion version = MajordomoVersion::v02;
-  /// Requests at a time from each broker: so often it registers, each with a thread of its own.
+  /// Requests at a time from each broker, 1 to 1000: so often it registers, each with a thread of
+  /// its own.
   unsigned threads = 1;
   std::chrono::milliseconds heartbeat{1000};  ///< How often a broker is shown that it lives.
   /// A broker that was silent for longer is dead: it is connected to anew. The guide's brokers
@@ -80,24 +80,28 @@ class ServiceRequest {
 
 /// Answers requests in threads of its own from the constructor on; one more sends, receives and
 /// shows that it lives, however long a handler takes. With the broker gone, or when it says
-/// DISCONNECT, it registers anew over a new socket. Every call may be made from any thread. The
-/// destructor stops at once.
+/// DISCONNECT, it registers anew over a new socket. Every call may be made from any thread.
 class ServiceWorker {
  public:
-  /// `handler` takes a ServiceRequest&, the payload as a std::string, or a type that msgpack can
-  /// take, and answers bytes or such a type: `[](const Account& account) { return
-  /// balance_of(account);
-  /// }`. It is called by `threads` threads at the same time for each broker. What it throws is
-  /// logged and answers nobody, as Majordomo has no word for that. Throws Error: usage for a bad
-  /// name; and as Socket does.
+  /// `handler` takes nothing, a ServiceRequest&, the payload as a std::string or std::string_view,
+  /// or a type that msgpack can take; it answers nothing, text as it is, or such a type, packed:
+  /// `[](const Account& account) { return balance_of(account); }`. It is called by `threads`
+  /// threads at the same time for each broker. What it throws is logged and answers nobody, as
+  /// Majordomo has no word for that. Throws Error: usage for a bad name, no or a repeated broker,
+  /// threads, heartbeat or expiry out of bounds; and as Socket does.
   template <class Handler>
   ServiceWorker(Context& context, ServiceWorkerOptions options, Handler handler)
       : ServiceWorker(context, std::move(options), wrapped(std::move(handler)), 0) {}
+  ServiceWorker(ServiceWorker&&) noexcept = default;
+  ServiceWorker& operator=(ServiceWorker&&) = delete;
+  /// Stops at once, and returns when the handlers do that are being called: what they use may go
+  /// then. Their answers go nowhere. Not from a handler.
+  ~ServiceWorker();
 
   /// Blocks until it is stopped, or the context is.
   void serve();
-  /// Says goodbye and ends the handlers' threads; what is in a handler is answered within
-  /// `deadline`.
+  /// Says goodbye; what is in a handler is answered within `deadline`, else it is counted in
+  /// `abandoned`, goes on, and answers nobody.
   StopReport stop(std::chrono::milliseconds deadline);
   ServiceWorkerLedger ledger() const;
 
@@ -107,25 +111,21 @@ class ServiceWorker {
 
   template <class Handler>
   static Wrapped wrapped(Handler handler) {
-    static_assert(detail::arity<Handler> == 1, "a handler takes one argument");
-    return [handler = std::move(handler)](ServiceRequest& request) mutable -> std::string {
-      using Input = std::remove_cvref_t<detail::Argument<Handler, 0>>;
-      if constexpr (std::same_as<Input, ServiceRequest>) {
-        return bytes_of(handler(request));
-      } else if constexpr (std::same_as<Input, std::string>) {
-        return bytes_of(handler(std::string{request.payload()}));
+    static_assert(detail::arity<Handler> <= 1, "a handler takes one argument, or none");
+    return [handler = std::move(handler)](ServiceRequest& request) mutable {
+      if constexpr (detail::arity<Handler> == 0) {
+        return detail::bytes_of([&]() -> decltype(auto) { return handler(); });
+      } else if constexpr (takes_request<Handler>()) {
+        return detail::bytes_of([&]() -> decltype(auto) { return handler(request); });
       } else {
-        return bytes_of(handler(request.as<Input>()));
+        auto input = request.as<std::remove_cvref_t<detail::Argument<Handler, 0>>>();
+        return detail::bytes_of([&]() -> decltype(auto) { return handler(std::move(input)); });
       }
     };
   }
-  template <class Output>
-  static std::string bytes_of(Output output) {
-    if constexpr (std::convertible_to<Output, std::string>) {
-      return output;
-    } else {
-      return pack(output);
-    }
+  template <class Handler>
+  static constexpr bool takes_request() {
+    return std::is_same_v<std::remove_cvref_t<detail::Argument<Handler, 0>>, ServiceRequest>;
   }
 
   std::shared_ptr<detail::ServiceLoop> loop_;

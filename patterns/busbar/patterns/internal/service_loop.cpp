@@ -18,7 +18,7 @@ ServiceEngine::ServiceEngine(Context& context, const ServiceWorkerOptions& optio
       .heartbeat = options.heartbeat,
       .expiry = options.expiry};
   for (const Endpoint& broker : options.connect) {
-    for (unsigned i = 0; i < std::max(options.threads, 1u); ++i) {
+    for (unsigned i = 0; i < options.threads; ++i) {
       places_.push_back({.broker = broker, .protocol = WorkerProtocol{protocol}});
     }
   }
@@ -139,6 +139,10 @@ void ServiceLoop::take_answers(TimePoint now) {
 
 void ServiceLoop::put(Answer answer) {
   const std::scoped_lock lock(mutex_);
+  if (ended_ && answer.final) {
+    --ledger_.working;
+    ++(answer.body ? ledger_.late : ledger_.failed);
+  }
   if (ended_) return;
   answers_.push_back(std::move(answer));
   wake_up();
@@ -157,17 +161,23 @@ bool ServiceLoop::work(std::size_t place, milliseconds wait) {
   ServiceRequest request{std::move(job->body), [&](Multipart part) {
                            put({place, number, std::move(part), false});
                          }};
-  std::optional<Multipart> answer;
-  try {
-    const std::string bytes = handler_(request);
-    answer.emplace();
-    answer->push_back(std::string_view{bytes});
-  } catch (const std::exception& error) {
-    answer.reset();
-    context_.log(LogLevel::error, name() + ": its handler threw: " + error.what());
-  }
-  put({place, number, std::move(answer), true});
+  put({place, number, answer_to(request), true});
   return true;
+}
+
+/// None: the handler failed.
+std::optional<Multipart> ServiceLoop::answer_to(ServiceRequest& request) {
+  const auto failed = [this](const std::string& what) {
+    context_.log(LogLevel::error, name() + ": its handler threw: " + what);
+    return std::nullopt;
+  };
+  try {
+    return Multipart{handler_(request)};
+  } catch (const std::exception& error) {
+    return failed(error.what());
+  } catch (...) {
+    return failed("what is no std::exception");
+  }
 }
 
 void ServiceLoop::ended() {

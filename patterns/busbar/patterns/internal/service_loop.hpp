@@ -74,6 +74,7 @@ class ServiceLoop final : public EngineLoop<ServiceEngine> {
   bool is_leaving() const;
   void take_answers(TimePoint now);
   void put(Answer answer);
+  std::optional<Multipart> answer_to(ServiceRequest& request);
 
   std::function<std::string(ServiceRequest&)> handler_;
   std::vector<Answer> taken_;

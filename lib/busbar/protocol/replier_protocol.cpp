@@ -151,7 +151,8 @@ bool ReplierProtocol::take(Job& job, TimePoint now) {
 }
 
 void ReplierProtocol::recycle(Job& job) {
-  if (job.frames.has_slots() && spares_.size() < spares_max) spares_.push_back(std::move(job.frames));
+  if (job.frames.has_slots() && spares_.size() < spares_max)
+    spares_.push_back(std::move(job.frames));
 }
 
 bool ReplierProtocol::reply(Job& job, Frame reply) {

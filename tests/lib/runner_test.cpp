@@ -1,6 +1,12 @@
+#include <atomic>
 #include <condition_variable>
+#include <future>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -66,6 +72,40 @@ TEST_CASE("an object that is stuck is left behind in time, and named") {
   REQUIRE(report.remains.size() == 1);
   CHECK(report.remains[0] == "thread of 'worker'");
   release->request_stop(0ms);
+}
+
+TEST_CASE("the end of a runner waits for code that is stuck, whatever a stop left behind") {
+  auto release = std::make_shared<Worker>([](Worker&) { return false; });
+  std::atomic<bool> over = false;
+  std::thread releasing;
+  {
+    Runner runner(worker([&](Worker&) {
+      release->wait_until_asked();
+      over = true;
+      return false;
+    }));
+    CHECK_FALSE(runner.stop(1ms).clean);
+    releasing = std::thread{[&] { release->request_stop(0ms); }};
+  }
+  CHECK(over);
+  releasing.join();
+}
+
+TEST_CASE("a runner may be stopped, and end, in its own thread") {
+  std::promise<void> given;
+  std::promise<StopReport> stopped;
+  std::optional<Runner> runner(worker([&, once = true](Worker&) mutable {
+    if (!std::exchange(once, false)) return false;
+    given.get_future().wait();
+    const StopReport report = runner->stop(1min);
+    runner.reset();
+    stopped.set_value(report);
+    return false;
+  }));
+  given.set_value();
+  const StopReport report = stopped.get_future().get();
+  CHECK_FALSE(report.clean);
+  CHECK(report.remains == std::vector<std::string>{"thread of 'worker', the caller"});
 }
 
 TEST_CASE("what a step throws comes out of wait") {

@@ -35,6 +35,8 @@ struct Runner::State {
   std::exception_ptr failure = nullptr;
   std::thread thread = {};
 
+  bool is_this_thread() const noexcept { return thread.get_id() == std::this_thread::get_id(); }
+
   void run() noexcept {
     std::exception_ptr thrown;
     try {
@@ -58,19 +60,27 @@ Runner::Runner(std::shared_ptr<Active> active) : state_(std::make_shared<State>(
 Runner::Runner(Runner&&) noexcept = default;
 
 Runner& Runner::operator=(Runner&& other) noexcept {
-  if (state_) stop(milliseconds{0});
+  end();
   state_ = std::move(other.state_);
   return *this;
 }
 
-Runner::~Runner() {
-  if (state_) stop(milliseconds{0});
+Runner::~Runner() { end(); }
+
+/// Waits for the user's code too: what that refers to may be gone once we are.
+void Runner::end() noexcept {
+  if (!state_) return;
+  state_->active->request_stop(milliseconds{0});
+  if (!state_->thread.joinable()) return;
+  state_->is_this_thread() ? state_->thread.detach() : state_->thread.join();
 }
 
 StopReport Runner::stop(milliseconds deadline) {
   const TimePoint start = std::chrono::steady_clock::now();
   state_->active->request_stop(deadline);
   std::unique_lock lock(state_->mutex);
+  if (state_->is_this_thread())
+    return {.clean = false, .remains = {"thread of '" + state_->active->name() + "', the caller"}};
   const TimePoint latest = after(after(start, deadline), grace);
   const bool finished =
       state_->changed.wait_until(lock, latest, [this] { return state_->finished; });
@@ -85,7 +95,6 @@ StopReport Runner::stop(milliseconds deadline) {
   } else {
     report.clean = false;
     report.remains.push_back("thread of '" + state_->active->name() + "'");
-    if (state_->thread.joinable()) state_->thread.detach();
   }
   report.took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start);
   return report;

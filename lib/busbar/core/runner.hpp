@@ -24,7 +24,9 @@ class Active {
   virtual std::string name() const = 0;
 };
 
-/// A thread that steps an active object. The destructor stops it at once (deadline 0).
+/// A thread that steps an active object. The destructor stops it at once (deadline 0), and waits
+/// for the user's own code where that runs, as std::jthread does; unless that code is what calls
+/// it.
 class Runner {
  public:
   explicit Runner(std::shared_ptr<Active> active);
@@ -38,13 +40,16 @@ class Runner {
 
   /// Returns when the object has finished, at the latest 100 ms after `deadline`: an object that
   /// is stuck in the user's own code is left to its thread and named in the report, and so is what
-  /// a step threw. Any thread.
+  /// a step threw. Any thread; where it is the object's own it returns at once, and what it asked
+  /// for is done when the user's code returns.
   StopReport stop(std::chrono::milliseconds deadline);
   /// Waits until the object finishes by itself, or for `timeout`; true: it has finished. Throws
   /// what `step` threw.
   bool wait(std::chrono::milliseconds timeout);
 
  private:
+  void end() noexcept;
+
   struct State;
   std::shared_ptr<State> state_;
 };

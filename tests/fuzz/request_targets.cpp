@@ -56,7 +56,7 @@ void correlation(std::string_view bytes) {
 /// Whatever servers say: each request is finished once, by its deadline, and the counts reconcile.
 void requester(std::string_view bytes) {
   TimePoint now{1h};
-  RequesterProtocol protocol{{.id = key.requester, .servers = 2}, now};
+  RequesterProtocol protocol{{.id = key.requester, .servers = 2}};
   protocol.connected(0, now);
   protocol.connected(1, now);
   for (int i = 0; i < 4; ++i)

@@ -1,3 +1,4 @@
+#include <optional>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -18,13 +19,27 @@ Multipart message(const RequestHead& head, const char* way = "way") {
   return {way, text(encode(head)), "", "payload"};
 }
 RequestHead head(std::uint64_t number, bool idempotent = false) {
-  return {.key = {9, number}, .left = 1s, .idempotent = idempotent, .method = "m"};
+  return {.key = {9, number},
+          .left = 1s,
+          .sent = 3'600'000,  // at `start`, by clocks that agree
+          .idempotent = idempotent,
+          .method = "m"};
 }
 
 struct Desk {
   bool begins(Multipart frames, TimePoint now = start) {
     protocol.on_message(frames, now);
     return protocol.take(job, now);
+  }
+  /// The status of the failure that is sent next; empty: there is none.
+  std::optional<FailureStatus> told() {
+    Multipart out;
+    while (protocol.next(out)) {
+      const auto head = decode_correlation(out.text(1));
+      const auto* failure = head ? std::get_if<FailureHead>(&*head) : nullptr;
+      if (failure != nullptr) return failure->status;
+    }
+    return std::nullopt;
   }
   ReplierProtocol protocol{{.waiting_max = 2, .requesters_max = 2}};
   ReplierProtocol::Job job;
@@ -48,31 +63,70 @@ TEST_CASE("numbers are seen once, and what is too far back counts as seen") {
   CHECK_FALSE(seen.insert(UINT64_MAX));
 }
 
+TEST_CASE("numbers that were refused are told from those that were held, or may come again") {
+  SeenNumbers seen;
+  seen.refuse(5);
+  CHECK(seen.contains(5));
+  CHECK(seen.was_refused(5));
+  CHECK(seen.insert(6));
+  CHECK_FALSE(seen.was_refused(6));
+  seen.refuse(6);
+  CHECK(seen.was_refused(6));
+  seen.erase(6);
+  CHECK_FALSE(seen.contains(6));
+  CHECK(seen.insert(5 + 4096));
+  CHECK(seen.contains(5));  // as all that is so far back
+  CHECK_FALSE(seen.was_refused(5));
+  CHECK_FALSE(seen.was_refused(5 + 4096));
+  seen.erase(5);
+  CHECK(seen.contains(5));
+}
+
 TEST_CASE("a delay is told from the quickest of late, and clocks may drift") {
   DelayGauge gauge;
+  gauge.set(5000, start);
   CHECK(gauge.delay(5000, start) == 0ms);
   CHECK(gauge.delay(5100, start + 100ms) == 0ms);
   CHECK(gauge.delay(5200, start + 500ms) == 300ms);
   CHECK(gauge.delay(5500, start + 400ms) == 0ms);  // quicker than any before: clocks were set so
   CHECK(gauge.delay(5600, start + 600ms) == 100ms);
+  CHECK(gauge.delay((std::uint64_t{7} << 32) + 5600, start + 600ms) == 100ms);  // 32 bits count
   // A clock that is slower by 500 us a second never looks late.
   DelayGauge drifting;
+  drifting.set(1000, start);
   for (std::uint64_t second = 0; second < 1000; ++second)
     CHECK(drifting.delay(second * 1000 - second / 2 + 1000, start + std::chrono::seconds{second}) <=
           1ms);
 }
 
-TEST_CASE("what lay in a queue for longer than it had is not begun") {
-  Desk desk;
-  REQUIRE(desk.begins(message(head(1))));
-  desk.protocol.reply(desk.job, Frame{});
-  CHECK_FALSE(desk.begins(message(head(2)), start + 1500ms));  // sent at the same time
-  CHECK(desk.protocol.counts().expired == 1);
-  Multipart told;
-  REQUIRE(desk.protocol.next(told));
-  const auto failure = decode_correlation(told.text(1));
-  REQUIRE(failure);
-  CHECK(std::get<FailureHead>(*failure).status == FailureStatus::expired);
+TEST_CASE("clocks are taken to agree at first, and then to be as the quickest says") {
+  DelayGauge gauge{1'700'000'000'000ms, start};
+  const std::uint64_t sent = 1'700'000'000'000 + 3'600'000;
+  CHECK(gauge.delay(sent, start + 20ms) == 20ms);
+  CHECK(gauge.delay(sent + 3000, start + 1s) == 0ms);  // its clock is ahead of ours
+  CHECK(gauge.delay(sent + 3000, start + 1500ms) == 500ms);
+  gauge.set(sent - 60'000, start + 2s);  // or was set
+  CHECK(gauge.delay(sent - 59'000, start + 3500ms) <= 500ms);
+}
+
+TEST_CASE("what lay in a queue for longer than it had is not begun, be it the first of all") {
+  for (const bool first : {true, false}) {
+    Desk desk;
+    if (!first) {
+      REQUIRE(desk.begins(message(head(1))));
+      desk.protocol.reply(desk.job, Frame{});
+    }
+    CHECK_FALSE(desk.begins(message(head(2)), start + 1500ms));  // sent at `start`
+    CHECK(desk.protocol.counts().expired == 1);
+    CHECK(desk.told() == FailureStatus::expired);
+    // It may come again, where its requester knows that it is not late.
+    RequestHead wanted = head(2);
+    wanted.wanted = true;
+    CHECK(desk.begins(message(wanted), start + 1500ms));
+    CHECK(desk.job.deadline == start + 2500ms);
+    CHECK_FALSE(desk.begins(message(wanted), start + 1500ms));
+    CHECK(desk.protocol.counts().duplicates == 1);
+  }
 }
 
 TEST_CASE("the answer to a request that came again goes the latest way") {
@@ -87,18 +141,91 @@ TEST_CASE("the answer to a request that came again goes the latest way") {
   CHECK(desk.protocol.counts().duplicates == 1);
 }
 
-TEST_CASE("what is above the bound goes back as not begun, and stays so") {
+TEST_CASE("what is above the bound goes back as not begun, as often as it comes") {
   Desk desk;
   for (std::uint64_t number = 1; number <= 3; ++number) {
     Multipart frames = message(head(number));
     desk.protocol.on_message(frames, start);
   }
   CHECK(desk.protocol.counts().waiting == 2);
-  CHECK(desk.protocol.counts().unavailable == 1);
+  CHECK(desk.told() == FailureStatus::unavailable);
   REQUIRE(desk.protocol.take(desk.job, start));
+  // There would be room now, but another server may have it.
   Multipart again = message(head(3));
   desk.protocol.on_message(again, start);
-  CHECK(desk.protocol.counts().duplicates == 1);
+  CHECK(desk.told() == FailureStatus::unavailable);
+  CHECK(desk.protocol.counts().unavailable == 2);
+  // What may be done twice may be done here.
+  desk.protocol.reply(desk.job, Frame{});
+  REQUIRE(desk.begins(message(head(3, true))));
+}
+
+TEST_CASE("a request that every server gives back is refused at once, or tried until its end") {
+  for (const bool idempotent : {false, true}) {
+    CAPTURE(idempotent);
+    RequesterProtocol ask{{.id = 9, .servers = 3}};
+    ask.connected(0, start);
+    ask.connected(1, start);
+    ask.add({.method = "m", .deadline = 10s, .idempotent = idempotent}, start);
+    TimePoint now = start;
+    RequesterProtocol::Send send;
+    RequesterProtocol::Finished finished;
+    int asked = 0;
+    std::uint64_t servers = 0;
+    for (; now <= start + 11s && !ask.take(finished); now += 1ms) {
+      ask.on_time(now);
+      while (ask.next(send, now)) {
+        ++asked;
+        servers |= std::uint64_t{1} << send.server;
+        Multipart back{text(encode(FailureHead{{9, 1}, FailureStatus::unavailable}))};
+        ask.on_message(send.server, back, now);
+      }
+    }
+    CHECK(servers == 3);
+    CHECK(finished.outcome == (idempotent ? Outcome::expired : Outcome::refused));
+    CHECK(finished.status == (idempotent ? FailureStatus::failed : FailureStatus::unavailable));
+    CHECK(asked == (idempotent ? 200 : 2));  // both, and a pause of 100 ms
+    CHECK(ask.outstanding(0) + ask.outstanding(1) == 0);
+  }
+}
+
+TEST_CASE("what a server finds late and we do not is sent there once more, as wanted") {
+  RequesterProtocol ask{{.id = 9, .servers = 2}};
+  ask.connected(0, start);
+  ask.connected(1, start);
+  ask.add({.method = "m", .deadline = 1s}, start);
+  const auto expired = [&](std::size_t server, TimePoint now) {
+    Multipart back{text(encode(FailureHead{{9, 1}, FailureStatus::expired}))};
+    ask.on_message(server, back, now);
+  };
+  const auto wanted = [](const Multipart& frames) {
+    return std::get<RequestHead>(*decode_correlation(frames.text(0))).wanted;
+  };
+  RequesterProtocol::Send first;
+  RequesterProtocol::Send again;
+  REQUIRE(ask.next(first, start));
+  CHECK_FALSE(wanted(first.frames));
+  expired(first.server, start + 10ms);
+  REQUIRE(ask.next(again, start + 10ms));
+  CHECK(again.server == first.server);
+  CHECK(wanted(again.frames));
+  RequesterProtocol::Finished finished;
+  CHECK_FALSE(ask.take(finished));
+  expired(first.server, start + 20ms);
+  REQUIRE(ask.take(finished));
+  CHECK(finished.outcome == Outcome::expired);
+}
+
+TEST_CASE("a request without any time is expired, and not sent") {
+  RequesterProtocol ask{{.id = 9, .servers = 1}};
+  ask.connected(0, start);
+  ask.add({.method = "m", .deadline = 0ms, .idempotent = true}, start);
+  RequesterProtocol::Send send;
+  CHECK_FALSE(ask.next(send, start));
+  RequesterProtocol::Finished finished;
+  REQUIRE(ask.take(finished));
+  CHECK(finished.outcome == Outcome::expired);
+  CHECK(ask.counts().sent == 0);
 }
 
 TEST_CASE("a requester that is remembered no more is the one not heard for longest") {
@@ -119,8 +246,7 @@ TEST_CASE("a requester that is remembered no more is the one not heard for longe
 TEST_CASE("hedging keeps to its budget, and needs to know what is usual") {
   TimePoint now = start;
   RequesterProtocol ask{
-      {.id = 9, .servers = 2, .choice = Choice::failover, .attempt_timeout = 1s, .hedge = 0.1},
-      now};
+      {.id = 9, .servers = 2, .choice = Choice::failover, .attempt_timeout = 1s, .hedge = 0.1}};
   ask.connected(0, now);
   ask.connected(1, now);
   RequesterProtocol::Send send;

@@ -1,9 +1,11 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
+#include <climits>
 #include <doctest/doctest.h>
 
 #include <busbar/protocol/replier_protocol.hpp>
@@ -27,6 +29,9 @@ struct Settings {
   Choice choice = Choice::least_loaded;
   double hedge = 0;
   bool queue = false;  ///< One round-robin queue stands before all servers.
+  std::uint64_t threads = 1000;
+  std::size_t room = 20;                  ///< Of each server.
+  std::chrono::milliseconds skew_max{0};  ///< Of the servers' clocks, either way.
 };
 
 /// One requester, and servers that die, stop and are cut off. A connection is an epoch: what was
@@ -40,8 +45,9 @@ struct World {
     std::vector<std::shared_ptr<Multipart>> unread;
     int epoch = 0;
     bool stopped = false;
+    std::chrono::milliseconds skew{0};
     bool heard = false;  ///< Its desk took something in time, so it knows what quick is.
-    int unsure = 0;      ///< Read before that: whether these are late it cannot know.
+    std::set<std::uint64_t> unsure;  ///< Whether these were late it could not know.
   };
   struct Asked {
     TimePoint deadline;
@@ -58,10 +64,11 @@ struct World {
                    .servers = how.queue ? 1 : how.servers,
                    .choice = how.choice,
                    .attempt_timeout = 500ms,
-                   .hedge = how.hedge},
-                  time.now()) {
+                   .hedge = how.hedge}) {
     for (std::size_t i = 0; i < how.servers; ++i) {
       servers.push_back(std::make_unique<Server>(time, how.faults));
+      const auto most = static_cast<std::uint64_t>(how.skew_max.count());
+      servers.back()->skew = std::chrono::milliseconds{time.below(2 * most + 1)} - how.skew_max;
       start(i);
     }
     if (how.queue) requester.connected(0, time.now());
@@ -69,9 +76,10 @@ struct World {
   }
 
   void start(std::size_t i) {
-    servers[i]->desk = std::make_unique<ReplierProtocol>(ReplierProtocolOptions{.waiting_max = 20});
-    servers[i]->heard = false;
-    servers[i]->unsure = 0;
+    servers[i]->desk = std::make_unique<ReplierProtocol>(
+        ReplierProtocolOptions{.waiting_max = settings.room, .utc = servers[i]->skew});
+    servers[i]->heard = servers[i]->skew.count() >= 0;  // then what is late looks so
+    servers[i]->unsure.clear();
     connect(i);
   }
   void connect(std::size_t i) {
@@ -136,19 +144,26 @@ struct World {
   void go_on(std::size_t i) {
     Server& server = *servers[i];
     server.stopped = false;
+    bool sure = server.heard;
     for (const auto& frames : std::exchange(server.unread, {})) {
+      const auto head = decode_correlation(frames->text(frames->size() - 3));
+      if (const auto* request = head ? std::get_if<RequestHead>(&*head) : nullptr) {
+        sure &= !request->wanted;  // what it says of clocks is wrong by now
+        if (!sure) server.unsure.insert(request->key.number);
+      }
       read(i, *frames);
-      if (!server.heard) ++server.unsure;
     }
     for (int n = 0; n < 3; ++n) begin_one(i);
   }
   void begin_one(std::size_t i) {
     Server& server = *servers[i];
     const auto job = std::make_shared<ReplierProtocol::Job>();
-    if (!server.desk || server.stopped || !server.desk->take(*job, time.now())) return answer(i);
+    if (!server.desk || server.stopped) return;
+    const bool busy = server.desk->counts().running >= settings.threads;
+    if (busy || !server.desk->take(*job, time.now())) return answer(i);
     Asked& one = asked.at(job->key.number);
     ++one.begun;
-    const bool sure = server.unsure == 0 || server.unsure-- == 0;
+    const bool sure = server.unsure.count(job->key.number) == 0;
     if (sure && time.now() > one.deadline + longest_way + slack) ++begun_late;
     answer(i);
     finish_later(i, job, server.epoch);
@@ -305,6 +320,31 @@ TEST_CASE("requests under restarts, stops and cuts: at most once, or answered by
 TEST_CASE("requests under loss and duplication as well") {
   const Faults faults{.drop = 0.05, .duplicate = 0.1, .delay_max = longest_way, .overtaking = true};
   for (std::uint64_t seed = 1; seed <= seeds(); ++seed) run(seed, {.faults = faults});
+}
+
+TEST_CASE("requests to servers whose clocks are wrong, in either direction") {
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) run(seed, {.skew_max = 100s});
+}
+
+TEST_CASE("servers that are full give back, and no request is swallowed, whatever clocks say") {
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
+    CAPTURE(seed);
+    World world{seed, {.threads = 1, .room = 1, .skew_max = 30s}};
+    world.time.run_for(1s);
+    for (int i = 0; i < 150; ++i) {
+      world.ask(i % 2 == 0 ? 20s : 1min, i % 2 != 0);
+      world.time.run_for(std::chrono::milliseconds{world.time.below(20)});
+    }
+    world.time.run_for(2min);
+    world.check();
+    for (const auto& asking : world.asked) {
+      const auto& one = asking.second;
+      CAPTURE(name_of(one.outcome));
+      CHECK((one.outcome == Outcome::replied ||
+             (one.outcome == Outcome::refused && !one.idempotent)));
+    }
+    CHECK(world.requester.counts().outcomes[static_cast<std::size_t>(Outcome::refused)] > 0);
+  }
 }
 
 TEST_CASE("requests through a queue whose workers die and stop") {

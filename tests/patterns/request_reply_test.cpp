@@ -157,6 +157,20 @@ TEST_CASE("what waits behind a slow handler is not begun once its deadline has p
   thread.join();
 }
 
+TEST_CASE("a first request that lay in a queue beyond its deadline is not begun") {
+  Context context;
+  QueueProxy queue{context, {.frontend = {.bind = {any_port}}, .backend = {.bind = {any_port}}}};
+  Runner running{queue};
+  Requester impatient{context, {.connect = queue.frontend()}};
+  REQUIRE(impatient.wait_for_servers(1, soon));
+  CHECK(impatient.request("nothing", "", {.deadline = 30ms}).get().outcome() == Outcome::expired);
+  Desk desk{context, {.connect = queue.backend()}};
+  Requester ask{context, {.connect = queue.frontend()}};
+  CHECK(outcome_of(ask, "nothing") == Outcome::replied);
+  REQUIRE(eventually([&] { return desk.replier.ledger().expired == 1; }));
+  CHECK(desk.nothings == 1);
+}
+
 TEST_CASE("a cancellation reaches the replier, also while the only thread is in the handler") {
   Context context;
   Replier replier{context, {.bind = {any_port}}};

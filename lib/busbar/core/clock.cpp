@@ -11,6 +11,11 @@ class SteadyClock final : public Clock {
 
 }  // namespace
 
+std::chrono::milliseconds utc_offset(TimePoint now) noexcept {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch() - now.time_since_epoch());
+}
+
 const Clock& Clock::steady() noexcept {
   static const SteadyClock clock;
   return clock;

@@ -33,6 +33,9 @@ class Clock {
   static const Clock& steady() noexcept;
 };
 
+/// What makes the system's UTC, in milliseconds since 1970, of `now` when it is added.
+std::chrono::milliseconds utc_offset(TimePoint now) noexcept;
+
 /// A clock that moves only when told to. Thread-safe.
 class ManualClock final : public Clock {
  public:

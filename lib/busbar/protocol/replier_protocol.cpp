@@ -22,31 +22,65 @@ Frame ReplierProtocol::Job::reply(std::string_view bytes) const {
   return stock() ? Frame{bytes.data(), bytes.size()} : encode(ReplyHead{key}, bytes);
 }
 
+bool SeenNumbers::contains(std::uint64_t number) const noexcept {
+  return number <= highest_ && (is_behind(number) || seen_.test(number % size));
+}
+
+bool SeenNumbers::was_refused(std::uint64_t number) const noexcept {
+  return number <= highest_ && !is_behind(number) && refused_.test(number % size);
+}
+
 bool SeenNumbers::insert(std::uint64_t number) noexcept {
-  if (number > highest_) {
-    if (number - highest_ >= size) {
-      seen_.reset();
-    } else {
-      for (std::uint64_t i = highest_ + 1; i < number; ++i) seen_.reset(i % size);
-    }
+  if (contains(number)) return false;
+  if (number > highest_ && number - highest_ >= size) {
+    seen_.reset();
+    refused_.reset();
     highest_ = number;
-    seen_.set(number % size);
-    return true;
   }
-  if (highest_ - number >= size || seen_.test(number % size)) return false;
+  while (highest_ < number) {
+    ++highest_;
+    seen_.reset(highest_ % size);
+    refused_.reset(highest_ % size);
+  }
   seen_.set(number % size);
   return true;
 }
 
-milliseconds DelayGauge::delay(std::uint64_t sent, TimePoint now) noexcept {
-  // What the sender's clock says may be nonsense, which then is its own loss.
+void SeenNumbers::refuse(std::uint64_t number) noexcept {
+  insert(number);
+  if (!is_behind(number)) refused_.set(number % size);
+}
+
+void SeenNumbers::erase(std::uint64_t number) noexcept {
+  if (number > highest_ || is_behind(number)) return;
+  seen_.reset(number % size);
+  refused_.reset(number % size);
+}
+
+namespace {
+
+std::uint32_t between(std::uint64_t sent, TimePoint now) noexcept {
   const auto ours = std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count();
-  const auto offset =
-      static_cast<std::int64_t>(static_cast<std::uint64_t>(ours) - sent) & (INT64_MAX / 2);
-  if (least_) *least_ += std::chrono::duration_cast<std::chrono::seconds>(now - at_).count();
-  if (!least_ || offset <= *least_) least_ = offset;
-  if (now - at_ >= std::chrono::seconds{1}) at_ = now;
-  return std::min(milliseconds{offset - *least_}, deadline_max);
+  return static_cast<std::uint32_t>(static_cast<std::uint64_t>(ours) - sent);
+}
+
+}  // namespace
+
+milliseconds DelayGauge::delay(std::uint64_t sent, TimePoint now) noexcept {
+  const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - at_);
+  if (passed.count() > 0) {
+    least_ += static_cast<std::uint32_t>(passed.count());
+    at_ += passed;
+  }
+  const std::uint32_t offset = between(sent, now);
+  const auto delay = static_cast<std::int32_t>(offset - least_);
+  if (delay <= 0) least_ = offset;
+  return std::clamp(milliseconds{delay}, milliseconds{0}, deadline_max);
+}
+
+void DelayGauge::set(std::uint64_t sent, TimePoint now) noexcept {
+  least_ = between(sent, now);
+  at_ = now;
 }
 
 void ReplierProtocol::on_message(Multipart& message, TimePoint now) {
@@ -87,11 +121,13 @@ void ReplierProtocol::on_message(Multipart& message, TimePoint now) {
 void ReplierProtocol::on_request(Job& job, const RequestHead& head, TimePoint now) {
   Requester& from = requester(head.key.requester, now);
   job.key = head.key;
+  if (head.wanted) from.gauge.set(head.sent, now);
   const milliseconds delay = from.gauge.delay(head.sent, now);
   job.deadline = now + (head.left - delay);
-  const bool is_new = from.seen.insert(head.key.number);
+  const bool was_seen = !head.idempotent && from.seen.contains(head.key.number);
+  if (was_seen && from.seen.was_refused(head.key.number)) return give_back(job);
   Held* held = from.held.find(head.key.number);
-  if (held != nullptr || (!is_new && !head.idempotent)) {
+  if (held != nullptr || was_seen) {
     ++counts_.duplicates;
     if (held == nullptr || !head.idempotent) return;
     held->envelope = std::make_unique<Multipart>(std::move(job.frames));
@@ -109,17 +145,25 @@ void ReplierProtocol::on_request(Job& job, const RequestHead& head, TimePoint no
 }
 
 void ReplierProtocol::hold(Job& job) {
-  if (leaving_ || waiting_.size() >= options_.waiting_max) {
-    ++counts_.unavailable;
-    return refuse(job, FailureStatus::unavailable);
+  if (leaving_ || waiting_.size() >= options_.waiting_max) return give_back(job);
+  if (!job.stock()) {
+    Requester& from = requesters_.at(job.key.requester);
+    from.seen.insert(job.key.number);
+    from.held.insert(job.key.number, {});
   }
-  if (job.key.requester != 0) requesters_.at(job.key.requester).held.insert(job.key.number, {});
   ++counts_.waiting;
   waiting_.emplace_back();
   std::swap(waiting_.back(), job);
   if (spares_.empty()) return;
   job.frames = std::move(spares_.back());
   spares_.pop_back();
+}
+
+/// It is not begun, and never will be: another server may do it by now.
+void ReplierProtocol::give_back(Job& job) {
+  ++counts_.unavailable;
+  if (!job.stock()) requesters_.at(job.key.requester).seen.refuse(job.key.number);
+  refuse(job, FailureStatus::unavailable);
 }
 
 void ReplierProtocol::on_cancel(const RequestKey& key) {
@@ -137,6 +181,7 @@ bool ReplierProtocol::take(Job& job, TimePoint now) {
     if (due || (held != nullptr && held->cancelled)) {
       if (let_go(job)) {
         ++counts_.expired;
+        if (!job.stock()) requesters_.at(job.key.requester).seen.erase(job.key.number);
         refuse(job, FailureStatus::expired);
       } else {
         ++counts_.cancelled;
@@ -189,8 +234,7 @@ void ReplierProtocol::leave() {
   for (Job& job : waiting_) {
     --counts_.waiting;
     if (let_go(job)) {
-      ++counts_.unavailable;
-      refuse(job, FailureStatus::unavailable);
+      give_back(job);
     } else {
       ++counts_.cancelled;
     }
@@ -216,6 +260,7 @@ ReplierProtocol::Requester& ReplierProtocol::requester(std::uint64_t id, TimePoi
   }
   if (requesters_.size() >= options_.requesters_max) forget_one();
   Requester& made = requesters_[id];
+  made.gauge = DelayGauge{options_.utc, now};
   made.heard = now;
   return made;
 }

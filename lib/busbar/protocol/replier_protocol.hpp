@@ -23,6 +23,7 @@ namespace busbar::protocol {
 struct ReplierProtocolOptions {
   std::size_t waiting_max = 10'000;     ///< Requests held that are not begun; at least 1.
   std::size_t requesters_max = 10'000;  ///< Remembered; the one not heard for longest goes.
+  std::chrono::milliseconds utc{0};     ///< See ReplierProtocol::set_utc.
 };
 
 /// received = replied + failed + refused + expired + unavailable + cancelled + duplicates +
@@ -41,37 +42,52 @@ struct ReplierCounts {
   std::uint64_t running = 0;
 };
 
-/// The numbers of a requester's that were seen, as far back as the last 4,096: what is behind them
-/// counts as seen.
+/// The numbers of a requester's that were held, or given back as never to be begun here; as far
+/// back as the last 4,096: what is behind them counts as seen.
 class SeenNumbers {
  public:
-  /// False: it was seen before, or may have been.
+  bool contains(std::uint64_t number) const noexcept;
+  bool was_refused(std::uint64_t number) const noexcept;
+  /// Held. False: it was seen before, or may have been.
   bool insert(std::uint64_t number) noexcept;
+  void refuse(std::uint64_t number) noexcept;
+  /// It was not begun, and may come again.
+  void erase(std::uint64_t number) noexcept;
 
  private:
   static constexpr std::uint64_t size = 4096;
+  bool is_behind(std::uint64_t number) const noexcept {
+    return number <= highest_ && highest_ - number >= size;
+  }
   std::bitset<size> seen_;
+  std::bitset<size> refused_;  ///< Of those seen.
   std::uint64_t highest_ = 0;
 };
 
-/// How long messages of a requester lay about on their way, from its clock and ours, which share
-/// neither origin nor exact pace: the quickest one of late is taken to have come at once. The
-/// longer ago that was, the less it counts: 1 ms a second, for clocks that drift.
+/// How long messages of a requester lay about on their way, from its clock and ours. At first the
+/// two are taken to agree; from then on the quickest message of late is taken to have come at once.
+/// The longer ago that was, the less it counts: 1 ms a second, for clocks that drift. In 32 bits:
+/// clocks may differ by 24 days.
 class DelayGauge {
  public:
+  /// `utc`: what makes UTC of `now`.
+  explicit DelayGauge(std::chrono::milliseconds utc = {}, TimePoint now = {}) noexcept
+      : least_(static_cast<std::uint32_t>(-utc.count())), at_(now) {}
   std::chrono::milliseconds delay(std::uint64_t sent, TimePoint now) noexcept;
+  /// This one came at once, whatever the clocks say.
+  void set(std::uint64_t sent, TimePoint now) noexcept;
 
  private:
-  std::optional<std::int64_t> least_;  ///< Our clock less its, in ms.
-  TimePoint at_{};
+  std::uint32_t least_;  ///< Our clock less its, in ms.
+  TimePoint at_;
 };
 
 /// All requests of one replier. Messages come with the address in front, as a ROUTER gives them,
 /// and go out so. Pure. What it makes sure of:
-/// - of the copies of a request that is not idempotent one is begun at most; of an idempotent one
-///   no second while the first is held;
+/// - of the copies of a request that is not idempotent one is begun at most, and none once one was
+///   given back as unavailable; of an idempotent one no second while the first is held;
 /// - none is begun that was cancelled or whose deadline has passed, the time that it lay in queues
-///   on the way included (DelayGauge).
+///   on the way included (DelayGauge). What was late by that may come again (`wanted`).
 class ReplierProtocol {
  public:
   /// One that is to be worked on.
@@ -91,6 +107,8 @@ class ReplierProtocol {
 
   explicit ReplierProtocol(ReplierProtocolOptions options = {}) : options_(options) {}
 
+  /// What makes UTC, in ms since 1970, of `now`; for requesters that are new.
+  void set_utc(std::chrono::milliseconds utc) noexcept { options_.utc = utc; }
   /// Takes what came, and leaves slots to be reused.
   void on_message(Multipart& message, TimePoint now);
   /// The next one to begin, moved into `job`, whose frames are reused; false: none is there.
@@ -127,6 +145,7 @@ class ReplierProtocol {
   void on_request(Job& job, const RequestHead& head, TimePoint now);
   void on_cancel(const RequestKey& key);
   void hold(Job& job);
+  void give_back(Job& job);
   Requester& requester(std::uint64_t id, TimePoint now);
   void forget_one();
   Held* find(const RequestKey& key);

@@ -14,6 +14,7 @@ namespace {
 enum Kind : std::uint8_t { request = 0, failure = 1, cancel = 2, taken = 3, reply = 4 };
 constexpr std::uint64_t idempotent = 1;  // flags
 constexpr std::uint64_t tell_me = 2;
+constexpr std::uint64_t wanted = 4;
 
 /// Signature, array, version and kind; four integers, flags; a method.
 constexpr std::size_t longest = 4 + 4 * 9 + 2 + 2 + method_bytes;
@@ -72,6 +73,7 @@ std::optional<Correlation> read_request(Reader& in) noexcept {
   head.left = std::chrono::milliseconds{left};
   head.idempotent = (flags & idempotent) != 0;
   head.tell_me = (flags & tell_me) != 0;
+  head.wanted = (flags & wanted) != 0;
   return head;
 }
 
@@ -125,7 +127,8 @@ Frame encode(const RequestHead& head) {
   Writer out{8, request, head.key};
   out.add(static_cast<std::uint64_t>(head.left.count()));
   out.add(head.sent);
-  out.add((head.idempotent ? idempotent : 0u) | (head.tell_me ? tell_me : 0u));
+  out.add((head.idempotent ? idempotent : 0u) | (head.tell_me ? tell_me : 0u) |
+          (head.wanted ? wanted : 0u));
   out.add(head.method);
   return out.frame();
 }

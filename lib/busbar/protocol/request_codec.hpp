@@ -31,9 +31,10 @@ struct RequestKey {
 struct RequestHead {
   RequestKey key = {};
   std::chrono::milliseconds left{0};  ///< Until its deadline, when it was sent.
-  std::uint64_t sent = 0;             ///< When, in ms of the requester's own steady clock.
+  std::uint64_t sent = 0;             ///< When, by its clock: UTC in ms; the low 32 bits count.
   bool idempotent = false;            ///< May be done more than once.
   bool tell_me = false;               ///< Answer with TakenHead as well: the requester is new here.
+  bool wanted = false;                ///< Our clocks differ: take it as having come at once.
   std::string_view method = {};
 };
 

@@ -26,8 +26,8 @@ constexpr std::uint64_t bit(std::size_t server) noexcept { return std::uint64_t{
 
 }  // namespace
 
-RequesterProtocol::RequesterProtocol(RequesterProtocolOptions options, TimePoint now)
-    : options_(options), start_(now), servers_(options.servers) {
+RequesterProtocol::RequesterProtocol(RequesterProtocolOptions options)
+    : options_(options), servers_(options.servers) {
   assert(options_.id != 0 && options_.servers <= servers_max);
 }
 
@@ -45,7 +45,11 @@ std::uint64_t RequesterProtocol::add(Order order, TimePoint now) {
                                                .allowed = order.servers,
                                                .idempotent = order.idempotent});
   tidy();
-  dispatch(number, request, now);
+  if (order.deadline.count() <= 0) {
+    finish(number, request, Outcome::expired);
+  } else {
+    dispatch(number, request, now);
+  }
   return number;
 }
 
@@ -85,11 +89,12 @@ void RequesterProtocol::dispatch(std::uint64_t number, Request& request, TimePoi
 }
 
 void RequesterProtocol::send_to(std::size_t server, std::uint64_t number, Request& request,
-                                TimePoint now) {
+                                TimePoint now, bool wanted) {
   if ((request.out & bit(server)) == 0) {
     request.out |= bit(server);
     ++servers_[server].outstanding;
   }
+  request.wanted = wanted ? request.wanted | bit(server) : request.wanted & ~bit(server);
   if (++request.attempts > 1) ++counts_.retried;
   ++counts_.sent;
   request.sent_at = now;
@@ -100,7 +105,7 @@ void RequesterProtocol::send_to(std::size_t server, std::uint64_t number, Reques
     if (may_hedge && latency_.p95() < options_.attempt_timeout)
       request.hedge_at = now + latency_.p95();
   }
-  to_send_.push_back({server, number, false});
+  to_send_.push_back({server, number, false, wanted});
   schedule(number, request);
 }
 
@@ -155,7 +160,7 @@ RequesterProtocol::Finished& RequesterProtocol::finish(std::uint64_t number, Req
     take_back(i, request);
     if (!servers_[i].direct) continue;
     ++counts_.cancels;
-    to_send_.push_back({i, number, true});
+    to_send_.push_back({i, number, true, false});
   }
   std::string method = std::move(request.method);
   requests_.erase(number);
@@ -316,10 +321,10 @@ RequesterProtocol::Finished* RequesterProtocol::failed(std::size_t server, const
   if ((request->out & bit(server)) != 0) take_back(server, *request);
   if (head.status == FailureStatus::unavailable && ask_another(server, head.key.number, now))
     return nullptr;
+  if (head.status == FailureStatus::expired && insist(server, head.key.number, now)) return nullptr;
   const bool begun =
       head.status == FailureStatus::failed || head.status == FailureStatus::abandoned;
   const bool expired = head.status == FailureStatus::expired;
-  if (expired && request->out != 0) return nullptr;
   Finished& finished = finish(head.key.number, *request,
                               begun     ? Outcome::failed
                               : expired ? Outcome::expired
@@ -333,15 +338,32 @@ RequesterProtocol::Finished* RequesterProtocol::failed(std::size_t server, const
 bool RequesterProtocol::ask_another(std::size_t server, std::uint64_t number, TimePoint now) {
   Request& request = *find(number);
   servers_[server].silent_until = after(now, busy_pause);
+  request.refused |= bit(server);
   if (request.out != 0) return true;  // another one has it
-  const std::size_t other = choose(request.allowed & ~bit(server), now);
+  const std::size_t other = choose(request.allowed & ~request.refused, now);
   if (other != none) {
     send_to(other, number, request, now);
     return true;
   }
+  request.refused = 0;
+  return try_later(number, request, now);
+}
+
+bool RequesterProtocol::try_later(std::uint64_t number, Request& request, TimePoint now) {
   if (!request.idempotent) return false;
   request.attempt_until = after(now, busy_pause);
   schedule(number, request);
+  return true;
+}
+
+/// It was late by the server's clock, and so not begun; by ours it is not: then the clocks differ,
+/// and the server is told so once. False: that is its end.
+bool RequesterProtocol::insist(std::size_t server, std::uint64_t number, TimePoint now) {
+  Request& request = *find(number);
+  if (request.deadline <= now) return false;
+  // Said of that, or of one before.
+  if ((request.wanted & bit(server)) != 0) return try_later(number, request, now);
+  send_to(server, number, request, now, true);
   return true;
 }
 
@@ -363,9 +385,10 @@ bool RequesterProtocol::next(Send& send, TimePoint now) {
     send.frames.push_back(encode(RequestHead{
         .key = key,
         .left = std::min(deadline_max, std::max(ms(request->deadline - now), milliseconds{0})),
-        .sent = static_cast<std::uint64_t>(ms(now - start_).count()),
+        .sent = static_cast<std::uint32_t>((ms(now.time_since_epoch()) + options_.utc).count()),
         .idempotent = request->idempotent,
         .tell_me = !servers_[errand.server].known,
+        .wanted = errand.wanted,
         .method = request->method}));
     send.frames.push_back(std::string_view{});
     send.frames.grow().copy(request->payload);

@@ -51,6 +51,7 @@ struct RequesterProtocolOptions {
   Choice choice = Choice::least_loaded;
   std::chrono::milliseconds attempt_timeout{1000};
   double hedge = 0;  ///< At most this share of requests is sent a second time ahead of time.
+  std::chrono::milliseconds utc{0};  ///< What makes UTC, in ms since 1970, of `now`.
 };
 
 struct RequesterCounts {
@@ -76,7 +77,7 @@ class RequesterProtocol {
   struct Order {
     std::string_view method = {};
     Frame payload = {};
-    std::chrono::milliseconds deadline{0};  ///< Up to deadline_max.
+    std::chrono::milliseconds deadline{0};  ///< Up to deadline_max; 0 or less: it has expired.
     bool idempotent = false;
     /// Which servers may have it, a bit for each; none of the others is waited for.
     std::uint64_t servers = UINT64_MAX;
@@ -98,7 +99,7 @@ class RequesterProtocol {
     Multipart frames = {};
   };
 
-  RequesterProtocol(RequesterProtocolOptions options, TimePoint now);
+  explicit RequesterProtocol(RequesterProtocolOptions options);
 
   /// Answers the request's number, from 1.
   std::uint64_t add(Order order, TimePoint now);
@@ -150,6 +151,8 @@ class RequesterProtocol {
     TimePoint sent_at;          ///< The last attempt.
     std::uint64_t allowed = 0;  ///< A bit for each server that may have it.
     std::uint64_t out = 0;      ///< A bit for each server that has it.
+    std::uint64_t refused = 0;  ///< Those that gave it back: no room. An idempotent one: of late.
+    std::uint64_t wanted = 0;   ///< Those that got it last as one that is not late.
     std::uint32_t attempts = 0;
     bool idempotent = false;
   };
@@ -157,11 +160,13 @@ class RequesterProtocol {
     std::size_t server;
     std::uint64_t number;
     bool cancel;
+    bool wanted;
   };
 
   Request* find(std::uint64_t number) noexcept { return requests_.find(number); }
   void dispatch(std::uint64_t number, Request& request, TimePoint now);
-  void send_to(std::size_t server, std::uint64_t number, Request& request, TimePoint now);
+  void send_to(std::size_t server, std::uint64_t number, Request& request, TimePoint now,
+               bool wanted = false);
   void look_at(std::uint64_t number, Request& request, TimePoint now);
   void schedule(std::uint64_t number, Request& request);
   void take_back(std::size_t server, Request& request) noexcept;
@@ -171,6 +176,8 @@ class RequesterProtocol {
   Finished* replied(std::size_t server, const RequestKey& key, TimePoint now);
   void on_stock_reply(std::size_t server, const RequestKey& key, Multipart& frames, TimePoint now);
   bool ask_another(std::size_t server, std::uint64_t number, TimePoint now);
+  bool try_later(std::uint64_t number, Request& request, TimePoint now);
+  bool insist(std::size_t server, std::uint64_t number, TimePoint now);
   Finished* failed(std::size_t server, const FailureHead& head, TimePoint now);
   /// Of those connected and in `allowed`; servers_max: none.
   std::size_t choose(std::uint64_t allowed, TimePoint now);
@@ -180,7 +187,6 @@ class RequesterProtocol {
   void give_up_waiting();
 
   RequesterProtocolOptions options_;
-  TimePoint start_;
   std::vector<Server> servers_;
   PagedTable<Request> requests_;
   EventQueue events_;

@@ -45,8 +45,9 @@ struct ReplierLedger : protocol::ReplierCounts {
 };
 
 /// A request that may not be done twice is begun once at most; none is begun after its deadline or
-/// when it was cancelled before. The time that a request lay in queues counts, as far as quicker
-/// ones of the same requester showed how quick it can be. Calls may be made from any thread.
+/// when it was cancelled before. The time that a request lay in queues counts, by the clocks of
+/// both machines: where these differ, what comes from a requester first takes a round trip more.
+/// Calls may be made from any thread.
 class Replier {
  public:
   /// Binds and connects. Throws Error; see Socket. usage: threads is 0; the Freelance wire

@@ -122,6 +122,7 @@ void ReplyLoop::lead(Lock& lock) {
     if (at >= maintain_at_ || at >= maintained_at_ + monitor_pace) {
       maintain_at_ = socket_->maintain();
       maintained_at_ = at;
+      protocol_.set_utc(utc_offset(at));  // which somebody may set
     }
     if (receive(at) == 0) sleep(lock);
   } catch (const Error&) {

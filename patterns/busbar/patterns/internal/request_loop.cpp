@@ -42,8 +42,8 @@ RequestLoop::RequestLoop(Context& context, RequesterOptions options)
                  .servers = options_.connect.size(),
                  .choice = options_.choice,
                  .attempt_timeout = options_.attempt_timeout,
-                 .hedge = options_.hedge},
-                context.clock().now()) {
+                 .hedge = options_.hedge,
+                 .utc = utc_offset(context.clock().now())}) {
   links_ = ServerLinks::create(context,
                                {.name = options_.name,
                                 .servers = options_.connect,

@@ -190,6 +190,7 @@ bool ReplierProtocol::take(Job& job, TimePoint now) {
     }
     if (held != nullptr) held->running = true;
     ++counts_.running;
+    job.ticket = ++begun_;
     return true;
   }
   return false;

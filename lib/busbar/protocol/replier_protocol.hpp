@@ -98,6 +98,7 @@ class ReplierProtocol {
     RequestKey key = {};      ///< 0: of a stock requester.
     TimePoint deadline = TimePoint::max();
     bool direct = false;
+    std::uint64_t ticket = 0;  ///< Its number among all that were begun, from 1.
     /// In `frames`. Of a stock requester: its first frame, of two or more; else empty.
     std::string_view method = {};
     bool stock() const noexcept { return key.requester == 0; }
@@ -162,6 +163,7 @@ class ReplierProtocol {
   std::vector<Multipart> to_send_;
   std::size_t sent_ = 0;
   Job arriving_;
+  std::uint64_t begun_ = 0;
   bool leaving_ = false;
   ReplierCounts counts_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -13,6 +14,12 @@
 namespace busbar::detail {
 
 using Handler = std::function<void(Request&&)>;
+
+/// What has one signature: a function, or an object whose operator() is one and no template.
+template <class F>
+concept HasSignature = std::is_function_v<std::remove_pointer_t<F>> || requires {
+  typename std::void_t<decltype(&F::operator())>;
+};
 
 template <class F>
 struct Signature : Signature<decltype(&F::operator())> {};
@@ -40,10 +47,12 @@ inline constexpr std::size_t arity = std::tuple_size_v<typename Signature<F>::Ty
 /// Takes the request itself, to answer it when and where it likes.
 template <class F>
 constexpr bool is_raw() {
-  if constexpr (arity<F> == 1) {
-    return std::is_same_v<Argument<F, 0>, Request> || std::is_same_v<Argument<F, 0>, Request&&>;
-  } else {
+  if constexpr (arity<F> != 1) {
     return false;
+  } else if constexpr (std::is_same_v<Argument<F, 0>, Request&>) {
+    return std::is_void_v<std::invoke_result_t<F&, Request&>>;
+  } else {
+    return std::is_same_v<Argument<F, 0>, Request> || std::is_same_v<Argument<F, 0>, Request&&>;
   }
 }
 
@@ -86,26 +95,52 @@ std::optional<T> argument_of(Request& request) {
 }
 
 template <class F>
-Handler handler_of(F callable) {
+void call_with_value(F& callable, Request& request) {
+  std::optional value = argument_of<std::remove_cvref_t<Argument<F, 0>>>(request);
+  if (!value) return;
+  reply_with(request, [&]() -> decltype(auto) {
+    if constexpr (arity<F> == 1) {
+      return callable(std::forward<Argument<F, 0>>(*value));
+    } else {
+      return callable(std::forward<Argument<F, 0>>(*value), request);
+    }
+  });
+}
+
+template <class F>
+void call_handler(F& callable, Request& request) {
   if constexpr (is_raw<F>()) {
-    return [callable = std::move(callable)](Request&& request) mutable {
-      callable(std::move(request));
-    };
+    callable(static_cast<Argument<F, 0>&&>(request));
   } else if constexpr (arity<F> == 0) {
-    return [callable = std::move(callable)](Request&& request) mutable {
-      reply_with(request, [&] { return callable(); });
-    };
+    reply_with(request, [&]() -> decltype(auto) { return callable(); });
+  } else if constexpr (std::is_same_v<std::remove_cvref_t<Argument<F, 0>>, Request>) {
+    static_assert(arity<F> == 1, "the Request comes behind the value");
+    reply_with(request, [&]() -> decltype(auto) { return callable(request); });
   } else {
-    static_assert(arity<F> <= 2, "a handler takes a value, and a const Request& where it wants it");
-    using T = std::remove_cvref_t<Argument<F, 0>>;
-    return [callable = std::move(callable)](Request&& request) mutable {
-      std::optional<T> value = argument_of<T>(request);
-      if (!value) return;
-      if constexpr (arity<F> == 1) {
-        reply_with(request, [&] { return callable(*value); });
-      } else {
-        reply_with(request, [&] { return callable(*value, std::as_const(request)); });
-      }
+    call_with_value(callable, request);
+  }
+}
+
+template <class F>
+constexpr bool is_request_last() {
+  if constexpr (arity<F> < 2) {
+    return true;
+  } else {
+    return std::is_convertible_v<Request&, Argument<F, 1>>;
+  }
+}
+
+/// What it holds may be such as can be moved only.
+template <class F>
+Handler handler_of(F callable) {
+  static_assert(HasSignature<F>,
+                "a handler is a function, or an object with one operator(): name its types in "
+                "place of `auto`");
+  if constexpr (HasSignature<F>) {
+    static_assert(arity<F> <= 2 && is_request_last<F>(),
+                  "a handler takes nothing, a value, a value and a Request&, or a Request");
+    return [shared = std::make_shared<F>(std::move(callable))](Request&& request) {
+      call_handler(*shared, request);
     };
   }
 }

@@ -23,7 +23,9 @@ struct ReplierOptions {
   /// Backends of queues.
   std::vector<Endpoint> connect = {};
   Security security = {};
-  /// That call handlers. With more than one a handler is called by several at a time.
+  /// That call handlers, and receive in between. With more than one a handler is called by several
+  /// at a time. While all of them are in handlers nothing is read: what comes waits in the socket's
+  /// queues, and what is late or cancelled by then is not begun.
   unsigned threads = 1;
   /// Requests held that are not begun; what comes above it goes back as not begun.
   std::size_t waiting_max = 10'000;
@@ -50,8 +52,8 @@ struct ReplierLedger : protocol::ReplierCounts {
 /// Calls may be made from any thread.
 class Replier {
  public:
-  /// Binds and connects. Throws Error; see Socket. usage: threads is 0; the Freelance wire
-  /// without one endpoint to bind, or with a wildcard in it.
+  /// Binds and connects. Throws Error; see Socket. usage: no endpoint; threads is 0; the Freelance
+  /// wire without one endpoint to bind, or with a wildcard in it.
   Replier(Context& context, ReplierOptions options);
   Replier(Replier&&) noexcept = default;
   Replier& operator=(Replier&&) = delete;
@@ -61,17 +63,20 @@ class Replier {
   /// What is called for a method, by the signature of the callable:
   /// - `Result (const T&)` or `Result (const T&, const Request&)`: T unpacked from msgpack, or
   ///   std::string or std::string_view for the bytes as they are; Result packed likewise, or void;
-  /// - `Result ()`: the payload is not looked at;
-  /// - `void (Request)`: answers it itself, now or later, here or in another thread.
-  /// What it throws arrives as a RequestError at the requester, with the kind of an Error. The
-  /// empty method takes what stock requesters send as one frame; of two or more the first is the
-  /// method. Before `serve`; the last one for a method holds.
+  /// - `Result ()` or `Result (const Request&)`: the payload is not looked at;
+  /// - `void (Request)`: answers it itself, now or later, here or in another thread; `void
+  ///   (Request&)`: the same, but it may move the request out, or leave it abandoned.
+  /// `noexcept` or not; what it holds may be such as can be moved only. What it throws arrives as a
+  /// RequestError at the requester, with the kind of an Error. The empty method takes what stock
+  /// requesters send as one frame; of two or more the first is the method. Before `serve`; the last
+  /// one for a method holds.
   template <class F>
   void on(std::string method, F callable) {
     set_handler(std::move(method), detail::handler_of(std::move(callable)));
   }
 
-  /// The same, for every method that has no handler of its own.
+  /// The same, for every method that has no handler of its own; of stock requesters that send two
+  /// frames or more only where the empty method has none.
   template <class F>
   void otherwise(F callable) {
     set_otherwise(detail::handler_of(std::move(callable)));
@@ -81,7 +86,8 @@ class Replier {
   /// where it is served already.
   void serve();
   /// Begins no more, lets handlers end for at most `deadline`, and makes `serve` return. What
-  /// waited goes back as not begun; `abandoned` counts what still runs. A handler may call it.
+  /// waited goes back as not begun; `abandoned` counts what still runs. A handler may call it: its
+  /// own request does not count, and can still be answered until it returns.
   StopReport stop(std::chrono::milliseconds deadline = std::chrono::milliseconds{0});
 
   ReplierLedger ledger() const;

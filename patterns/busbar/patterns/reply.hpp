@@ -48,16 +48,13 @@ class Reply {
 
   /// Throws RequestError unless it was replied to.
   void check() const;
-  /// The payload as T: unpacked from msgpack, a std::string as it is, void: not looked at. Throws
-  /// RequestError, and Error (refused) as `unpack` does.
+  /// The payload as T: unpacked from msgpack, a std::string or std::string_view (which lives as
+  /// long as views do) as it is, void: not looked at. Throws RequestError, and Error (refused) as
+  /// `unpack` does.
   template <class T>
   T as() const {
     check();
-    if constexpr (std::same_as<T, std::string>) {
-      return std::string{payload()};
-    } else if constexpr (!std::is_void_v<T>) {
-      return unpack<T>(payload());
-    }
+    if constexpr (!std::is_void_v<T>) return value_of<T>(payload());
   }
 
  private:

@@ -34,6 +34,11 @@ void PendingReply::cancel() {
 Requester::Requester(Context& context, RequesterOptions options)
     : loop_(std::make_shared<detail::RequestLoop>(context, std::move(options))), runner_(loop_) {}
 Requester::Requester(Requester&&) noexcept = default;
+Requester& Requester::operator=(Requester&& other) noexcept {
+  runner_ = std::move(other.runner_);  // first: it waits for callbacks, which may use the loop
+  loop_ = std::move(other.loop_);
+  return *this;
+}
 Requester::~Requester() = default;
 
 PendingReply Requester::request(std::string_view method, std::string_view payload,
@@ -47,7 +52,7 @@ void Requester::request(std::string_view method, std::string_view payload,
 }
 
 std::vector<SurveyAnswer> Requester::survey(std::string_view method, std::string_view payload,
-                                            milliseconds deadline) {
+                                            std::optional<milliseconds> deadline) {
   std::vector<SurveyAnswer> answers;
   for (const auto& [server, number] : loop_->survey(method, payload, deadline)) {
     PendingReply pending{loop_, number};
@@ -60,6 +65,8 @@ bool Requester::wait_for_servers(std::size_t n, milliseconds timeout) {
   return loop_->wait_for_servers(n, timeout);
 }
 RequesterLedger Requester::ledger() const { return loop_->ledger(); }
-StopReport Requester::stop(milliseconds deadline) { return runner_.stop(deadline); }
+StopReport Requester::stop(milliseconds deadline) {
+  return loop_->is_calling() ? loop_->stop_within(deadline) : runner_.stop(deadline);
+}
 
 }  // namespace busbar

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,23 +27,24 @@ struct RequesterOptions {
   std::vector<Endpoint> connect = {};
   Security security = {};
   Choice choice = Choice::least_loaded;
-  /// Of requests that name none; up to a day.
+  /// Of requests that name none; up to a day, above 0.
   std::chrono::milliseconds deadline{10'000};
   /// Idempotent requests: how long one server is waited for before another one, or the same once
-  /// more, is asked as well. Raise it for slow handlers.
+  /// more, is asked as well; 1 ms at least. Raise it for slow handlers.
   std::chrono::milliseconds attempt_timeout{1000};
   /// Idempotent requests: this share of all (0.05: five in a hundred) may go to a second server
   /// when the first has not answered in the time in which 95 of 100 replies came lately. The first
   /// reply counts, the other server is told to stop.
   double hedge = 0;
-  /// Bound on what is unanswered; above it a request is refused at once.
+  /// Bound on what is unanswered, at least 1; above it a request is refused at once.
   std::size_t in_flight_max = 100'000;
   RequestWire wire = RequestWire::busbar;
 };
 
 struct RequestOptions {
-  /// For the reply to come; 0: the requester's. It travels along as the time that is left.
-  std::chrono::milliseconds deadline{0};
+  /// For the reply to come; it travels along as the time that is left. Absent: the requester's. 0
+  /// or less, as `Request::left` says of what has no time any more: it has expired at once.
+  std::optional<std::chrono::milliseconds> deadline = {};
   /// It may be done twice: then it is asked again where a connection is lost or a server is slow,
   /// and waits for a server until its deadline. Without, it is sent once, and no server being there
   /// is told at once.
@@ -97,6 +99,8 @@ class [[nodiscard]] PendingReply {
   /// The same, and takes the payload out; throws RequestError unless it was replied to.
   template <class T>
   T get() {
+    static_assert(!std::same_as<T, std::string_view>,
+                  "the reply ends here: take a std::string, or keep the Reply that get() gives");
     return get().template as<T>();
   }
   /// Whether it is finished; waits for at most `timeout`.
@@ -124,10 +128,13 @@ class Requester {
  public:
   using Callback = std::function<void(Reply&&)>;
 
-  /// Connects in the background. Throws Error; see Socket. usage: no server, or more than 64.
+  /// Connects in the background. Throws Error; see Socket. usage: no server, or more than 64; an
+  /// option out of its bounds.
   Requester(Context& context, RequesterOptions options);
   Requester(Requester&&) noexcept;
-  /// Cancels what is under way.
+  Requester& operator=(Requester&& other) noexcept;
+  /// Cancels what is under way, and returns when a callback does that is being called: what it uses
+  /// may go then. (Where that callback is the caller it returns at once.)
   ~Requester();
 
   /// Never blocks. `method` names what is to be done, at most 240 bytes; a stock REP gets the
@@ -142,7 +149,7 @@ class Requester {
     return request(method, std::string_view{pack(value)}, options);
   }
   /// The same; `callback` is called once, in the requester's own thread, which does nothing else
-  /// meanwhile.
+  /// meanwhile. What it throws is logged.
   void request(std::string_view method, std::string_view payload, const RequestOptions& options,
                Callback callback);
   template <class T>
@@ -150,16 +157,29 @@ class Requester {
       std::string_view method, const T& value, const RequestOptions& options, Callback callback) {
     request(method, std::string_view{pack(value)}, options, std::move(callback));
   }
+  template <class F>
+  requires std::invocable<F&, Reply&&>
+  void request(std::string_view method, std::string_view payload, F callback) {
+    request(method, payload, RequestOptions{}, Callback{std::move(callback)});
+  }
+  template <class T, class F>
+  requires(!std::convertible_to<const T&, std::string_view> &&
+           std::invocable<F&, Reply&&>) void request(std::string_view method, const T& value,
+                                                     F callback) {
+    request(method, std::string_view{pack(value)}, RequestOptions{}, Callback{std::move(callback)});
+  }
 
   /// Puts one question to every server that is connected, and waits until all have answered, or
-  /// `deadline` is over: what comes later is dropped and counted as late. In the order of
-  /// RequesterOptions::connect; each is asked once, and an answer may be a failure. Behind a queue
-  /// one of its workers answers. `wait_for_servers` first, for servers that are still on their way.
+  /// `deadline` (absent: the requester's) is over: what comes later is dropped and counted as late.
+  /// In the order of RequesterOptions::connect; each is asked once, and an answer may be a failure.
+  /// Behind a queue one of its workers answers. `wait_for_servers` first, for servers that are
+  /// still on their way.
   std::vector<SurveyAnswer> survey(std::string_view method, std::string_view payload,
-                                   std::chrono::milliseconds deadline);
+                                   std::optional<std::chrono::milliseconds> deadline = {});
   template <class T>
   requires(!std::convertible_to<const T&, std::string_view>) std::vector<SurveyAnswer> survey(
-      std::string_view method, const T& value, std::chrono::milliseconds deadline) {
+      std::string_view method, const T& value,
+      std::optional<std::chrono::milliseconds> deadline = {}) {
     return survey(method, std::string_view{pack(value)}, deadline);
   }
 
@@ -167,7 +187,7 @@ class Requester {
   [[nodiscard]] bool wait_for_servers(std::size_t n, std::chrono::milliseconds timeout);
   RequesterLedger ledger() const;
   /// Takes no more, waits for what is under way for at most `deadline`, and cancels the rest;
-  /// `abandoned` counts it.
+  /// `abandoned` counts it. A callback may call it: the others are called meanwhile.
   StopReport stop(std::chrono::milliseconds deadline);
 
  private:

@@ -22,6 +22,8 @@ ReplierOptions checked(ReplierOptions options) {
   const std::string who = "replier '" + options.name + "'";
   if (options.threads == 0)
     throw Error(ErrorKind::usage, who, "it has no thread", "give 1 or more threads");
+  if (options.bind.empty() && options.connect.empty())
+    throw Error(ErrorKind::usage, who, "it has no endpoint", "give one to bind or to connect to");
   const bool one = options.bind.size() == 1 && !options.bind[0].is_wildcard();
   if (options.wire == RequestWire::freelance && !one) {
     throw Error(ErrorKind::usage, who, "in the Freelance protocol its endpoint is its identity",
@@ -31,6 +33,8 @@ ReplierOptions checked(ReplierOptions options) {
 }
 
 }  // namespace
+
+thread_local ReplyLoop::Here ReplyLoop::here;
 
 ReplyLoop::ReplyLoop(Context& context, ReplierOptions options)
     : context_(context),
@@ -97,10 +101,7 @@ void ReplyLoop::run() {
     if (something) {
       // Another one leads, or takes the next request and has a third one lead.
       if (idle_ > 0 && !leading_) changed_.notify_one();
-      socket_->release();
-      lock.unlock();
-      handle(job);
-      lock.lock();
+      handle(lock, job);
     } else if (!leading_) {
       lead(lock);
     } else {
@@ -110,6 +111,7 @@ void ReplyLoop::run() {
     }
   }
   --serving_;
+  if (serving_ == 0 && !leading_) close(close_until_);
   changed_.notify_all();
   ended_.notify_all();
 }
@@ -127,6 +129,7 @@ void ReplyLoop::lead(Lock& lock) {
     if (receive(at) == 0) sleep(lock);
   } catch (const Error&) {
     stopped_ = true;  // the context was stopped
+    socket_->release();
   }
   leading_ = false;
   if (stopped_) changed_.notify_all();
@@ -170,24 +173,47 @@ void ReplyLoop::sleep(Lock& lock) {
   if (!open) stopped_ = true;
 }
 
-void ReplyLoop::handle(Job& job) {
-  Request request{shared_from_this(), std::move(job)};
-  try {
-    dispatch(request);
-  } catch (const Error& error) {
-    request.fail(error.what(), error.kind());
-  } catch (const std::exception& error) {
-    request.fail(error.what());
+void ReplyLoop::handle(Lock& lock, Job& job) {
+  const std::uint64_t ticket = job.ticket;
+  in_hand_.push_back({ticket});
+  socket_->release();
+  lock.unlock();
+  const Here before = std::exchange(here, {this, ticket});
+  {
+    Request request{shared_from_this(), std::move(job)};
+    try {
+      dispatch(request);
+    } catch (const Error& error) {
+      request.fail(error.what(), error.kind());
+    } catch (const std::exception& error) {
+      request.fail(error.what());
+    } catch (...) {
+      request.fail("the handler threw what is no std::exception");
+    }
   }
+  here = before;
+  lock.lock();
+  std::erase_if(in_hand_, [&](const InHand& one) { return one.ticket == ticket; });
+}
+
+void ReplyLoop::answered(const Job& job) {
+  std::erase_if(in_hand_, [&](const InHand& one) { return one.ticket == job.ticket; });
+}
+
+std::uint64_t ReplyLoop::running() const noexcept {
+  const auto own = std::count_if(in_hand_.begin(), in_hand_.end(),
+                                 [](const InHand& one) { return one.stopping; });
+  return protocol_.counts().running - static_cast<std::uint64_t>(own);
 }
 
 void ReplyLoop::dispatch(Request& request) {
   auto handler = handlers_.find(request.method());
   if (handler == handlers_.end() && request.job_.stock()) {
-    // It named no method: all of its frames are the body.
-    request.job_.payload = request.job_.body;
-    request.job_.method = {};
     handler = handlers_.find("");
+    if (handler != handlers_.end()) {  // then it named no method: all of its frames are the body
+      request.job_.payload = request.job_.body;
+      request.job_.method = {};
+    }
   }
   if (handler != handlers_.end()) return handler->second(std::move(request));
   if (!otherwise_) return request.refuse("no such method");
@@ -197,6 +223,7 @@ void ReplyLoop::dispatch(Request& request) {
 void ReplyLoop::reply(Job& job, std::string_view payload) {
   Frame frame = job.reply(payload);
   const Lock lock{mutex_};
+  answered(job);
   if (protocol_.reply(job, std::move(frame))) send(job.frames);
   after_call();
   protocol_.recycle(job);
@@ -204,6 +231,7 @@ void ReplyLoop::reply(Job& job, std::string_view payload) {
 
 void ReplyLoop::fail(Job& job, FailureStatus status, std::uint8_t kind, std::string_view reason) {
   const Lock lock{mutex_};
+  answered(job);
   if (protocol_.fail(job, status, kind, reason)) send(job.frames);
   after_call();
   protocol_.recycle(job);
@@ -241,7 +269,7 @@ void ReplyLoop::send_rest() {
 /// At the end of what another thread than the leader did: calls may have swallowed the news that
 /// there is something to receive.
 void ReplyLoop::after_call() {
-  if (protocol_.counts().running == 0) ended_.notify_all();
+  if (running() == 0) ended_.notify_all();
   if (!socket_) return;
   if (sleeping_ && (hear_of_room(socket_->raw().handle()) & ZMQ_POLLIN) != 0) {
     sleeping_ = false;
@@ -252,26 +280,39 @@ void ReplyLoop::after_call() {
 
 StopReport ReplyLoop::stop(milliseconds deadline) {
   Lock lock{mutex_};
-  const TimePoint until = after(now(), deadline);
+  const TimePoint start = now();
+  close_until_ = after(start, deadline);
   protocol_.leave();
   if (socket_) {
     send_rest();
     after_call();
   }
-  const auto idle = [this] { return protocol_.counts().running == 0; };
-  ended_.wait_for(lock, left_until(until, now()), idle);
+  const bool inside = here.loop == this;
+  for (InHand& one : in_hand_) one.stopping |= inside && one.ticket == here.ticket;
+  stopping_ += inside ? 1 : 0;
+  ended_.notify_all();
+  ended_.wait_for(lock, left_until(close_until_, now()), [this] { return running() == 0; });
   stopped_ = true;
-  const std::uint64_t left = protocol_.counts().running;
+  const std::uint64_t left = running();
   if (std::exchange(sleeping_, false)) wake_.signal();
   changed_.notify_all();
   // Those that call handlers find out when these return.
-  ended_.wait_for(lock, farewell, [&] { return serving_ <= left && !leading_; });
-  if (!leading_ && socket_) {
-    // Waits until the address is free, and the last answers are out.
-    socket_->close(std::max(farewell, left_until(until, now())));
-    socket_.reset();
+  ended_.wait_for(lock, farewell, [&] { return serving_ <= left + stopping_ && !leading_; });
+  if (inside) {
+    --stopping_;  // and its thread closes, if it is the last one
+  } else if (!leading_) {
+    close(close_until_);
   }
-  return {.clean = left == 0, .abandoned = left};
+  return {.clean = left == 0,
+          .took = std::chrono::duration_cast<milliseconds>(now() - start),
+          .abandoned = left};
+}
+
+/// Waits until the address is free, and the last answers are out.
+void ReplyLoop::close(TimePoint until) {
+  if (!socket_) return;
+  socket_->close(std::max(farewell, left_until(until, now())));
+  socket_.reset();
 }
 
 ReplierLedger ReplyLoop::ledger() const {

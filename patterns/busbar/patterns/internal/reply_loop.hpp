@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <busbar/core/internal/socket_poll.hpp>
 #include <busbar/core/socket.hpp>
@@ -40,6 +41,18 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
+  /// What a handler is called for, until it is answered.
+  struct InHand {
+    std::uint64_t ticket = 0;
+    bool stopping = false;  ///< That handler waits in `stop`.
+  };
+  /// In a thread that calls a handler.
+  struct Here {
+    const ReplyLoop* loop = nullptr;
+    std::uint64_t ticket = 0;
+  };
+  static thread_local Here here;
+
   void check_not_serving() const;
   void run();
   void lead(Lock& lock);
@@ -47,7 +60,11 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   bool freelance() const noexcept { return options_.wire == RequestWire::freelance; }
   bool is_ping(Multipart& message);
   void sleep(Lock& lock);
-  void handle(Job& job);
+  void handle(Lock& lock, Job& job);
+  void answered(const Job& job);
+  /// Without those whose handlers wait in `stop`.
+  std::uint64_t running() const noexcept;
+  void close(TimePoint until);
   void dispatch(Request& request);
   void send(Multipart& message);
   void send_rest();
@@ -75,6 +92,9 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   TimePoint maintained_at_{};
   unsigned serving_ = 0;  ///< Threads.
   unsigned idle_ = 0;     ///< In changed_.
+  std::vector<InHand> in_hand_;
+  unsigned stopping_ = 0;  ///< Handlers' threads in `stop`.
+  TimePoint close_until_{};
   bool leading_ = false;
   bool sleeping_ = false;  ///< The leader.
   bool stopped_ = false;

@@ -30,6 +30,14 @@ RequesterOptions checked(RequesterOptions options) {
                 "it has " + std::to_string(servers) + " servers to connect to",
                 "give 1 to 64; a queue may stand before more of them");
   }
+  const auto check = [&](bool good, const char* cause, const char* remedy) {
+    if (!good) throw Error(ErrorKind::usage, "requester '" + options.name + "'", cause, remedy);
+  };
+  check(options.deadline.count() > 0, "its deadline is not above 0", "give its requests time");
+  check(options.attempt_timeout.count() > 0, "attempt_timeout is below 1 ms", "raise it");
+  check(options.hedge >= 0 && options.hedge <= 1, "hedge is no share of all requests",
+        "give 0 to 1, 0.05 for five in a hundred");
+  check(options.in_flight_max > 0, "in_flight_max is 0", "allow one request at least");
   return options;
 }
 
@@ -72,8 +80,9 @@ std::optional<RequestLoop::Finished> RequestLoop::fault_of(std::string_view meth
   std::string reason;
   if (method.size() > protocol::method_bytes) reason = "a method has at most 240 bytes";
   if (payload.size() > limits::message_bytes) reason = "a payload has at most 64 MiB";
-  if (slots_.size() >= options_.in_flight_max)
-    reason = std::to_string(slots_.size()) + " requests are unanswered (in_flight_max)";
+  const std::uint64_t in_flight = protocol_.counts().in_flight;
+  if (in_flight >= options_.in_flight_max)
+    reason = std::to_string(in_flight) + " requests are unanswered (in_flight_max)";
   if (reason.empty()) return std::nullopt;
   return Finished{.outcome = Outcome::refused,
                   .status = protocol::FailureStatus::refused,
@@ -94,10 +103,9 @@ std::uint64_t RequestLoop::request(std::string_view method, std::string_view pay
   // What is known of the servers should not be older than this.
   if (!leading_ && at > turned_at_ + fresh) turn(at);
   if (auto fault = fault_of(method, payload)) return refuse(std::move(*fault), std::move(callback));
-  const milliseconds wanted = options.deadline.count() > 0 ? options.deadline : options_.deadline;
   const std::uint64_t number = protocol_.add({.method = method,
                                               .payload = Frame{payload.data(), payload.size()},
-                                              .deadline = std::min(wanted, protocol::deadline_max),
+                                              .deadline = deadline_of(options.deadline),
                                               .idempotent = options.idempotent},
                                              at);
   if (callback) ++callbacks_;
@@ -119,9 +127,8 @@ std::uint64_t RequestLoop::refuse(Finished fault, Requester::Callback callback) 
 }
 
 /// One request to each server that is there.
-std::vector<std::pair<std::size_t, std::uint64_t>> RequestLoop::survey(std::string_view method,
-                                                                       std::string_view payload,
-                                                                       milliseconds deadline) {
+std::vector<std::pair<std::size_t, std::uint64_t>> RequestLoop::survey(
+    std::string_view method, std::string_view payload, std::optional<milliseconds> deadline) {
   const Lock lock{mutex_};
   check_open();
   const TimePoint at = now();
@@ -135,7 +142,7 @@ std::vector<std::pair<std::size_t, std::uint64_t>> RequestLoop::survey(std::stri
     }
     asked.emplace_back(i, protocol_.add({.method = method,
                                          .payload = Frame{payload.data(), payload.size()},
-                                         .deadline = std::min(deadline, protocol::deadline_max),
+                                         .deadline = deadline_of(deadline),
                                          .servers = std::uint64_t{1} << i},
                                         at));
     slots_.insert(asked.back().second, {});
@@ -337,16 +344,43 @@ void RequestLoop::rest(Lock& lock, milliseconds wait) {
   resting_ = false;
 }
 
+/// Those that are due now: what they ask for may be due at once as well.
 void RequestLoop::run_callbacks(Lock& lock) {
-  for (std::vector<Call> calls = std::exchange(calls_, {}); Call & call : calls) {
+  const auto before = std::exchange(calling_, std::this_thread::get_id());
+  for (std::size_t due = calls_.size(); due > 0 && !calls_.empty(); --due) {
+    std::optional<Call> call = std::move(calls_.front());
+    calls_.pop_front();
     lock.unlock();
+    const auto log = [&](const char* what) {
+      context_.log(LogLevel::error, "'" + options_.name + "': a callback threw: " + what);
+    };
     try {
-      call.callback(std::move(call.reply));
+      call->callback(std::move(call->reply));
     } catch (const std::exception& error) {
-      context_.log(LogLevel::error, "'" + options_.name + "': a callback threw: " + error.what());
+      log(error.what());
+    } catch (...) {
+      log("what is no std::exception");
     }
+    call.reset();  // what it holds may be a request of ours
     lock.lock();
   }
+  calling_ = before;
+}
+
+bool RequestLoop::is_calling() const {
+  const Lock lock{mutex_};
+  return calling_ == std::this_thread::get_id();
+}
+
+/// What is under way is carried on with here.
+StopReport RequestLoop::stop_within(milliseconds deadline) {
+  const TimePoint start = now();
+  request_stop(deadline);
+  while (step(longest_rest)) {
+  }
+  StopReport made = report();
+  made.took = std::chrono::duration_cast<milliseconds>(now() - start);
+  return made;
 }
 
 /// True: all is over. With what is cancelled by that there are callbacks to be called once more.

@@ -1,11 +1,14 @@
 /// What a Requester's callers share, and the thread that looks after what they do not.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <busbar/core/runner.hpp>
@@ -33,9 +36,9 @@ class RequestLoop final : public Active {
   // Any thread; see Requester and PendingReply.
   std::uint64_t request(std::string_view method, std::string_view payload,
                         const RequestOptions& options, Requester::Callback callback = {});
-  std::vector<std::pair<std::size_t, std::uint64_t>> survey(std::string_view method,
-                                                            std::string_view payload,
-                                                            std::chrono::milliseconds deadline);
+  std::vector<std::pair<std::size_t, std::uint64_t>> survey(
+      std::string_view method, std::string_view payload,
+      std::optional<std::chrono::milliseconds> deadline);
   const Endpoint& server(std::size_t i) const noexcept { return options_.connect[i]; }
   bool wait(std::uint64_t number, std::chrono::milliseconds timeout);
   /// Once it is finished.
@@ -43,6 +46,9 @@ class RequestLoop final : public Active {
   void cancel(std::uint64_t number);
   /// Nobody will ask for it again.
   void forget(std::uint64_t number) noexcept;
+  /// Whether this is the thread in which a callback is being called, and its way to stop.
+  bool is_calling() const;
+  StopReport stop_within(std::chrono::milliseconds deadline);
   bool wait_for_servers(std::size_t n, std::chrono::milliseconds timeout);
   RequesterLedger ledger() const;
 
@@ -60,6 +66,10 @@ class RequestLoop final : public Active {
 
   void check_open() const;
   std::uint64_t refuse(Finished fault, Requester::Callback callback);
+  std::chrono::milliseconds deadline_of(
+      const std::optional<std::chrono::milliseconds>& wanted) const noexcept {
+    return std::min(wanted.value_or(options_.deadline), protocol::deadline_max);
+  }
   std::optional<Finished> fault_of(std::string_view method, std::string_view payload) const;
   TimePoint now() const noexcept { return context_.clock().now(); }
   bool turn(TimePoint now);
@@ -85,10 +95,11 @@ class RequestLoop final : public Active {
   protocol::RequesterProtocol protocol_;
   std::unique_ptr<ServerLinks> links_;  ///< Empty: ended.
   protocol::PagedTable<Slot> slots_;
-  std::vector<Call> calls_;  ///< To be called by the loop's own thread.
+  std::deque<Call> calls_;  ///< To be called by the loop's own thread.
   Multipart frames_;
   protocol::RequesterProtocol::Send send_;
   Finished finished_;
+  std::thread::id calling_;    ///< In a callback.
   std::uint64_t refused_ = 0;  ///< Without asking anyone.
   std::size_t callbacks_ = 0;  ///< In slots_.
   std::uint64_t turns_ = 0;

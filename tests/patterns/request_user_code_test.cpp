@@ -1,0 +1,292 @@
+// What users' code may do: in handlers and callbacks, and to the objects that call it.
+#include "support/desk.hpp"
+#include "support/stock.hpp"
+
+#include <future>
+#include <latch>
+#include <optional>
+
+#include <doctest/doctest.h>
+
+#include <busbar/patterns/requester.hpp>
+
+using namespace busbar;
+using namespace std::chrono_literals;
+using busbar::testing::Account;
+using busbar::testing::at;
+using busbar::testing::Desk;
+using busbar::testing::eventually;
+using busbar::testing::soon;
+using busbar::testing::Stock;
+
+namespace {
+
+constexpr const char* any_port = "tcp://127.0.0.1:*";
+constexpr RequestOptions patient{.deadline = soon};
+
+/// Serves in a thread, once all handlers are set.
+struct Serving {
+  explicit Serving(Replier& one) : replier(one), thread([&one] { one.serve(); }) {}
+  ~Serving() {
+    replier.stop(soon);
+    thread.join();
+  }
+  Replier& replier;
+  std::thread thread;
+};
+
+int twice(int number) { return 2 * number; }
+
+}  // namespace
+
+TEST_CASE("a deadline of 0 or less has expired, and where none is given the requester's holds") {
+  Context context;
+  Desk desk{context, {.bind = {any_port}}};
+  Requester ask{context, {.connect = at(desk), .deadline = 40s}};
+  CHECK(ask.request("left", 0).get<std::int64_t>() > 20'000);
+  CHECK(ask.request("nothing", "", {.deadline = 0ms}).get().outcome() == Outcome::expired);
+  CHECK(ask.request("nothing", "", {.deadline = -5ms}).get().outcome() == Outcome::expired);
+  const auto none = ask.survey("nothing", "", 0ms);
+  REQUIRE(none.size() == 1);
+  CHECK(none[0].reply.outcome() == Outcome::expired);
+  const auto all = ask.survey("left", 0);
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].reply.as<std::int64_t>() > 20'000);
+  CHECK(desk.nothings == 0);
+  CHECK(ask.ledger().expired == 3);
+  CHECK(ask.ledger().reconciles());
+}
+
+TEST_CASE("options of a requester or replier that make no sense are refused") {
+  Context context;
+  const std::vector<Endpoint> there{"inproc://there"};
+  const auto refused = [&](const RequesterOptions& options) {
+    try {
+      const Requester made{context, options};
+      return false;
+    } catch (const Error& error) {
+      return error.kind() == ErrorKind::usage;
+    }
+  };
+  CHECK(refused({.connect = there, .deadline = 0ms}));
+  CHECK(refused({.connect = there, .attempt_timeout = 0ms}));
+  CHECK(refused({.connect = there, .hedge = -0.1}));
+  CHECK(refused({.connect = there, .hedge = 1.1}));
+  CHECK(refused({.connect = there, .hedge = std::numeric_limits<double>::quiet_NaN()}));
+  CHECK(refused({.connect = there, .in_flight_max = 0}));
+  CHECK_FALSE(refused({.connect = there}));
+  CHECK_THROWS_WITH_AS(Replier(context, ReplierOptions{}),
+                       "replier 'replier': it has no endpoint (give one to bind or to connect to)",
+                       Error);
+}
+
+TEST_CASE(
+    "what is thrown and is no std::exception is a failure there, and a line in the log here") {
+  std::atomic<int> logged = 0;
+  Context context{{.log = [&](LogLevel level, std::string_view text) {
+    if (level == LogLevel::error && text.find("a callback threw") != text.npos) ++logged;
+  }}};
+  Replier replier{context, {.bind = {any_port}}};
+  replier.on("five", []() -> int { throw 5; });
+  const Serving serving{replier};
+  Requester ask{context, {.connect = replier.bound()}};
+  const Reply failed = ask.request("five", "", patient).get();
+  CHECK(failed.outcome() == Outcome::failed);
+  CHECK(failed.reason() == "the handler threw what is no std::exception");
+  std::promise<void> called;
+  ask.request("five", "", patient, [](Reply&&) { throw 5; });
+  ask.request("five", "", patient, [&](Reply&&) { called.set_value(); });
+  called.get_future().wait();
+  CHECK(logged == 1);
+}
+
+TEST_CASE("the end of a requester waits for the callback that is being called") {
+  Context context;
+  Desk desk{context, {.bind = {any_port}}};
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  std::atomic<bool> over = false;
+  std::thread releasing;
+  {
+    Requester ask{context, {.connect = at(desk)}};
+    ask.request("nothing", "", [&](Reply&&) {
+      begun.set_value();
+      go_on.get_future().wait();
+      over = true;
+    });
+    begun.get_future().wait();
+    const StopReport report = ask.stop(1ms);
+    CHECK_FALSE(report.clean);
+    CHECK(report.remains.size() == 1);
+    releasing = std::thread{[&] { go_on.set_value(); }};
+  }
+  CHECK(over);
+  releasing.join();
+}
+
+TEST_CASE("a callback may stop its requester, which waits for the others, and end it") {
+  Context context;
+  Desk desk{context, {.bind = {any_port}}};
+  std::optional<Requester> ask(std::in_place, context, RequesterOptions{.connect = at(desk)});
+  std::atomic<int> called = 0;
+  std::promise<StopReport> stopped;
+  ask->request("nothing", "", [&](Reply&&) {
+    ask->request("echo", "x", [&](Reply&& reply) { called += reply.ok() ? 1 : 0; });
+    StopReport report = ask->stop(soon);
+    ask.reset();
+    stopped.set_value(std::move(report));
+  });
+  const StopReport report = stopped.get_future().get();
+  CHECK(report.clean);
+  CHECK(report.took < soon);
+  CHECK(called == 1);
+}
+
+TEST_CASE("what a callback holds of its own requester goes with it") {
+  Context context;
+  Desk desk{context, {.bind = {any_port}}};
+  Requester ask{context, {.connect = at(desk)}};
+  auto kept = std::make_shared<PendingReply>(ask.request("keep", "", patient));
+  std::promise<void> called;
+  ask.request("nothing", "", [&called, kept](Reply&&) { called.set_value(); });
+  kept.reset();
+  called.get_future().wait();
+  REQUIRE(eventually([&] { return ask.ledger().cancelled == 1; }));
+}
+
+TEST_CASE("a requester is assigned another one") {
+  Context context;
+  Desk one{context, {.bind = {any_port}}};
+  Desk two{context, {.bind = {any_port}}};
+  Requester ask{context, {.connect = at(one)}};
+  PendingReply out = ask.request("keep", "", patient);
+  ask = Requester{context, {.connect = at(two)}};
+  CHECK(out.get().outcome() == Outcome::cancelled);
+  CHECK(ask.request("nothing", "", patient).get().ok());
+  CHECK(two.nothings == 1);
+}
+
+TEST_CASE("a handler may stop its replier, without waiting for itself, and its answer goes out") {
+  for (const bool raw : {false, true}) {
+    CAPTURE(raw);
+    Context context;
+    Replier replier{context, {.bind = {any_port}, .threads = 2}};
+    std::latch both{2};
+    std::mutex mutex;
+    std::vector<StopReport> reports;
+    const auto stop = [&] {
+      both.arrive_and_wait();
+      StopReport report = replier.stop(soon);
+      const std::scoped_lock lock{mutex};
+      reports.push_back(std::move(report));
+    };
+    if (raw) {
+      replier.on("end", [&](Request request) {
+        stop();
+        request.reply("bye");
+      });
+    } else {
+      replier.on("end", [&] {
+        stop();
+        return std::string("bye");
+      });
+    }
+    std::thread thread{[&] { replier.serve(); }};
+    Requester ask{context, {.connect = replier.bound()}};
+    PendingReply one = ask.request("end", "", {.deadline = 1min});
+    PendingReply two = ask.request("end", "", {.deadline = 1min});
+    CHECK(one.get<std::string>() == "bye");
+    CHECK(two.get<std::string>() == "bye");
+    thread.join();
+    for (const StopReport& report : reports) {
+      CHECK(report.clean);
+      CHECK(report.took < soon);
+    }
+    CHECK(reports.size() == 2);
+    CHECK(replier.ledger().replied == 2);
+    CHECK(replier.ledger().undeliverable == 0);
+  }
+}
+
+TEST_CASE("a replier whose context is stopped ends, whatever its threads are about") {
+  for (const unsigned threads : {1U, 3U}) {
+    CAPTURE(threads);
+    Context context;
+    Context other;
+    Replier replier{context, {.bind = {any_port}, .threads = threads}};
+    std::promise<void> begun;
+    std::promise<void> go_on;
+    replier.on("wait", [&] {
+      begun.set_value();
+      go_on.get_future().wait();
+    });
+    std::thread thread{[&] { replier.serve(); }};
+    Requester ask{other, {.connect = replier.bound()}};
+    const PendingReply out = ask.request("wait", "", {.deadline = 1min});
+    begun.get_future().wait();
+    std::thread stopping{[&] { (void)context.stop(10ms); }};
+    if (threads == 1) stopping.join();
+    go_on.set_value();
+    thread.join();
+    if (threads > 1) stopping.join();
+    CHECK(replier.ledger().running == 0);
+  }
+}
+
+TEST_CASE("handlers of every form are taken") {
+  Context context;
+  Replier replier{context, {.bind = {any_port}}};
+  replier.on("function", twice);
+  replier.on("noexcept", [](int number) noexcept { return number; });
+  replier.on("move only", [held = std::make_unique<int>(7)]() mutable { return *held; });
+  replier.on("by value", [](std::string text) { return text + "!"; });
+  replier.on("moved in", [](std::string&& text) { return std::string{std::move(text)} + "?"; });
+  replier.on("request", [](const Request& request) { return std::string{request.payload()}; });
+  replier.on("answers", [](Request& request) { request.reply("itself"); });
+  replier.on("lets go", [](Request&) {});
+  replier.on("with both", [](const Account& account, Request& request) {
+    request.refuse("not account " + std::to_string(account.number));
+  });
+  const Serving serving{replier};
+  Requester ask{context, {.connect = replier.bound()}};
+  CHECK(ask.request("function", 4, patient).get<int>() == 8);
+  CHECK(ask.request("noexcept", 4, patient).get<int>() == 4);
+  CHECK(ask.request("move only", "", patient).get<int>() == 7);
+  CHECK(ask.request("by value", "x", patient).get<std::string>() == "x!");
+  CHECK(ask.request("moved in", "x", patient).get<std::string>() == "x?");
+  CHECK(ask.request("request", "x", patient).get<std::string>() == "x");
+  CHECK(ask.request("answers", "", patient).get<std::string>() == "itself");
+  CHECK(ask.request("lets go", "", patient).get().outcome() == Outcome::failed);
+  CHECK(ask.request("with both", Account{7}, patient).get().reason() == "not account 7");
+  const Reply reply = ask.request("request", "bytes", patient).get();
+  CHECK(reply.as<std::string_view>() == "bytes");
+  std::promise<int> called;
+  ask.request("function", 21, [&](Reply&& one) { called.set_value(one.as<int>()); });
+  CHECK(called.get_future().get() == 42);
+}
+
+TEST_CASE("a handler for all other methods sees the one that a stock requester names") {
+  zmq::context_t stock;
+  Context context;
+  Replier replier{context, {.bind = {any_port}}};
+  replier.otherwise([](const Request& request) {
+    return std::string{request.method()} + "/" + std::string{request.payload()};
+  });
+  const Serving serving{replier};
+  Stock req(stock, zmq::socket_type::req);
+  req.connect(replier.bound()[0].str());
+  req.send({"two", "frames"});
+  CHECK(req.receive() == std::vector<std::string>{"two/frames"});
+  req.send({"one"});
+  CHECK(req.receive() == std::vector<std::string>{"/one"});
+}
+
+TEST_CASE("what is answered and not yet taken does not count as unanswered") {
+  Context context;
+  Desk desk{context, {.bind = {any_port}}};
+  Requester ask{context, {.connect = at(desk), .in_flight_max = 1}};
+  PendingReply one = ask.request("echo", "1", patient);
+  REQUIRE(one.wait(soon));
+  CHECK(ask.request("echo", "2", patient).get<std::string>() == "2");
+  CHECK(one.get<std::string>() == "1");
+}

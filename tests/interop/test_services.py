@@ -32,7 +32,9 @@ def work(endpoint, service, version, hang):
     worker = Worker(Scene(), endpoint, service, version)
     while True:
         request = worker.receive(3600)
-        if request and not (hang and request[1] == [b"hang"]):
+        if request and hang and request[1] == [b"hang"]:
+            signal.pause()  # one that went on could register anew, and be free
+        if request:
             worker.answer(request[0], b"%d" % os.getpid(), *request[1])
 
 
@@ -191,8 +193,32 @@ class Services(ServicesCase):
         call = self.child("call", "nobody", "--connect", endpoint, "--timeout", "1h", stdin="one\n")
         device.wait_ledger(lambda ledger: ledger["backend"]["held"] == 1)
         call.kill(signal.SIGINT)
-        self.assertEqual(call.wait(), 0)
-        self.assertIn("ended before the reply to line 1 came", call.text())
+        self.assertEqual(call.wait(), 4)
+        self.assertIn("no reply to line 1 and what follows", call.text())
+
+    def test_a_call_says_why_it_has_no_reply(self):
+        nobody = self.ipc("nobody")
+        code, out, err = run("call", "echo", "--connect", nobody, "--timeout", "100ms", stdin="one\n")
+        self.assertEqual((code, out), (4, ""))
+        self.assertIn("no broker for line 1 within 100ms", err)
+        device, endpoint = self.started()
+        call = self.child("call", "none", "--connect", nobody, "--connect", endpoint, "--timeout", "1h",
+                          stdin="one\n")
+        device.wait_ledger(lambda ledger: ledger["backend"]["held"] == 1)
+        device.kill()
+        self.assertEqual(call.wait(), 3)
+        self.assertIn("line 1: the connection to the broker was lost", call.text())
+
+    def test_an_answer_in_parts_is_written_whole_or_its_end(self):
+        _, endpoint = self.started()
+        worker = Worker(self, endpoint, b"list", "0.2")
+        for options, wanted in (((), "z"), (("--whole",), "abz")):
+            call = self.child("call", "list", "--connect", endpoint, *options, stdin="one\n")
+            address, body = worker.receive(TIMEOUT)
+            worker.answer(address, b"a", b"b", part=True)
+            worker.answer(address, b"z")
+            self.assertEqual(call.wait(), 0)
+            self.assertEqual(call.text(), wanted)
 
     def test_a_topology_runs_services(self):
         file = self.path("site.toml", '[devices.names]\nkind = "services"\n'

@@ -96,17 +96,35 @@ class SimClient {
  private:
   void call() {
     question_ = name_ + std::to_string(answered + given_up);
-    const auto timeout = 3s;
-    protocol_.emplace(world_.sim.now(), timeout, idempotent_ ? 300ms : 3000ms);
-    ask();
+    protocol_.emplace(world_.sim.now(),
+                      CallProtocol::Options{.timeout = 3s,
+                                            .attempt = idempotent_ ? 300ms : 1s,
+                                            .idempotent = idempotent_,
+                                            .brokers = 2},
+                      BrokerState::lost);  // so each has a connection of its own
+    ++life_;
     wait();
   }
-  void ask() {
-    if (peer_ != nullptr) world_.disconnect(peer_);
+  /// Of the two brokers one may just not be there: that asks nobody.
+  void connect() {
+    if (peer_ != nullptr) world_.disconnect(std::exchange(peer_, nullptr));
     answer_.clear();
-    peer_ = world_.connect([this, life = ++life_](const Multipart& frames) {
-      if (life == life_) hear(frames);
+    const int life = ++life_;
+    const bool there = world_.sim.chance(0.7);
+    if (there) {
+      peer_ = world_.connect([this, life](const Multipart& frames) {
+        if (life == life_) hear(frames);
+      });
+    }
+    world_.sim.after(std::chrono::milliseconds{world_.sim.below(20)}, [this, life, there] {
+      if (life != life_) return;
+      protocol_->on_news(there ? BrokerState::connected : BrokerState::unreachable,
+                         world_.sim.now());
+      wait();
     });
+  }
+  void ask() {
+    REQUIRE(peer_ != nullptr);
     Multipart frames;
     put_head(frames, majordomo::Role::client, majordomo::dialect_of(version_),
              majordomo::Command::request);
@@ -116,18 +134,21 @@ class SimClient {
     world_.say(peer_, std::move(frames));
   }
   void wait() {
-    world_.sim.at(protocol_->next_deadline(), [this, life = life_] {
-      if (life != life_) return;
-      switch (protocol_->on_time(world_.sim.now())) {
-        case CallProtocol::Step::wait:
-          return wait();
-        case CallProtocol::Step::ask_again:
-          ask();
-          return wait();
-        case CallProtocol::Step::give_up:
-          ++given_up;
-          return call();
-      }
+    switch (protocol_->step(world_.sim.now())) {
+      case CallProtocol::Step::wait:
+        break;
+      case CallProtocol::Step::connect:
+        connect();
+        return wait();
+      case CallProtocol::Step::send:
+        ask();
+        return wait();
+      case CallProtocol::Step::give_up:
+        ++given_up;
+        return call();
+    }
+    world_.sim.at(protocol_->next_deadline(), [this, wake = ++wake_] {
+      if (wake == wake_) wait();
     });
   }
   void hear(const Multipart& frames) {
@@ -150,6 +171,7 @@ class SimClient {
   std::optional<CallProtocol> protocol_;
   BrokerSimulation::Peer* peer_ = nullptr;
   int life_ = 0;
+  int wake_ = 0;
 };
 
 void run(std::uint64_t seed, Faults faults) {

@@ -30,6 +30,7 @@ struct Site {
   }
 
   Context context;
+  zmq::context_t zmq;
   Services services;
   Runner running;
 };
@@ -87,6 +88,129 @@ TEST_CASE("an answer in parts comes as it is said, or as one") {
   CHECK(client.call("list", "", soon).frames().size() == 3);
   ServiceClient old{site.context, {.connect = {site.broker()}, .version = MajordomoVersion::v01}};
   CHECK(old.call("list", "", soon).frames().size() == 3);
+}
+
+TEST_CASE("the payload is the final answer's, wherever the parts go") {
+  Site site;
+  ServiceWorker worker{site.context,
+                       {.service = "list", .connect = {site.broker()}},
+                       [](ServiceRequest& request) -> std::string {
+                         request.part("a");
+                         return "z";
+                       }};
+  ServiceClient client{site.context, site.broker()};
+  const ServiceReply reply = client.call("list", "", soon);
+  CHECK(reply.payload() == "z");
+  REQUIRE(reply.frames().size() == 2);
+  CHECK(reply.frames().text(0) == "a");
+}
+
+TEST_CASE("a callback that throws does not leave its call's rest to the next one") {
+  Site site;
+  ServiceWorker worker{site.context,
+                       {.service = "list", .connect = {site.broker()}},
+                       [](ServiceRequest& request) -> std::string {
+                         request.part("a");
+                         return std::string{request.payload()};
+                       }};
+  ServiceClient client{site.context, site.broker()};
+  const auto throws = [](std::string_view) { throw 5; };
+  CHECK_THROWS_AS((void)client.call("list", "1", soon, {.on_part = throws}), int);
+  // From another thread, as it owns nothing any more.
+  std::thread{[&] {
+    std::string parts;
+    const auto keep = [&](std::string_view part) { parts += part; };
+    CHECK(client.call("list", "2", soon, {.on_part = keep}).payload() == "2");
+    CHECK(parts == "a");
+  }}.join();
+  CHECK(client.ledger().failed == 1);
+  CHECK(client.ledger().answered == 1);
+  CHECK(client.ledger().reconciles());
+}
+
+TEST_CASE("a broker that is not there costs no time where another one is") {
+  Site site;
+  ServiceWorker worker{site.context, {.service = "echo", .connect = {site.broker()}}, echo};
+  site.wait_for("echo");
+  ServiceClient client{site.context, {.connect = {"tcp://127.0.0.1:1", site.broker()}}};
+  // Not by a third of this time, or the test's own limit is over.
+  CHECK(client.call("echo", "1", 1h).payload() == "1");
+  CHECK(client.ledger().sent == 1);
+  CHECK(client.ledger().connected);
+  CHECK(worker.ledger().received == 1);
+}
+
+TEST_CASE("a broker that takes connections and says nothing costs an attempt") {
+  Site site;
+  ServiceWorker worker{site.context, {.service = "echo", .connect = {site.broker()}}, echo};
+  Stock silent{site.zmq, zmq::socket_type::stream};
+  silent.raw().bind("tcp://127.0.0.1:*");
+  ServiceClient client{
+      site.context,
+      {.connect = {Endpoint{silent.raw().get(zmq::sockopt::last_endpoint)}, site.broker()}}};
+  CHECK(client.call("echo", "1", soon, {.attempt = 100ms}).payload() == "1");
+  CHECK(client.ledger().sent == 1);
+}
+
+TEST_CASE(
+    "why there is no answer is told: no broker, no address, keys that do not fit, no worker") {
+  Site site;
+  const auto why = [&](ServiceClientOptions options) {
+    ServiceClient client{site.context, std::move(options)};
+    const ServiceReply reply = client.call("nobody", "x", 300ms);
+    CHECK(client.ledger().reconciles());
+    try {
+      (void)reply.payload();
+    } catch (const RequestError& error) {
+      CHECK(error.outcome() == reply.outcome());
+      return error;
+    }
+    throw std::logic_error("it was answered");
+  };
+  const RequestError no_broker = why({.connect = {"tcp://127.0.0.1:1"}});
+  CHECK(no_broker.outcome() == Outcome::no_peer);
+  CHECK(no_broker.kind() == ErrorKind::unreachable);
+  const RequestError no_address = why({.connect = {"tcp://nowhere.invalid:1"}});
+  CHECK(no_address.outcome() == Outcome::no_peer);
+  CHECK(no_address.cause().find("nowhere.invalid") != std::string::npos);
+  const RequestError no_worker = why({.connect = {site.broker()}});
+  CHECK(no_worker.outcome() == Outcome::expired);
+  CHECK(no_worker.kind() == ErrorKind::timeout);
+
+  const RequestError keys = why(
+      {.connect = {site.broker()},
+       .security = {.keys = CurveKeys::create(), .server_key = CurveKeys::create().public_key}});
+  CHECK(keys.outcome() == Outcome::no_peer);
+  CHECK(keys.kind() == ErrorKind::refused);
+}
+
+TEST_CASE("a connection that goes while a call is out is told at once, or it is sent again") {
+  zmq::context_t zmq;
+  Context context;
+  for (const bool idempotent : {false, true}) {
+    auto broker = std::make_unique<Stock>(zmq, zmq::socket_type::router);
+    broker->raw().bind("tcp://127.0.0.1:*");
+    const std::string address = broker->raw().get(zmq::sockopt::last_endpoint);
+    ServiceClient client{context, Endpoint{address}};
+    auto pending = std::async(std::launch::async, [&] {
+      return client.call("echo", "1", 1h, {.idempotent = idempotent});
+    });
+    REQUIRE(broker->receive().size() == 5);
+    broker.reset();
+    if (!idempotent) {
+      CHECK(pending.get().outcome() == Outcome::lost);
+      CHECK(client.ledger().lost == 1);
+      continue;
+    }
+    broker = std::make_unique<Stock>(zmq, zmq::socket_type::router);
+    REQUIRE(eventually([&] { return zmq_bind(broker->raw().handle(), address.c_str()) == 0; }));
+    std::vector<std::string> request = broker->receive();
+    REQUIRE(request.size() == 5);
+    request[2] = "\3";
+    REQUIRE(broker->send(request));
+    CHECK(pending.get().payload() == "1");
+    CHECK(client.ledger().retried == 1);
+  }
 }
 
 TEST_CASE("no answer in time is told, and the late one comes to nobody") {
@@ -215,14 +339,14 @@ TEST_CASE("several threads work for one name, and show that they live meanwhile"
         return echo(request);
       }};
   ServiceClient one{site.context, site.broker()};
-  ServiceReply first{"meet"};
+  std::string first;
   std::thread other{[&] {
     ServiceClient two{site.context, site.broker()};
-    first = two.call("meet", "2", soon);
+    first = two.call("meet", "2", soon).payload();
   }};
   CHECK(one.call("meet", "1", soon).payload() == "1");
   other.join();
-  CHECK(first.payload() == "2");
+  CHECK(first == "2");
 }
 
 TEST_CASE("a worker comes back to a broker that is another one, and clients ask it") {

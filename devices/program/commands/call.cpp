@@ -1,5 +1,6 @@
 #include "program/commands/commands.hpp"
 #include "program/duration.hpp"
+#include "program/endpoints.hpp"
 #include "program/output.hpp"
 #include "program/send_lines.hpp"
 #include "program/talk.hpp"
@@ -37,15 +38,18 @@ class Calling {
                                                                : MajordomoVersion::v02}) {}
 
   int run() {
-    send_lines(waiter_, input_, options_.messages,
-               [this](const Letter& letter, const std::string& place) {
-                 return call(letter.payload, place);
-               });
+    const auto unanswered = send_lines(waiter_, input_, options_.messages,
+                                       [this](const Letter& letter, const std::string& place) {
+                                         return call(letter.payload, place);
+                                       });
+    if (unanswered && waiter_.asked_to_end())
+      throw Error{ErrorKind::timeout, subject_,
+                  "ended by a signal; no reply to " + *unanswered + " and what follows"};
     return exit_ok;
   }
 
  private:
-  /// In a thread of its own, so that a signal ends it.
+  /// In a thread of its own, so that a signal ends it. False: it did, or nobody reads our output.
   bool call(const std::string& payload, const std::string& place) {
     const milliseconds patience = options_.messages.patience();
     auto pending = std::async(std::launch::async, [&] {
@@ -56,23 +60,40 @@ class Calling {
       if (pending.wait_for(tick) == std::future_status::ready) break;
       waiter_.wait(milliseconds{0});
       if (!waiter_.asked_to_end()) continue;
-      warn("ended before the reply to " + place + " came");
       context_.stop(milliseconds{0});  // which ends the call
       return false;
     }
-    const ServiceReply reply = pending.get();
-    if (!reply)
-      throw Error{ErrorKind::timeout, "call service '" + printable(options_.service) + "'",
-                  "no reply to " + place + " within " + format_duration(patience),
-                  "is a worker there? Or give a longer --timeout"};
-    if (options_.messages.whole && !reply.frames().empty())
-      output_.buffer() += reply.frames().text(reply.frames().size() - 1);
-    else if (!options_.messages.whole)
+    return write(pending.get(), place);
+  }
+
+  bool write(const ServiceReply& reply, const std::string& place) {
+    try {
+      reply.check();
+    } catch (const RequestError& why) {
+      explain(why, place);
+    }
+    if (options_.messages.whole) {
+      for (std::size_t i = 0; i < reply.frames().size(); ++i)
+        output_.buffer() += reply.frames().text(i);
+    } else {
       append_line(output_.buffer(), reply.frames(), 0, options_.messages.shape());
+    }
     return output_.flush();
   }
 
+  [[noreturn]] void explain(const RequestError& why, const std::string& place) {
+    const std::string within = " within " + format_duration(options_.messages.patience());
+    if (why.outcome() == Outcome::no_peer)
+      give_up(subject_, absence(client_.ledger()), "no broker for " + place + within,
+              "start it, or give a longer --timeout");
+    if (why.outcome() == Outcome::expired)
+      throw Error{ErrorKind::timeout, subject_, "no reply to " + place + within,
+                  "is a worker there? Or give a longer --timeout"};
+    throw Error{why.kind(), subject_, place + ": " + why.cause(), why.remedy()};
+  }
+
   const CallOptions& options_;
+  const std::string subject_ = "call service '" + printable(options_.service) + "'";
   Waiter waiter_;
   Context context_{{.log = library_log()}};
   Input input_;
@@ -87,7 +108,7 @@ Run declare(CLI::App& app) {
       ->type_name("SERVICE")
       ->required();
   add_list(app, "--connect", options->connect,
-           "The broker; of several, the next one after a silence", "ENDPOINT")
+           "The broker; of several, the next one where one is not there", "ENDPOINT")
       ->required();
   words(app.add_option("--mdp", options->version, "The version of Majordomo"), {"0.1", "0.2"})
       ->default_str("0.2");
@@ -95,7 +116,8 @@ Run declare(CLI::App& app) {
                "Twice does no harm: ask again when a third of the time has passed");
   add_list(app, "--file", options->messages.files, "Read lines from this file instead of stdin",
            "FILE");
-  app.add_flag("--whole", options->messages.whole, "Send each --file (or all of stdin) as one");
+  app.add_flag("--whole", options->messages.whole,
+               "Send each --file (or all of stdin) as one; replies are written as they are");
   numbers(app.add_option("--count", options->messages.count, "End after so many requests")
               ->type_name("N"),
           1, std::numeric_limits<std::uint64_t>::max());
@@ -110,14 +132,19 @@ Run declare(CLI::App& app) {
 }  // namespace
 
 Command call_command() {
-  return {.name = "call",
-          .group = "Messages",
-          .summary = "Call a service by name with each line, and write each reply, in order",
-          .details =
-              "Through a Majordomo broker, as `busbar services` is one. Exits with 4 where a\n"
-              "reply does not come in time.",
-          .example = "  echo hello | busbar call echo --connect tcp://127.0.0.1:5555 --timeout 2s",
-          .declare = declare};
+  return {
+      .name = "call",
+      .group = "Messages",
+      .summary = "Call a service by name with each line, and write each reply, in order",
+      .details =
+          "Through a Majordomo broker, as `busbar services` is one. Written is a reply's last\n"
+          "frame, of one in parts the last part's; --json has the others in \"frames\", --whole\n"
+          "writes them all, one behind the other. Exits with 4 where a reply or a broker does not "
+          "come in time, and\n"
+          "after a signal that leaves lines without a reply; with 3 where the connection goes\n"
+          "meanwhile, as then nobody knows whether it was done; with 5 where keys do not fit.",
+      .example = "  echo hello | busbar call echo --connect tcp://127.0.0.1:5555 --timeout 2s",
+      .declare = declare};
 }
 
 }  // namespace busbar::program

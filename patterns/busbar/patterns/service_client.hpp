@@ -3,7 +3,10 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +14,7 @@
 
 #include <busbar/core/codec.hpp>
 #include <busbar/core/socket.hpp>
+#include <busbar/patterns/reply.hpp>
 #include <busbar/protocol/majordomo.hpp>
 
 namespace busbar {
@@ -20,56 +24,97 @@ using MajordomoVersion = protocol::majordomo::Version;
 
 struct ServiceClientOptions {
   std::string name = "service-client";
-  std::vector<Endpoint> connect = {};  ///< Brokers; of several, the next one for each new try.
+  /// Brokers. One at a time: the next where this one is not there, or gives no answer to what may
+  /// be sent again.
+  std::vector<Endpoint> connect = {};
   Security security = {};
   MajordomoVersion version = MajordomoVersion::v02;
+};
+
+/// called = answered + expired + no_peer + lost + failed; see Outcome.
+struct ServiceClientLedger {
+  std::uint64_t called = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t expired = 0;    ///< Sent, and no answer in time.
+  std::uint64_t no_peer = 0;    ///< Never sent: no broker was there in time.
+  std::uint64_t lost = 0;       ///< The connection went while it was out.
+  std::uint64_t failed = 0;     ///< `on_part` threw, or the context was stopped.
+  std::uint64_t sent = 0;       ///< To brokers, each attempt counted.
+  std::uint64_t retried = 0;    ///< Sent once more.
+  std::uint64_t malformed = 0;  ///< Messages dropped that were no answer to what was asked.
+  bool connected = false;       ///< To a broker, as the last call left it.
+  /// Why a broker refused the connection, or its host has no address, until one is connected.
+  std::string handshake_failure = {};
+  std::string unresolved = {};
+
+  bool reconciles() const noexcept {
+    return called == answered + expired + no_peer + lost + failed;
+  }
 };
 
 /// What a call brought. Views live as long as it does.
 class ServiceReply {
  public:
-  explicit ServiceReply(std::string service) : service_(std::move(service)) {}
-  ServiceReply(std::string service, Multipart frames)
-      : service_(std::move(service)), answered_(true), frames_(std::move(frames)) {}
+  /// Not answered.
+  explicit ServiceReply(RequestError why) : why_(std::move(why)) {}
+  /// `final`: where the final answer begins.
+  ServiceReply(Multipart frames, std::size_t final) : frames_(std::move(frames)), final_(final) {}
 
-  /// False: no answer came in time. The request may have been worked on all the same.
-  bool answered() const noexcept { return answered_; }
-  explicit operator bool() const noexcept { return answered_; }
-  /// The first frame. Throws Error (timeout) where there was no answer, as `as` does.
+  /// replied, expired, no_peer or lost.
+  Outcome outcome() const noexcept { return why_ ? why_->outcome() : Outcome::replied; }
+  /// False: no answer came in time, or none can come. Whether it was worked on see `outcome`.
+  bool answered() const noexcept { return !why_; }
+  explicit operator bool() const noexcept { return answered(); }
+  /// Throws RequestError unless it was answered.
+  void check() const {
+    if (why_) throw RequestError{*why_};
+  }
+  /// The final answer's first frame; what came before it in parts went to `on_part`, or stands in
+  /// `frames`. Version 0.1 knows no parts: there it is the first of all. Throws as `check`.
   std::string_view payload() const;
-  /// Unpacked from msgpack; throws Error (refused) as `unpack` does.
+  /// Unpacked from msgpack; throws as `check`, and Error (refused) as `unpack` does.
   template <class T>
   T as() const {
     return value_of<T>(payload());
   }
-  /// All of them: the parts' first, unless a callback took those.
+  /// All of them: the parts' first, unless a callback took those, then the final answer's.
   const Multipart& frames() const noexcept { return frames_; }
 
  private:
-  std::string service_;
-  bool answered_ = false;
+  std::optional<RequestError> why_;
   Multipart frames_;
+  std::size_t final_ = 0;
 };
 
-/// For one thread at a time. One request at a time: Majordomo has no number by which an
-/// answer could be told from another one's.
+namespace detail {
+class ServiceLink;
+}
+
+/// For one thread at a time. One request at a time: Majordomo has no number by which an answer
+/// could be told from another one's.
 class ServiceClient {
  public:
   /// Connects in the background. Throws Error; see Socket.
   ServiceClient(Context& context, const Endpoint& broker);
   ServiceClient(Context& context, ServiceClientOptions options);
+  ServiceClient(ServiceClient&&) noexcept;
+  ServiceClient& operator=(ServiceClient&&) noexcept;
+  ~ServiceClient();
 
   struct With {
-    /// It does no harm to do it twice: it is sent again, over a new connection, when `attempt` has
-    /// passed without an answer.
+    /// It does no harm to do it twice: it is sent again, over a new connection, when that is lost,
+    /// or when `attempt` has passed without an answer.
     bool idempotent = false;
-    std::chrono::milliseconds attempt{0};  ///< 0: a third of the timeout.
-    /// Takes each part as it comes (0.2), before the call returns. Not with idempotent calls, whose
-    /// parts could come twice: there they stand in `frames`.
+    /// 0: a third of the timeout. Also how long one of several brokers may take to connect.
+    std::chrono::milliseconds attempt{0};
+    /// Takes each part as it comes (0.2), before the call returns; what it throws comes out of the
+    /// call. Not with idempotent calls, whose parts could come twice: there they stand in `frames`.
     std::function<void(std::string_view part)> on_part = {};
   };
-  /// Blocks for at most `timeout`. Throws Error (usage) for a name that is empty or longer than 255
-  /// bytes, a payload above limits::message_bytes, or as Socket does.
+  /// Blocks for at most `timeout`. It is sent to a broker that is there: where one refuses the
+  /// connection the next one is tried at once, as nothing was sent. Throws Error (usage) for a name
+  /// that is empty or longer than 255 bytes, a payload above limits::message_bytes, or as Socket
+  /// does.
   ServiceReply call(std::string_view service, std::string_view payload,
                     std::chrono::milliseconds timeout, const With& with);
   ServiceReply call(std::string_view service, std::string_view payload,
@@ -92,16 +137,20 @@ class ServiceClient {
   /// Whether a worker for it is registered (ZeroMQ RFC 8); empty: the broker did not say in time.
   std::optional<bool> is_served(std::string_view service, std::chrono::milliseconds timeout);
 
+  /// In the thread that calls.
+  ServiceClientLedger ledger() const;
+
  private:
-  void connect();
   ServiceReply converse(std::string_view service, std::string_view payload,
                         std::chrono::milliseconds timeout, const With& with);
   void ask(std::string_view service, std::string_view payload);
+  /// Into `body` or to `on_part`. True: it was the final answer.
+  bool take(std::string_view service, Multipart& frames, const With& with, Multipart& body);
 
   Context context_;
-  ServiceClientOptions options_;
-  std::size_t next_broker_ = 0;
-  std::optional<Socket> socket_;
+  MajordomoVersion version_;
+  std::unique_ptr<detail::ServiceLink> link_;
+  ServiceClientLedger ledger_;
 };
 
 }  // namespace busbar

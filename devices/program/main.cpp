@@ -5,6 +5,7 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <malloc.h>
 #include <string>
 #include <sys/resource.h>
 #include <utility>
@@ -94,6 +95,14 @@ void raise_descriptor_limit() {
          " files and connections may be open at once; raise `ulimit -Hn` to 1024 or more");
 }
 
+/// glibc gives the memory of large messages back to the kernel, and asks for it again at the next.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 16 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+#endif
+}
+
 }  // namespace
 
 void check_command_name(const std::vector<Command>& table, const std::string& name) {
@@ -112,6 +121,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   occupy_standard_descriptors();
   start_talking();
+  keep_freed_memory();
   raise_descriptor_limit();
   try {
     StandardOutput standard_output;

@@ -9,7 +9,7 @@ std::optional<std::uint32_t> MsgpackReader::length(std::uint8_t fixed, std::uint
   if (at_end()) return std::nullopt;
   const std::uint8_t type = first();
   if (type >= fixed && type <= fixed + fixed_max) {
-    left_.remove_prefix(1);
+    ++at_;
     return type - fixed;
   }
   if (type != wide && type != wide + 1) return std::nullopt;
@@ -18,7 +18,7 @@ std::optional<std::uint32_t> MsgpackReader::length(std::uint8_t fixed, std::uint
 }
 
 bool MsgpackReader::skip() noexcept {
-  const std::string_view before = left_;
+  const char* const before = at_;
   // Without recursion: how many values are still to pass, of which each takes a byte at least.
   for (std::uint64_t values = 1; values > 0; --values) {
     if (const auto elements = array()) {
@@ -26,7 +26,7 @@ bool MsgpackReader::skip() noexcept {
     } else if (const auto pairs = map()) {
       values += 2 * std::uint64_t{*pairs};
     } else if (!bytes() && !skip_fixed()) {
-      left_ = before;
+      at_ = before;
       return false;
     }
   }
@@ -37,11 +37,10 @@ bool MsgpackReader::skip() noexcept {
 bool MsgpackReader::skip_fixed() noexcept {
   if (at_end()) return false;
   const std::uint8_t type = first();
-  std::uint64_t size = 0;
   if (type >= 0xc7 && type <= 0xc9) {  // its length, its type, its bytes
     const auto length = big_endian(std::size_t{1} << (type - 0xc7));
-    if (!length || *length >= left_.size()) return false;
-    left_.remove_prefix(1 + *length);
+    if (!length || *length >= size()) return false;
+    at_ += 1 + *length;
     return true;
   }
   const bool small = type < 0x80 || type >= 0xe0;  // an integer in its type's byte
@@ -49,13 +48,14 @@ bool MsgpackReader::skip_fixed() noexcept {
   const bool number = type >= 0xca && type <= 0xd8;
   // Of strings, arrays and maps only those come here that are truncated.
   if (!small && !word && !number) return false;
-  if (type == 0xca) size = 4;
-  if (type == 0xcb) size = 8;
-  if (type >= 0xcc && type <= 0xcf) size = 1u << (type - 0xcc);
-  if (type >= 0xd0 && type <= 0xd3) size = 1u << (type - 0xd0);
-  if (type >= 0xd4 && type <= 0xd8) size = 1 + (1u << (type - 0xd4));
-  if (left_.size() < 1 + size) return false;
-  left_.remove_prefix(1 + size);
+  std::size_t width = 1;
+  if (type == 0xca) width += 4;
+  if (type == 0xcb) width += 8;
+  if (type >= 0xcc && type <= 0xcf) width += std::size_t{1} << (type - 0xcc);
+  if (type >= 0xd0 && type <= 0xd3) width += std::size_t{1} << (type - 0xd0);
+  if (type >= 0xd4 && type <= 0xd8) width += 1 + (std::size_t{1} << (type - 0xd4));
+  if (size() < width) return false;
+  at_ += width;
   return true;
 }
 

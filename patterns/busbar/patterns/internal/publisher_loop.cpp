@@ -111,7 +111,7 @@ bool PublisherLoop::fits(std::string_view topic, std::string_view payload,
                          const Headers& headers) const {
   if (options_.wire == Wire::plain) return payload.size() <= limits::message_bytes;
   constexpr std::size_t record = 16;  // what a batch or a map of headers puts in front
-  const std::size_t own = protocol::size_of(headers);
+  const std::size_t own = headers.empty() ? 0 : protocol::size_of(headers);
   const std::size_t others = topic.size() + protocol::short_header_size + own + record;
   return own <= limits::header_bytes && payload.size() <= limits::message_bytes &&
          payload.size() + others <= limits::message_bytes;

@@ -186,9 +186,8 @@ void append_record(std::string& batch, std::string_view payload, const Headers& 
   batch.append(payload);
 }
 
-std::optional<std::string_view> BatchReader::next_with_headers(Headers& headers) {
-  if (reader_.array() != 2u || !read_headers(reader_, headers)) return std::nullopt;
-  return reader_.bytes();
+bool BatchReader::next_with_headers(std::string_view& payload, Headers& headers) {
+  return reader_.array() == 2u && read_headers(reader_, headers) && reader_.bytes(payload);
 }
 
 }  // namespace busbar::protocol

@@ -64,13 +64,18 @@ class BatchReader {
   bool at_end() const noexcept { return reader_.at_end(); }
   /// The payload of the next record, and its headers in `headers`. Empty: the rest is broken.
   std::optional<std::string_view> next(Headers& headers) {
+    std::string_view payload;
+    if (!next(payload, headers)) return std::nullopt;
+    return payload;
+  }
+  /// The same where it is hot; see MsgpackReader::bytes.
+  bool next(std::string_view& payload, Headers& headers) {
     headers.clear();
-    const auto payload = reader_.bytes();
-    return payload ? payload : next_with_headers(headers);
+    return reader_.bytes(payload) || next_with_headers(payload, headers);
   }
 
  private:
-  std::optional<std::string_view> next_with_headers(Headers& headers);
+  bool next_with_headers(std::string_view& payload, Headers& headers);
 
   MsgpackReader reader_;
 };

@@ -38,7 +38,14 @@ class MsgpackReader {
   std::optional<std::uint32_t> map() noexcept;
   /// A string or a binary.
   std::optional<std::string_view> bytes() noexcept {
-    if (at_end()) return std::nullopt;
+    std::string_view value;
+    if (!bytes(value)) return std::nullopt;
+    return value;
+  }
+  /// The same where it is hot: an optional view is written in parts and read as a whole, for which
+  /// the processor waits.
+  bool bytes(std::string_view& value) noexcept {
+    if (at_end()) return false;
     const char* const before = at_;
     const std::uint8_t type = first();
     std::optional<std::uint64_t> length;
@@ -52,11 +59,11 @@ class MsgpackReader {
     }
     if (!length || *length > size()) {
       at_ = before;
-      return std::nullopt;
+      return false;
     }
-    const std::string_view value{at_, static_cast<std::size_t>(*length)};
+    value = {at_, static_cast<std::size_t>(*length)};
     at_ += *length;
-    return value;
+    return true;
   }
 
  private:

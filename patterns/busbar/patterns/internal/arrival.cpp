@@ -51,15 +51,15 @@ bool Arrival::next(std::optional<Message>& message) {
     return true;
   }
   for (; at_ < end(); ++at_) {
-    const auto payload = reader_.next(record_headers_);
-    if (!payload) return false;
+    std::string_view payload;
+    if (!reader_.next(payload, record_headers_)) return false;
     if (at_ < start_) continue;
     if (!handed_out_) {
-      message.emplace(frames_, topic(), *payload);
+      message.emplace(frames_, topic(), payload);
       message->set_origin(header_, at_);
       handed_out_ = true;
     }
-    message->move_on(*payload, at_++);
+    message->move_on(payload, at_++);
     if (!record_headers_.empty() || !message->headers().empty()) {
       message->set_headers(std::move(record_headers_));
     }

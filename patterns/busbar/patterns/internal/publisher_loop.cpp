@@ -117,6 +117,13 @@ bool PublisherLoop::fits(std::string_view topic, std::string_view payload,
          payload.size() + others <= limits::message_bytes;
 }
 
+/// A single message waits in its caller's thread, which then goes on by itself: handing each to the
+/// background thread costs more than sending it. Batches gather meanwhile.
+bool PublisherLoop::has_room(std::size_t bytes) const {
+  if (waiting_bytes_ == 0) return true;
+  return options_.batching ? waiting_bytes_ + bytes <= options_.queue_bytes : waiting_.empty();
+}
+
 PublishResult PublisherLoop::publish(std::string_view topic, std::string_view payload,
                                      const Headers& headers, std::string_view stream_name) {
   Lock lock = lock_for_caller();
@@ -124,7 +131,7 @@ PublishResult PublisherLoop::publish(std::string_view topic, std::string_view pa
     ++counts_.refused;
     return PublishResult::too_large;
   }
-  if (waiting_bytes_ > 0 && !make_room(lock, payload.size())) {
+  if (!has_room(payload.size()) && !wait_for_room(lock, payload.size())) {
     ++counts_.refused;
     return PublishResult::full;
   }
@@ -150,16 +157,9 @@ PublishResult PublisherLoop::publish(std::string_view topic, std::string_view pa
   return PublishResult::sent;
 }
 
-bool PublisherLoop::make_room(Lock& lock, std::size_t bytes) {
-  // A single message waits in its caller's thread, which then goes on by itself: handing each to
-  // the background thread costs more than sending it. Batches gather meanwhile.
-  const auto has_room = [&] {
-    if (!options_.batching) return waiting_.empty();
-    return waiting_bytes_ == 0 || waiting_bytes_ + bytes <= options_.queue_bytes;
-  };
-  if (has_room()) return true;
+bool PublisherLoop::wait_for_room(Lock& lock, std::size_t bytes) {
   wake_.signal();
-  return changed_.wait_for(lock, options_.block_for, has_room);
+  return changed_.wait_for(lock, options_.block_for, [&] { return has_room(bytes); });
 }
 
 void PublisherLoop::publish_alone(protocol::Stream& stream, std::string_view payload,

@@ -64,7 +64,8 @@ class PublisherLoop {
 
   // In a caller's thread, with the lock.
   bool fits(std::string_view topic, std::string_view payload, const Headers& headers) const;
-  bool make_room(Lock& lock, std::size_t bytes);
+  bool has_room(std::size_t bytes) const;
+  bool wait_for_room(Lock& lock, std::size_t bytes);
   void publish_alone(protocol::Stream& stream, std::string_view payload, const Headers& headers,
                      TimePoint now);
   void add_to_batch(protocol::Stream& stream, std::string_view payload, const Headers& headers);

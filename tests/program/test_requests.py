@@ -63,3 +63,29 @@ class Requests(StockCase):
         req = self.socket(zmq.REQ, rep.bound())
         req.send_multipart([b"a", b"b"])
         self.assertEqual(req.recv_multipart(), [b"a", b"b"])
+
+    def test_a_service_is_served_by_its_name(self):
+        broker = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json").json()["frontend"][0]
+        for version in ("0.1", "0.2"):
+            self.start("rep", broker, "--service", "upper" + version, "--mdp", version, "--threads", 2,
+                       "--command", "stdbuf -oL tr a-z A-Z")
+            out, err = self.busbar("call", "upper" + version, "--connect", broker, stdin="one\ntwo\n")
+            self.assertEqual((out, err), ("ONE\nTWO\n", ""))
+        rep = self.start("rep", broker, "--service", "echo", "--echo", "--count", 2)
+        out, _ = self.busbar("call", "echo", "--connect", broker, stdin="one\ntwo\n")
+        self.assertEqual(out, "one\ntwo\n")
+        self.assertEqual(rep.exit_code(), 0)
+
+    def test_a_service_that_fails_ends_and_answers_nobody(self):
+        broker = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json").json()["frontend"][0]
+        rep = self.start("rep", broker, "--service", "none", "--command", "exit 3", "--threads", 3)
+        self.busbar("call", "none", "--connect", broker, "--timeout", "1s", stdin="x\n", code=4)
+        self.assertEqual(rep.exit_code(), 5)
+        self.assertIn("it has ended", rep.errors())
+
+    def test_what_a_service_cannot_do_is_refused(self):
+        for options, word in ((("--bind",), "--bind"), (("--wire", "plain"), "--wire plain")):
+            _, err = self.busbar("rep", self.ipc("b"), "--echo", "--service", "s", *options, code=2)
+            self.assertIn(word, err)
+        _, err = self.busbar("rep", self.ipc("b"), "--echo", "--mdp", "0.1", code=2)
+        self.assertIn("--service", err)

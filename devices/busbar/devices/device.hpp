@@ -54,7 +54,8 @@ struct SideOptions {
 enum class Strategy {
   round_robin,  ///< In turn, whoever is connected: stock REP workers, each with a queue of its own.
   /// Who has said that it is free and has waited longest, one request at a time: Paranoid Pirate
-  /// workers (ZeroMQ RFC 6), and Simple Pirate ones, which are REQ sockets.
+  /// workers (ZeroMQ RFC 6), and Simple Pirate ones, which are REQ sockets. Not stock REP and not a
+  /// Replier: they never say so, and would get nothing.
   ready,
 };
 inline constexpr std::array strategies{Strategy::round_robin, Strategy::ready};

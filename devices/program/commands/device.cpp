@@ -179,7 +179,8 @@ Run declare(CLI::App& app, DeviceKind kind) {
   }
   if (kind == DeviceKind::queue) {
     words(app.add_option("--strategy", options->strategy,
-                         "round-robin: stock REP; ready: workers that say when they are free"),
+                         "round-robin: Busbar's rep and stock REP; ready: 6/PPP workers, which say "
+                         "when they are free"),
           detail::names_of(strategies));
   }
   if (kind == DeviceKind::queue || kind == DeviceKind::services) {

@@ -1,62 +1,41 @@
 #include "program/commands/commands.hpp"
+#include "program/desk.hpp"
 #include "program/endpoints.hpp"
-#include "program/filter.hpp"
 #include "program/progress.hpp"
 #include "program/sender.hpp"
 #include "program/talk.hpp"
 
-#include <atomic>
-#include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
-#include <vector>
 
 #include <busbar/core/clock.hpp>
 #include <busbar/core/error.hpp>
 #include <busbar/patterns/replier.hpp>
+#include <busbar/patterns/service_worker.hpp>
 
 namespace busbar::program {
 namespace {
 
 struct Options {
   MessageOptions messages;
-  std::optional<std::string> reply;
-  std::string command;
-  bool echo = false;
+  AnswerOptions how;
   unsigned threads = 1;
+  std::optional<std::string> service;
+  std::string majordomo;
 };
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds tick{20};        // how late a signal is seen
 constexpr milliseconds farewell{1000};  // for what is being answered at the end
 
-/// The answer of a command to one request, whose last frame is the payload.
-std::string answer_of(Filter& filter, const Multipart& message, std::size_t first,
-                      const MessageOptions& options) {
-  std::string line;
-  append_line(line, message, first, options.shape());
-  line.pop_back();
-  if (line.find('\n') != std::string::npos) {
-    warn("answered a request of several lines with nothing; --json carries it as one line");
-    return {};
-  }
-  return parse_line(filter.answer(std::move(line), options.patience()), options.shape(),
-                    "the command's answer")
-      .payload;
-}
-
-/// Through a Replier, with a command of its own for each thread.
+/// Through a Replier.
 class Replying {
  public:
   explicit Replying(const Options& options)
       : options_(options),
-        replier_(context_, replier_options(options)),
-        progress_("rep", options.messages.count, options.messages.progress) {
-    for (unsigned i = 0; i < options.threads && !options.command.empty(); ++i)
-      filters_.push_back(std::make_unique<Filter>(options.command));
+        desk_(options.messages, options.how, options.threads),
+        replier_(context_, replier_options(options)) {
     say_bound(options.messages, replier_.bound());
     replier_.otherwise([this](Request request) { answer(request); });
   }
@@ -64,18 +43,12 @@ class Replying {
   int run() {
     std::thread serving{[this] {
       replier_.serve();
-      ended_ = true;
+      desk_.end();
     }};
-    std::exception_ptr failure;
-    try {
-      wait();
-    } catch (const Error&) {
-      failure = std::current_exception();
-    }
+    desk_.wait(waiter_, [this] { return absence(replier_.ledger()); });
     replier_.stop(farewell);
     serving.join();
-    if (failure) std::rethrow_exception(failure);
-    if (failure_) std::rethrow_exception(failure_);
+    desk_.check();
     return exit_ok;
   }
 
@@ -86,69 +59,73 @@ class Replying {
     return made;
   }
 
-  void wait() {
-    const auto& timeout = options_.messages.timeout;
-    const auto deadline = [&] {
-      return timeout ? after(Clock::steady().now(), *timeout) : TimePoint::max();
-    };
-    TimePoint give_up_at = deadline();
-    std::uint64_t seen = 0;
-    while (!waiter_.asked_to_end() && !ended_) {
-      waiter_.wait(tick);
-      const std::uint64_t answered = answered_;
-      if (answered != seen) give_up_at = deadline();
-      seen = answered;
-      progress_.at(answered);
-      if (Clock::steady().now() < give_up_at) continue;
-      give_up(subject(options_.messages), absence(replier_.ledger()), "no request in time",
-              "is anybody asking? Or give a longer --timeout");
-    }
-  }
-
   void answer(Request& request) {
     try {
-      if (options_.echo)
-        request.reply(request.payload());
-      else
-        request.reply(options_.reply ? *options_.reply : filtered(request));
+      request.reply(options_.how.echo ? std::string{request.payload()}
+                                      : desk_.answer(all(request)));
     } catch (const Error& error) {
       request.fail(error.what(), error.kind());
-      const std::scoped_lock lock{mutex_};
-      if (!failure_) failure_ = std::current_exception();
+      desk_.failed();
       replier_.stop(milliseconds{0});
       return;
     }
-    if (++answered_ == options_.messages.count) replier_.stop(milliseconds{0});
+    desk_.answered();
+    if (desk_.count() == options_.messages.count) replier_.stop(milliseconds{0});
   }
 
-  std::string filtered(const Request& request) {
+  static Multipart all(const Request& request) {
     Multipart message;
     message.push_back(request.payload());
     for (const Frame& frame : request.further()) message.push_back(text(frame));
-    std::unique_ptr<Filter> filter = take_filter();
-    std::string reply = answer_of(*filter, message, 0, options_.messages);
-    const std::scoped_lock lock{mutex_};
-    filters_.push_back(std::move(filter));
-    return reply;
-  }
-
-  std::unique_ptr<Filter> take_filter() {
-    const std::scoped_lock lock{mutex_};
-    std::unique_ptr<Filter> filter = std::move(filters_.back());
-    filters_.pop_back();
-    return filter;
+    return message;
   }
 
   const Options& options_;
   Waiter waiter_;
   Context context_{{.log = library_log()}};
+  Desk desk_;
   Replier replier_;
-  Progress progress_;
-  std::atomic<std::uint64_t> answered_ = 0;
-  std::atomic<bool> ended_ = false;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Filter>> filters_;  ///< Those that are free.
-  std::exception_ptr failure_;
+};
+
+/// Through a ServiceWorker.
+class Serving {
+ public:
+  explicit Serving(const Options& options)
+      : desk_(options.messages, options.how, options.threads * options.messages.endpoints.size()),
+        worker_(context_, worker_options(options),
+                [this](ServiceRequest& request) { return answer(request); }) {}
+
+  int run() {
+    desk_.wait(waiter_, [] { return Absence{}; });
+    worker_.stop(farewell);
+    desk_.check();
+    return exit_ok;
+  }
+
+ private:
+  static ServiceWorkerOptions worker_options(const Options& options) {
+    return {.service = *options.service,
+            .connect = addresses(options.messages),
+            .security = options.messages.security.load(),
+            .version = options.majordomo == "0.1" ? MajordomoVersion::v01 : MajordomoVersion::v02,
+            .threads = options.threads};
+  }
+
+  std::string answer(const ServiceRequest& request) {
+    try {
+      std::string reply = desk_.answer(request.frames());
+      desk_.answered();
+      return reply;
+    } catch (const Error&) {
+      desk_.failed();
+      throw;  // so nobody is answered
+    }
+  }
+
+  Waiter waiter_;
+  Context context_{{.log = library_log()}};
+  Desk desk_;
+  ServiceWorker worker_;
 };
 
 /// A ROUTER that speaks as REP does; unlike REP it says when the requester is gone.
@@ -158,9 +135,8 @@ class PlainReplying {
       : options_(options),
         session_(SocketType::router, options.messages),
         sender_(session_, options.messages.patience()),
-        progress_("rep", options.messages.count, options.messages.progress) {
-    if (!options.command.empty()) filter_.emplace(options.command);
-  }
+        desk_(options.messages, options.how, 1),
+        progress_("rep", options.messages.count, options.messages.progress) {}
 
   int run() {
     TimePoint give_up_at = deadline();
@@ -202,9 +178,8 @@ class PlainReplying {
   void answer() {
     const auto first = body();
     if (!first) return warn("refused a request without an empty frame behind its envelope");
-    if (!options_.echo) {
-      std::string reply = options_.reply ? *options_.reply
-                                         : answer_of(*filter_, message_, *first, options_.messages);
+    if (!options_.how.echo) {
+      std::string reply = desk_.answer(message_, *first);
       while (message_.size() > *first) message_.pop_back();
       message_.push_back(tracked_frame(std::move(reply)));
     }
@@ -216,19 +191,23 @@ class PlainReplying {
   const Options& options_;
   Session session_;
   Sender sender_;
+  Desk desk_;
   Progress progress_;
-  std::optional<Filter> filter_;
   Multipart message_;
   std::uint64_t answered_ = 0;
 };
 
 int rep(const Options& options) {
-  const int ways =
-      (options.echo ? 1 : 0) + (options.reply ? 1 : 0) + (options.command.empty() ? 0 : 1);
+  const AnswerOptions& how = options.how;
+  const int ways = (how.echo ? 1 : 0) + (how.reply ? 1 : 0) + (how.command.empty() ? 0 : 1);
   if (ways != 1)
     throw Error{ErrorKind::usage, "rep", "how to answer is not said, or said twice",
                 "give one of --echo, --reply TEXT and --command PROGRAM"};
   check_wire(options.messages);
+  if (options.service && options.messages.bind)
+    throw Error{ErrorKind::usage, "rep", "a service's worker connects to its broker",
+                "leave out --bind, or --service"};
+  if (options.service) return Serving{options}.run();
   if (options.messages.wire == Wire::plain) return PlainReplying{options}.run();
   return Replying{options}.run();
 }
@@ -241,26 +220,40 @@ Command rep_command() {
       .group = "Messages",
       .summary = "Answer requests",
       .details =
-          "To busbar req and other Busbar Requesters, and to stock REQ. What is too late or was\n"
-          "cancelled is not begun. PROGRAM is started by the shell, once for each thread; it "
-          "reads\n"
-          "a request's last frame as a line and writes its answer as a line (stdbuf -oL helps\n"
-          "those that do not flush). With --json both lines are {\"payload\":…}.",
+          "To busbar req, other Busbar Requesters and stock REQ; with --service to busbar call "
+          "and\n"
+          "other Majordomo clients, through the broker (`busbar services`). What is too late or "
+          "was\n"
+          "cancelled is not begun. PROGRAM is started by the shell, once for each request at a "
+          "time;\n"
+          "it reads a request's last frame as a line and writes its answer as a line (stdbuf -oL\n"
+          "helps those that do not flush). With --json both lines are {\"payload\":…}. Not behind "
+          "a\n"
+          "queue with --strategy ready, which waits for workers that say when they are free.",
       .example = "  busbar rep tcp://127.0.0.1:5560 --command 'stdbuf -oL tr a-z A-Z'",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<Options>();
         declare_common(app, options->messages);
-        app.add_flag("--echo", options->echo, "Answer with the request itself");
-        app.add_option("--reply", options->reply, "Answer with this text")->type_name("TEXT");
-        app.add_option("--command", options->command, "Answer with what this program answers")
+        app.add_flag("--echo", options->how.echo, "Answer with the request itself");
+        app.add_option("--reply", options->how.reply, "Answer with this text")->type_name("TEXT");
+        app.add_option("--command", options->how.command, "Answer with what this program answers")
             ->type_name("PROGRAM");
         const CLI::Option* const threads = numbers(
-            app.add_option("--threads", options->threads, "Requests that are answered at a time")
+            app.add_option("--threads", options->threads,
+                           "Requests that are answered at a time; with --service of each broker")
                 ->type_name("N")
                 ->capture_default_str(),
             1, 1000);
+        CLI::Option* const service =
+            app.add_option("--service", options->service,
+                           "Serve this name at the broker, or at each of several")
+                ->type_name("NAME");
+        words(app.add_option("--mdp", options->majordomo, "The version of Majordomo"),
+              {"0.1", "0.2"})
+            ->default_str("0.2")
+            ->needs(service);
         declare_wire(app, options->messages, "plain: as stock REP, which gives all frames back",
-                     {threads});
+                     {threads, service});
         declare_timeout(app, options->messages, "End with 4 when no request came for so long", "");
         return [options] { return rep(*options); };
       }};

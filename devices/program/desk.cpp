@@ -1,0 +1,106 @@
+#include "program/desk.hpp"
+
+#include "program/progress.hpp"
+#include "program/talk.hpp"
+
+#include <utility>
+
+#include <busbar/core/clock.hpp>
+#include <busbar/core/error.hpp>
+
+namespace busbar::program {
+
+using std::chrono::milliseconds;
+
+namespace {
+constexpr milliseconds tick{20};  // how late a signal is seen
+}
+
+Desk::Desk(const MessageOptions& messages, const AnswerOptions& how, std::size_t at_a_time)
+    : messages_(messages), how_(how) {
+  for (std::size_t i = 0; i < at_a_time && !how.command.empty(); ++i)
+    filters_.push_back(std::make_unique<Filter>(how.command));
+}
+
+std::string Desk::answer(const Multipart& request, std::size_t first) {
+  if (how_.reply) return *how_.reply;
+  if (how_.echo)
+    return first < request.size() ? std::string{request.text(request.size() - 1)} : std::string{};
+  std::unique_ptr<Filter> filter = take_filter();
+  try {
+    std::string reply = filtered(*filter, request, first);
+    give_back(std::move(filter));
+    return reply;
+  } catch (...) {
+    give_back(std::move(filter));  // so that who comes before the end finds one
+    throw;
+  }
+}
+
+std::string Desk::filtered(Filter& filter, const Multipart& request, std::size_t first) const {
+  std::string line;
+  append_line(line, request, first, messages_.shape());
+  line.pop_back();
+  if (line.find('\n') != std::string::npos) {
+    warn("answered a request of several lines with nothing; --json carries it as one line");
+    return {};
+  }
+  return parse_line(filter.answer(std::move(line), messages_.patience()), messages_.shape(),
+                    "the command's answer")
+      .payload;
+}
+
+std::unique_ptr<Filter> Desk::take_filter() {
+  const std::scoped_lock lock{mutex_};
+  std::unique_ptr<Filter> filter = std::move(filters_.back());
+  filters_.pop_back();
+  return filter;
+}
+
+void Desk::give_back(std::unique_ptr<Filter> filter) {
+  const std::scoped_lock lock{mutex_};
+  filters_.push_back(std::move(filter));
+}
+
+void Desk::answered() {
+  if (++answered_ == messages_.count) ended_ = true;
+}
+
+void Desk::failed() {
+  const std::scoped_lock lock{mutex_};
+  if (!failure_) failure_ = std::current_exception();
+  ended_ = true;
+}
+
+void Desk::wait(Waiter& waiter, const std::function<Absence()>& absence) {
+  try {
+    wait_or_throw(waiter, absence);
+  } catch (const Error&) {
+    failed();
+  }
+}
+
+void Desk::wait_or_throw(Waiter& waiter, const std::function<Absence()>& absence) {
+  const auto deadline = [&] {
+    return messages_.timeout ? after(Clock::steady().now(), *messages_.timeout) : TimePoint::max();
+  };
+  Progress progress{messages_.command, messages_.count, messages_.progress};
+  TimePoint give_up_at = deadline();
+  std::uint64_t seen = 0;
+  while (!waiter.asked_to_end() && !ended_) {
+    waiter.wait(tick);
+    const std::uint64_t answered = answered_;
+    if (answered != seen) give_up_at = deadline();
+    seen = answered;
+    progress.at(answered);
+    if (Clock::steady().now() < give_up_at) continue;
+    give_up(subject(messages_), absence(), "no request in time",
+            "is anybody asking? Or give a longer --timeout");
+  }
+}
+
+void Desk::check() const {
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+}  // namespace busbar::program

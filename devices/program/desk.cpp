@@ -3,6 +3,7 @@
 #include "program/progress.hpp"
 #include "program/talk.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <busbar/core/clock.hpp>
@@ -14,7 +15,8 @@ using std::chrono::milliseconds;
 
 namespace {
 constexpr milliseconds tick{20};  // how late a signal is seen
-}
+constexpr milliseconds command_patience{5000};
+}  // namespace
 
 Desk::Desk(const MessageOptions& messages, const AnswerOptions& how, std::size_t at_a_time)
     : messages_(messages), how_(how) {
@@ -22,13 +24,13 @@ Desk::Desk(const MessageOptions& messages, const AnswerOptions& how, std::size_t
     filters_.push_back(std::make_unique<Filter>(how.command));
 }
 
-std::string Desk::answer(const Multipart& request, std::size_t first) {
+std::optional<std::string> Desk::answer(const Multipart& request, std::size_t first) {
   if (how_.reply) return *how_.reply;
   if (how_.echo)
     return first < request.size() ? std::string{request.text(request.size() - 1)} : std::string{};
   std::unique_ptr<Filter> filter = take_filter();
   try {
-    std::string reply = filtered(*filter, request, first);
+    std::optional<std::string> reply = filtered(*filter, request, first);
     give_back(std::move(filter));
     return reply;
   } catch (...) {
@@ -37,15 +39,17 @@ std::string Desk::answer(const Multipart& request, std::size_t first) {
   }
 }
 
-std::string Desk::filtered(Filter& filter, const Multipart& request, std::size_t first) const {
+std::optional<std::string> Desk::filtered(Filter& filter, const Multipart& request,
+                                          std::size_t first) const {
   std::string line;
   append_line(line, request, first, messages_.shape());
   line.pop_back();
   if (line.find('\n') != std::string::npos) {
-    warn("answered a request of several lines with nothing; --json carries it as one line");
-    return {};
+    warn("refused a request of several lines; --json carries it as one line");
+    return std::nullopt;
   }
-  return parse_line(filter.answer(std::move(line), messages_.patience()), messages_.shape(),
+  const milliseconds patience = std::max(messages_.patience(), command_patience);
+  return parse_line(filter.answer(std::move(line), patience), messages_.shape(),
                     "the command's answer")
       .payload;
 }
@@ -54,12 +58,14 @@ std::unique_ptr<Filter> Desk::take_filter() {
   const std::scoped_lock lock{mutex_};
   std::unique_ptr<Filter> filter = std::move(filters_.back());
   filters_.pop_back();
+  ++at_work_;
   return filter;
 }
 
 void Desk::give_back(std::unique_ptr<Filter> filter) {
   const std::scoped_lock lock{mutex_};
   filters_.push_back(std::move(filter));
+  --at_work_;
 }
 
 void Desk::answered() {
@@ -90,7 +96,7 @@ void Desk::wait_or_throw(Waiter& waiter, const std::function<Absence()>& absence
   while (!waiter.asked_to_end() && !ended_) {
     waiter.wait(tick);
     const std::uint64_t answered = answered_;
-    if (answered != seen) give_up_at = deadline();
+    if (answered != seen || at_work_ > 0) give_up_at = deadline();
     seen = answered;
     progress.at(answered);
     if (Clock::steady().now() < give_up_at) continue;

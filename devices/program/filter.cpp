@@ -97,14 +97,26 @@ void Filter::exchange(const std::string& line, std::size_t& written, int wait_ms
     if (wrote > 0) written += static_cast<std::size_t>(wrote);
     if (wrote < 0 && errno == EPIPE) throw Error{ErrorKind::refused, name_, "it has ended"};
   }
-  if (waiting[0].revents == 0) return;
+  if (waiting[0].revents != 0) read_some();
+}
+
+void Filter::read_some() {
   std::array<char, 65536> chunk{};
   const ssize_t got = ::read(out_, chunk.data(), chunk.size());
   if (got > 0) buffer_.append(chunk.data(), static_cast<std::size_t>(got));
   if (got == 0) throw Error{ErrorKind::refused, name_, "it has ended"};
 }
 
+/// What it writes unasked would be taken for the next answer.
+void Filter::check_silent() const {
+  if (buffer_.empty()) return;
+  throw Error{ErrorKind::refused, name_, "it wrote more than one line for a request",
+              "have it answer each line with one line; with --json that may hold several"};
+}
+
 std::string Filter::answer(std::string line, std::chrono::milliseconds timeout) {
+  read_some();
+  check_silent();
   line += '\n';
   std::size_t written = 0;
   std::size_t scanned = 0;
@@ -114,6 +126,7 @@ std::string Filter::answer(std::string line, std::chrono::milliseconds timeout) 
     if (end != std::string::npos && written == line.size()) {
       std::string answer = buffer_.substr(0, end);
       buffer_.erase(0, end + 1);
+      check_silent();
       return answer;
     }
     scanned = end == std::string::npos ? buffer_.size() : end;

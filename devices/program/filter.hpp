@@ -16,10 +16,13 @@ class Filter {
   /// Closes its stdin and gives it a second to end by itself.
   ~Filter();
 
-  /// Writes the line and reads one. Throws Error: it ended (refused), or took too long (timeout).
+  /// Writes the line and reads one. Throws Error: it ended, or wrote more than that line (refused),
+  /// or took too long (timeout).
   std::string answer(std::string line, std::chrono::milliseconds timeout);
 
  private:
+  void check_silent() const;
+  void read_some();
   void exchange(const std::string& line, std::size_t& written, int wait_ms);
   std::string name_;
   pid_t child_ = -1;

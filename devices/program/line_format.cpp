@@ -32,12 +32,16 @@ std::string bytes_of(const json& value, const std::string& place) {
   refuse(place, "what stands under \"base64\" is no base64", "give RFC 4648 text with its padding");
 }
 
-Letter parse_json(const std::string& line, const std::string& place) {
+Letter parse_json(const std::string& line, const std::string& place, bool payload_only) {
   const json value = json::parse(line, nullptr, false);
   if (value.is_discarded())
     refuse(place, "'" + printable(line, 60) + "' is no JSON", "write {\"payload\":\"text\"}");
   if (!value.is_object() || !value.contains("payload"))
     refuse(place, "the JSON has no \"payload\"", "write {\"topic\":\"t\",\"payload\":\"text\"}");
+  for (const auto& item : value.items())
+    if (payload_only && item.key() != "payload")
+      refuse(place, "there is no place for \"" + printable(item.key(), 40) + "\"",
+             "give \"payload\" alone");
   Letter letter;
   if (const auto topic = value.find("topic"); topic != value.end()) {
     if (!topic->is_string()) refuse(place, "\"topic\" is no string", "write \"topic\":\"t\"");
@@ -120,8 +124,8 @@ void append_origin(std::string& out, const Message& message) {
 
 }  // namespace
 
-Letter parse_line(std::string line, Shape shape, const std::string& place) {
-  if (shape == Shape::json) return parse_json(line, place);
+Letter parse_line(std::string line, Shape shape, const std::string& place, bool payload_only) {
+  if (shape == Shape::json) return parse_json(line, place, payload_only);
   if (shape == Shape::plain) return {.payload = std::move(line)};
   const std::size_t tab = line.find('\t');
   if (tab == std::string::npos) refuse(place, "no tab behind the topic", "write TOPIC<tab>PAYLOAD");

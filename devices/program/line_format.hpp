@@ -28,7 +28,10 @@ struct Letter {
 };
 
 /// Throws Error (usage) where the line is not of this shape; `place` names it: `line 12`.
-Letter parse_line(std::string line, Shape shape, const std::string& place);
+/// `payload_only`: where the letter goes there is no place for a topic and headers, so a JSON line
+/// that has anything else is none of this shape.
+Letter parse_line(std::string line, Shape shape, const std::string& place,
+                  bool payload_only = false);
 
 /// Appends `message` from frame `first` on, and a newline. The last frame is the payload.
 void append_line(std::string& out, const Multipart& message, std::size_t first, Shape shape);

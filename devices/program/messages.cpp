@@ -34,6 +34,13 @@ void declare_timeout(CLI::App& app, MessageOptions& options, const std::string& 
       ->default_str(shown_default);
 }
 
+void declare_reply_timeout(CLI::App& app, MessageOptions& options, const std::string& help) {
+  declare_timeout(app, options, help, "5s");
+  app.get_option("--timeout")->check([](const std::string& text) -> std::string {
+    return parse_duration(text, "--timeout").count() > 0 ? "" : "no reply comes in no time";
+  });
+}
+
 void declare_sending(CLI::App& app, MessageOptions& options) {
   add_list(app, "--file", options.files, "Read lines from this file instead of stdin", "FILE");
   app.add_flag("--whole", options.whole, "Send each --file (or all of stdin) as one message");

@@ -25,6 +25,7 @@ struct MessageOptions {
   std::vector<std::string> files = {};
   bool whole = false;
   bool json = false;
+  bool payload_only = false;  ///< A line has neither topic nor headers.
   bool with_topic = false;
   bool progress = false;
   std::optional<std::chrono::milliseconds> timeout = {};
@@ -49,6 +50,8 @@ void declare_receiving(CLI::App& app, MessageOptions& options);
 /// --timeout alone.
 void declare_timeout(CLI::App& app, MessageOptions& options, const std::string& help,
                      const std::string& shown_default);
+/// For what asks and waits for replies: the same, and 0 is no such time.
+void declare_reply_timeout(CLI::App& app, MessageOptions& options, const std::string& help);
 
 /// --wire, which is not plain together with any of `not_plain`; see check_wire.
 void declare_wire(CLI::App& app, MessageOptions& options, const std::string& help,

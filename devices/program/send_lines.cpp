@@ -2,6 +2,8 @@
 
 #include "program/progress.hpp"
 
+#include <busbar/core/error.hpp>
+
 namespace busbar::program {
 namespace {
 
@@ -26,11 +28,19 @@ std::optional<std::string> send_lines(Waiter& waiter, Input& input, const Messag
     const std::string place = input.place();
     if (waiter.asked_to_end()) return place;
     const Shape shape = options.whole ? Shape::plain : options.shape();
-    if (!send_one(parse_line(std::move(line), shape, place), place)) return place;
+    if (!send_one(parse_line(std::move(line), shape, place, options.payload_only), place))
+      return place;
     ++sent;
     progress.at(input.bytes_read());
   }
   return std::nullopt;
+}
+
+void check_all_answered(const Waiter& waiter, const std::string& subject,
+                        const std::optional<std::string>& unanswered) {
+  if (unanswered && waiter.asked_to_end())
+    throw Error{ErrorKind::timeout, subject,
+                "ended by a signal; no reply to " + *unanswered + " and what follows"};
 }
 
 }  // namespace busbar::program

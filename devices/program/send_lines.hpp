@@ -20,4 +20,8 @@ using SendOne = std::function<bool(Letter letter, const std::string& place)>;
 std::optional<std::string> send_lines(Waiter& waiter, Input& input, const MessageOptions& options,
                                       const SendOne& send_one);
 
+/// Throws Error (timeout) where a signal left this line, and what follows, without a reply.
+void check_all_answered(const Waiter& waiter, const std::string& subject,
+                        const std::optional<std::string>& unanswered);
+
 }  // namespace busbar::program

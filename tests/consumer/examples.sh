@@ -40,6 +40,8 @@ output=$("$work/examples/bank/bank_ask" 9 "${desks[@]}" 2>&1) && exit 1
 [[ $output == "request 'balance': it failed: no such account" ]] ||
   { echo "bank printed: $output"; exit 1; }
 kill "$second"
+output=$("$work/examples/bank/bank_ask" seven "${desks[@]}" 2>&1) && exit 1
+[[ $output == "usage: bank_ask NUMBER"* ]] || { echo "bank printed: $output"; exit 1; }
 echo "bank: as expected"
 
 broker="ipc://$work/services"

@@ -1,5 +1,6 @@
 """What req and rep have from the patterns: many at a time, deadlines, errors that arrive, failover."""
 import json
+import os
 import signal
 
 import zmq
@@ -57,6 +58,96 @@ class Requests(StockCase):
     def test_an_option_that_stock_rep_does_not_know_is_refused(self):
         _, err = self.busbar("req", self.ipc("r"), "--wire", "plain", "--method", "m", code=2)
         self.assertIn("--method", err)
+
+    def test_what_a_signal_leaves_unanswered_is_4_with_its_line(self):
+        for wire in ("busbar", "plain"):
+            with self.subTest(wire):
+                rep, endpoint = self.bound(zmq.REP)
+                req = self.start("req", endpoint, "--wire", wire, "--timeout", "10min")
+                req.write("x\ny\n")
+                self.assertEqual(rep.recv(), b"x")
+                req.signal(signal.SIGINT)
+                self.assertEqual(req.exit_code(), 4)
+                self.assertIn("ended by a signal; no reply to line 1 and what follows", req.errors())
+        rep, endpoint = self.bound(zmq.REP)
+        req = self.start("req", endpoint, "--timeout", "10min")
+        req.write("x\n")
+        self.assertEqual(rep.recv(), b"x")
+        rep.send(b"y")
+        self.assertEqual(req.line(), "y")
+        req.signal(signal.SIGINT)  # nothing is left behind
+        self.assertEqual((req.exit_code(), req.errors()), (0, ""))
+
+    def test_a_call_that_a_signal_ends_is_4(self):
+        broker = self.socket(zmq.ROUTER)
+        broker.bind("tcp://127.0.0.1:*")
+        call = self.start("call", "s", "--connect", broker.last_endpoint.decode(), "--timeout", "10min")
+        call.write("x\n")
+        self.assertEqual(broker.recv_multipart()[-1], b"x")
+        call.signal(signal.SIGINT)
+        self.assertEqual(call.exit_code(), 4)
+        self.assertIn("no reply to line 1 and what follows", call.errors())
+
+    def test_a_connection_that_is_lost_is_3(self):
+        rep = self.start("rep", *TCP, "--command", "read x; echo $x; cat > /dev/null")
+        req = self.start("req", rep.bound())
+        req.write("x\ny\n")
+        self.assertEqual(req.line(), "x")
+        rep.signal(signal.SIGKILL)
+        self.assertEqual(req.exit_code(), 3)
+        self.assertRegex(req.errors(), "line 2: (the connection was lost|no server is there)")
+
+    def test_a_time_of_nothing_and_keys_without_a_place_are_refused(self):
+        for args in (("req", self.ipc("r")), ("call", "s", "--connect", self.ipc("r"))):
+            with self.subTest(args):
+                _, err = self.busbar(*args, "--timeout", "0s", code=2)
+                self.assertIn("--timeout: no reply comes in no time", err)
+        rep = self.start("rep", *TCP, "--echo")
+        _, err = self.busbar("req", rep.bound(), "--json", stdin='{"payload":"x","topic":"t"}\n', code=2)
+        self.assertIn('line 1: there is no place for "topic"', err)
+
+    def test_a_command_that_answers_with_several_lines_is_refused(self):
+        rep = self.start("rep", *TCP, "--command", r"while read x; do printf '1\n2\n'; done")
+        _, err = self.busbar("req", rep.bound(), stdin="x\n", code=5)
+        self.assertIn("it wrote more than one line for a request", err)
+        self.assertEqual(rep.exit_code(), 5)
+
+    def test_what_cannot_be_given_as_one_line_or_frame_is_refused(self):
+        for args in (("--command", "cat"), ("--echo",)):
+            with self.subTest(args):
+                rep = self.start("rep", *TCP, *args)
+                req = self.socket(zmq.REQ, rep.bound())
+                req.send_multipart([b"a", b"b\nc"])
+                self.assertRegex(req.recv_multipart()[-1], b"several (lines|frames), ")
+                rep.says("refused a request of several ")
+                req.send(b"d")  # and serves on
+                self.assertEqual(req.recv(), b"d")
+
+    def test_a_command_sees_all_frames_of_a_stock_requester(self):
+        rep = self.start("rep", *TCP, "--command", "cat", "--json", "--count", 1)
+        req = self.socket(zmq.REQ, rep.bound())
+        req.send_multipart([b"a", b"b"])
+        self.assertEqual(req.recv(), b"b")
+        self.assertEqual(rep.exit_code(), 0)
+
+    def test_a_request_that_is_being_answered_is_no_silence(self):
+        rep = self.start("rep", *TCP, "--command", "read x; sleep 1; echo $x", "--timeout", "300ms")
+        out, _ = self.busbar("req", rep.bound(), stdin="x\n")
+        self.assertEqual(out, "x\n")
+        self.assertEqual(rep.exit_code(), 4)
+        self.assertIn("no request in time", rep.errors())
+
+    def test_what_is_left_unanswered_at_the_end_is_4(self):
+        begun = self.path("begun")
+        os.mkfifo(begun)
+        rep = self.start("rep", *TCP, "--command", f"read x; echo > {begun}; sleep 2; echo $x")
+        req = self.start("req", rep.bound())
+        req.write("x\n")
+        with open(begun, encoding="ascii") as told:
+            told.read()
+        rep.signal(signal.SIGTERM)
+        self.assertEqual(rep.exit_code(), 4)
+        self.assertIn("1 request unanswered at the end", rep.errors())
 
     def test_plain_gives_back_all_frames(self):
         rep = self.start("rep", *TCP, "--echo", "--wire", "plain")

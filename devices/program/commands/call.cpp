@@ -42,9 +42,7 @@ class Calling {
                                        [this](const Letter& letter, const std::string& place) {
                                          return call(letter.payload, place);
                                        });
-    if (unanswered && waiter_.asked_to_end())
-      throw Error{ErrorKind::timeout, subject_,
-                  "ended by a signal; no reply to " + *unanswered + " and what follows"};
+    check_all_answered(waiter_, subject_, unanswered);
     return exit_ok;
   }
 
@@ -104,6 +102,7 @@ class Calling {
 Run declare(CLI::App& app) {
   auto options = std::make_shared<CallOptions>();
   options->messages.command = app.get_name();
+  options->messages.payload_only = true;
   app.add_option("service", options->service, "The name of the service")
       ->type_name("SERVICE")
       ->required();
@@ -124,7 +123,7 @@ Run declare(CLI::App& app) {
   app.add_flag("--json", options->messages.json, "A line is {\"payload\":…} in JSON");
   app.add_flag("--progress", options->messages.progress,
                "Show a progress bar on stderr even if that is no terminal");
-  declare_timeout(app, options->messages, "How long to wait for each reply", "5s");
+  declare_reply_timeout(app, options->messages, "How long to wait for each reply");
   options->messages.security.declare_client(app);
   return [options] { return Calling{*options}.run(); };
 }

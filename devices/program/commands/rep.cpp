@@ -1,10 +1,13 @@
 #include "program/commands/commands.hpp"
 #include "program/desk.hpp"
+#include "program/duration.hpp"
 #include "program/endpoints.hpp"
 #include "program/progress.hpp"
 #include "program/sender.hpp"
+#include "program/show.hpp"
 #include "program/talk.hpp"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -29,6 +32,12 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds farewell{1000};  // for what is being answered at the end
 
+[[noreturn]] void tell_of_unanswered(const MessageOptions& options, std::uint64_t requests) {
+  throw Error{ErrorKind::timeout, subject(options),
+              counted(requests, "request") + " unanswered at the end",
+              "they took longer than " + format_duration(farewell)};
+}
+
 /// Through a Replier.
 class Replying {
  public:
@@ -37,7 +46,9 @@ class Replying {
         desk_(options.messages, options.how, options.threads),
         replier_(context_, replier_options(options)) {
     say_bound(options.messages, replier_.bound());
-    replier_.otherwise([this](Request request) { answer(request); });
+    // With the empty method all frames of stock requesters are the body.
+    replier_.on("", [this](Request& request) { answer(request); });
+    replier_.otherwise([this](Request& request) { answer(request); });
   }
 
   int run() {
@@ -46,9 +57,10 @@ class Replying {
       desk_.end();
     }};
     desk_.wait(waiter_, [this] { return absence(replier_.ledger()); });
-    replier_.stop(farewell);
+    stop();
     serving.join();
     desk_.check();
+    if (abandoned_ > 0) tell_of_unanswered(options_.messages, abandoned_);
     return exit_ok;
   }
 
@@ -59,18 +71,32 @@ class Replying {
     return made;
   }
 
+  /// Begins no more; what runs may end.
+  void stop() {
+    const StopReport report = replier_.stop(farewell);
+    if (report.abandoned > 0) abandoned_ = report.abandoned;
+  }
+
   void answer(Request& request) {
     try {
-      request.reply(options_.how.echo ? std::string{request.payload()}
-                                      : desk_.answer(all(request)));
+      reply_to(request);
     } catch (const Error& error) {
       request.fail(error.what(), error.kind());
       desk_.failed();
-      replier_.stop(milliseconds{0});
-      return;
+      return stop();
     }
     desk_.answered();
-    if (desk_.count() == options_.messages.count) replier_.stop(milliseconds{0});
+    if (desk_.count() == options_.messages.count) stop();
+  }
+
+  void reply_to(Request& request) {
+    if (options_.how.echo) {
+      if (request.further().empty()) return request.reply(request.payload());
+      warn("refused a request of several frames; --wire plain gives all of them back");
+      return request.refuse("several frames, of which only one could go back");
+    }
+    if (const auto reply = desk_.answer(all(request))) return request.reply(*reply);
+    request.refuse("several lines, where one is read");
   }
 
   static Multipart all(const Request& request) {
@@ -85,20 +111,23 @@ class Replying {
   Context context_{{.log = library_log()}};
   Desk desk_;
   Replier replier_;
+  std::atomic<std::uint64_t> abandoned_ = 0;
 };
 
 /// Through a ServiceWorker.
 class Serving {
  public:
   explicit Serving(const Options& options)
-      : desk_(options.messages, options.how, options.threads * options.messages.endpoints.size()),
+      : options_(options),
+        desk_(options.messages, options.how, options.threads * options.messages.endpoints.size()),
         worker_(context_, worker_options(options),
                 [this](ServiceRequest& request) { return answer(request); }) {}
 
   int run() {
     desk_.wait(waiter_, [] { return Absence{}; });
-    worker_.stop(farewell);
+    const StopReport report = worker_.stop(farewell);
     desk_.check();
+    if (report.abandoned > 0) tell_of_unanswered(options_.messages, report.abandoned);
     return exit_ok;
   }
 
@@ -113,7 +142,7 @@ class Serving {
 
   std::string answer(const ServiceRequest& request) {
     try {
-      std::string reply = desk_.answer(request.frames());
+      std::string reply = desk_.answer(request.frames()).value_or("");
       desk_.answered();
       return reply;
     } catch (const Error&) {
@@ -122,6 +151,7 @@ class Serving {
     }
   }
 
+  const Options& options_;
   Waiter waiter_;
   Context context_{{.log = library_log()}};
   Desk desk_;
@@ -179,7 +209,7 @@ class PlainReplying {
     const auto first = body();
     if (!first) return warn("refused a request without an empty frame behind its envelope");
     if (!options_.how.echo) {
-      std::string reply = desk_.answer(message_, *first);
+      std::string reply = desk_.answer(message_, *first).value_or("");
       while (message_.size() > *first) message_.pop_back();
       message_.push_back(tracked_frame(std::move(reply)));
     }
@@ -226,11 +256,14 @@ Command rep_command() {
           "was\n"
           "cancelled is not begun. PROGRAM is started by the shell, once for each request at a "
           "time;\n"
-          "it reads a request's last frame as a line and writes its answer as a line (stdbuf -oL\n"
-          "helps those that do not flush). With --json both lines are {\"payload\":…}. Not behind "
-          "a\n"
-          "queue with --strategy ready, which waits for workers that say when they are free.",
-      .example = "  busbar rep tcp://127.0.0.1:5560 --command 'stdbuf -oL tr a-z A-Z'",
+          "it reads a request's last frame as a line and writes its answer as one line (stdbuf "
+          "-oL\n"
+          "helps those that do not flush) within 5s, or --timeout where that is longer. With "
+          "--json\n"
+          "both lines are {\"payload\":…}. Not behind a queue with --strategy ready, which waits "
+          "for\n"
+          "workers that say when they are free. Exits with 4 where it leaves requests unanswered.",
+      .example = "  busbar rep --bind tcp://127.0.0.1:5559 --command 'stdbuf -oL tr a-z A-Z'",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<Options>();
         declare_common(app, options->messages);

@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <busbar/core/error.hpp>
@@ -38,19 +39,22 @@ class Requesting {
         requester_(context_, requester_options(options)) {}
 
   int run() {
-    if (!await_server()) return exit_ok;
-    send_lines(waiter_, input_, messages_, [this](const Letter& letter, const std::string& place) {
-      out_.emplace_back(
-          requester_.request(options_.method, letter.payload,
-                             {.deadline = messages_.patience(), .idempotent = options_.idempotent}),
-          place);
-      while (out_.size() >= options_.concurrency || (!out_.empty() && out_.front().first.ready())) {
-        if (!take_reply()) return false;
-      }
-      return true;
-    });
-    while (!out_.empty() && take_reply()) {
+    await_server();
+    const auto unsent = send_lines(
+        waiter_, input_, messages_, [this](const Letter& letter, const std::string& place) {
+          out_.emplace_back(requester_.request(options_.method, letter.payload,
+                                               {.deadline = messages_.patience(),
+                                                .idempotent = options_.idempotent}),
+                            place);
+          while (out_.size() >= options_.concurrency ||
+                 (!out_.empty() && out_.front().first.ready())) {
+            if (!take_reply()) return false;
+          }
+          return true;
+        });
+    while (!unanswered_ && !out_.empty() && take_reply()) {
     }
+    check_all_answered(waiter_, subject(messages_), unanswered_ ? unanswered_ : unsent);
     return exit_ok;
   }
 
@@ -61,30 +65,36 @@ class Requesting {
             .security = options.messages.security.load()};
   }
 
-  bool await_server() {
+  /// Or for a signal.
+  void await_server() {
     const auto give_up_at = steady_clock::now() + messages_.patience();
     while (!requester_.wait_for_servers(1, tick)) {
       waiter_.wait(milliseconds{0});
-      if (waiter_.asked_to_end()) return false;
+      if (waiter_.asked_to_end()) return;
       if (steady_clock::now() < give_up_at) continue;
       give_up(subject(messages_), absence(requester_.ledger()),
               "no peer within " + format_duration(messages_.patience()),
               "start the other end, or give a longer --timeout");
     }
-    return true;
   }
 
-  /// Waits for that of the oldest line, and writes it. False: asked to end.
+  /// Waits for that of the oldest line, and writes it. False: asked to end, or nobody reads it.
   bool take_reply() {
     auto [pending, place] = std::move(out_.front());
     out_.pop_front();
     while (!pending.wait(tick)) {
       waiter_.wait(milliseconds{0});
       if (!waiter_.asked_to_end()) continue;
-      warn("ended before the reply to " + place + " came");
+      unanswered_ = place;
       return false;
     }
     return write(pending.get(), place);
+  }
+
+  /// Whatever the kind of the replier's own Error: our exit code tells of this end.
+  static ErrorKind kind_of(const Reply& reply) {
+    const bool no_server = reply.outcome() == Outcome::lost || reply.outcome() == Outcome::no_peer;
+    return no_server ? ErrorKind::unreachable : ErrorKind::refused;
   }
 
   bool write(const Reply& reply, const std::string& place) {
@@ -95,7 +105,7 @@ class Requesting {
     try {
       reply.check();
     } catch (const RequestError& error) {
-      throw Error{error.kind(), subject(messages_), place + ": " + error.cause(), error.remedy()};
+      throw Error{kind_of(reply), subject(messages_), place + ": " + error.cause(), error.remedy()};
     }
     Multipart frames;
     frames.push_back(reply.payload());
@@ -115,6 +125,7 @@ class Requesting {
   Requester requester_;
   Output output_{""};
   std::deque<std::pair<PendingReply, std::string>> out_;
+  std::optional<std::string> unanswered_;  ///< The first line whose reply a signal cut off.
 };
 
 /// A DEALER that speaks as REQ does (an empty frame first), but does not stick after a timeout.
@@ -127,13 +138,15 @@ class PlainRequesting {
         sender_(session_, options.patience()) {}
 
   int run() {
-    if (!sender_.await_peer()) return exit_ok;
-    send_lines(session_, input_, options_, [this](Letter letter, const std::string& place) {
-      Multipart request;
-      request.push_back(std::string_view{});
-      request.push_back(tracked_frame(std::move(letter.payload)));
-      return sender_.send(request, place) == Sender::Outcome::sent && await_reply(place);
-    });
+    (void)sender_.await_peer();  // or a signal came
+    const auto unanswered =
+        send_lines(session_, input_, options_, [this](Letter letter, const std::string& place) {
+          Multipart request;
+          request.push_back(std::string_view{});
+          request.push_back(tracked_frame(std::move(letter.payload)));
+          return sender_.send(request, place) == Sender::Outcome::sent && await_reply(place);
+        });
+    check_all_answered(session_, session_.name(), unanswered);
     return exit_ok;
   }
 
@@ -154,7 +167,6 @@ class PlainRequesting {
                     "is a worker there? Or give a longer --timeout"};
       session_.wait(ZMQ_POLLIN, left);
     }
-    warn("ended before the reply to " + place + " came");
     return false;
   }
 
@@ -193,15 +205,16 @@ Command req_command() {
       .details =
           "To busbar rep, a Busbar Replier or stock REP, directly or through queues; of several\n"
           "endpoints the one with the fewest requests unanswered. --timeout is each request's\n"
-          "deadline, which goes along: a replier begins nothing that is too late. Exits with 4 "
-          "and\n"
-          "the line where a reply does not come in time, with 5 where it was refused or failed.",
+          "deadline, which goes along: a replier begins nothing that is too late. Exits with the\n"
+          "line, and 4 where its reply does not come in time or a signal came first, 5 where it\n"
+          "was refused or failed, 3 where the connection was lost.",
       .example =
           "  echo 'how often?' | busbar req tcp://127.0.0.1:5559 --timeout 2s --concurrency 100",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<Options>();
         MessageOptions& messages = options->messages;
         declare_common(app, messages);
+        messages.payload_only = true;
         app.add_option("--method", options->method,
                        "What is asked for, where a replier has several")
             ->type_name("NAME");
@@ -216,7 +229,7 @@ Command req_command() {
                  "FILE");
         app.add_flag("--whole", messages.whole, "Send each --file (or all of stdin) as one");
         declare_wire(app, messages, "plain: as stock REQ; always so with --bind");
-        declare_timeout(app, messages, "How long to wait for a peer, and for each reply", "5s");
+        declare_reply_timeout(app, messages, "How long to wait for a peer, and for each reply");
         return [options] { return req(*options); };
       }};
 }

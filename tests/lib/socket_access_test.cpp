@@ -83,6 +83,37 @@ TEST_CASE("a client without keys is refused by a socket with keys, and the log s
   }));
 }
 
+TEST_CASE("a socket may be told of failures only, and still ends when its connections are cut") {
+  Talk talk;
+  Context context({.log = talk.callback()});
+  const CurveKeys keys = CurveKeys::create();
+  auto friends = std::make_shared<AllowList>(std::vector{keys.public_key});
+  Socket pull(
+      context, SocketType::pull,
+      {.bind = {any_port}, .security = {.keys = keys, .allow = friends}, .failures_only = true});
+  int events = 0;
+  pull.on_event([&](const SocketEvent& event) {
+    ++events;
+    CHECK(event.kind == SocketEvent::Kind::handshake_failed);
+  });
+  Socket push(context, SocketType::push,
+              {.connect = pull.bound(), .security = {.keys = keys, .server_key = keys.public_key}});
+  CHECK(push.send(Multipart{"hello"}) == SendResult::sent);
+  CHECK(pull.receive(soon)->text(0) == "hello");
+  CHECK(events == 0);
+  CHECK(pull.peers().empty());
+  zmq::context_t stock;
+  Stock plain(stock, zmq::socket_type::push);
+  plain.connect(pull.bound().front().str());
+  CHECK(eventually([&] {
+    pull.maintain();
+    return talk.has("handshake failed") && events > 0;
+  }));
+  const auto before = std::chrono::steady_clock::now();
+  pull.close(0ms);
+  CHECK(std::chrono::steady_clock::now() - before < 900ms);
+}
+
 TEST_CASE("an ipc path that is a regular file is refused and left alone") {
   Context context;
   const Folder folder;

@@ -50,6 +50,10 @@ struct SocketOptions {
   std::string routing_id = {};  ///< What a ROUTER at the other end sees; default: generated.
   unsigned ipc_mode = 0;  ///< Permissions of a bound ipc path, set once it is; 0: the umask's.
   bool verbose_subscriptions = false;  ///< XPUB: report repeated (un)subscriptions too.
+  /// The monitor tells of what fails, and of nothing else: `peers` stays empty, and a connection
+  /// that libzmq gives up is not repaired. For hundreds of connections, each of which costs five
+  /// events.
+  bool failures_only = false;
   bool refuse_when_full = false;  ///< XPUB: send answers `full` where it would drop for a peer.
 };
 

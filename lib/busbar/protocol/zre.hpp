@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,14 @@ struct PeerId {
 };
 
 }  // namespace busbar
+
+/// Good for ids that were drawn, as all are; others only make a table slower.
+template <>
+struct std::hash<busbar::PeerId> {
+  std::size_t operator()(const busbar::PeerId& id) const noexcept {
+    return std::hash<std::string_view>{}(id.octets());
+  }
+};
 
 namespace busbar::protocol::zre {
 

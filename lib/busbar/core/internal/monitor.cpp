@@ -16,6 +16,11 @@ namespace {
 
 using Kind = SocketEvent::Kind;
 
+constexpr int failures = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                         ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                         ZMQ_EVENT_BIND_FAILED | ZMQ_EVENT_ACCEPT_FAILED |
+                         ZMQ_EVENT_MONITOR_STOPPED;
+
 std::optional<Kind> kind_of(std::uint16_t event) {
   switch (event) {
     case ZMQ_EVENT_LISTENING:
@@ -107,14 +112,15 @@ std::string next_monitor_address() {
   return "inproc://busbar.monitor." + std::to_string(++next);
 }
 
-Monitor::Monitor(void* context, void* socket)
+Monitor::Monitor(void* context, void* socket, bool failures_only)
     : watched_(socket), receiver_(zmq_socket(context, ZMQ_PAIR)) {
   const std::string address = next_monitor_address();
+  const int events = failures_only ? failures : ZMQ_EVENT_ALL;
   const int unbounded = 0;  // so that a burst of events never blocks libzmq's I/O thread
   if (receiver_ != nullptr &&
       zmq_setsockopt(receiver_, ZMQ_RCVHWM, &unbounded, sizeof unbounded) == 0 &&
       zmq_setsockopt(receiver_, ZMQ_LINGER, &unbounded, sizeof unbounded) == 0 &&
-      zmq_socket_monitor(socket, address.c_str(), ZMQ_EVENT_ALL) == 0 &&
+      zmq_socket_monitor(socket, address.c_str(), events) == 0 &&
       zmq_connect(receiver_, address.c_str()) == 0) {
     return;
   }

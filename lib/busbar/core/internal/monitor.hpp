@@ -16,7 +16,7 @@ namespace busbar::detail {
 class Monitor {
  public:
   /// Starts to watch `socket`. Throws Error where libzmq has no room for another socket.
-  Monitor(void* context, void* socket);
+  Monitor(void* context, void* socket, bool failures_only = false);
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
   ~Monitor();

@@ -50,7 +50,7 @@ void SocketState::open() {
         options.name, options.security.keys ? options.security.allow : nullptr);
   }
   apply_options(handle, type, options, zap_domain);
-  monitor = std::make_unique<Monitor>(context->handle(), handle);
+  monitor = std::make_unique<Monitor>(context->handle(), handle, options.failures_only);
   for (const Endpoint& endpoint : options.bind) {
     bound.push_back(bind_socket(handle, endpoint, options));
   }

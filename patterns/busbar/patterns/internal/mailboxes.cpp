@@ -13,6 +13,7 @@ constexpr std::uint16_t first_port = 0xC000;  // RFC 36: to 0xFFFF
 constexpr int port_attempts = 100;
 constexpr std::chrono::milliseconds linger{1000};
 constexpr std::chrono::milliseconds look_up_poll{20};
+constexpr std::chrono::milliseconds monitors_pause{500};  // they tell of failures, for the log only
 
 /// Who is in this process: by context, since inproc ends there.
 class Neighbours {
@@ -49,7 +50,10 @@ std::string alias_of(std::uint64_t mailbox) {
 }
 
 Socket bind_inbox(Context& context, const Mailboxes::Options& options, const Endpoint& at) {
-  SocketOptions made{.name = options.name + " inbox", .bind = {at}, .security = options.security};
+  SocketOptions made{.name = options.name + " inbox",
+                     .bind = {at},
+                     .security = options.security,
+                     .failures_only = true};
   made.security.server_key.clear();
   if (!options.security.keys) made.bind.push_back(inproc_of(options.id));
   return Socket{context, SocketType::router, std::move(made)};
@@ -77,7 +81,11 @@ Mailboxes::Mailboxes(Context& context, const Options& options)
                SocketOptions{.name = options_.name + " out",
                              .linger = linger,
                              .ipv4_only = false,
-                             .routing_id = protocol::zre::routing_id(options_.id)});
+                             .routing_id = protocol::zre::routing_id(options_.id),
+                             .failures_only = true});
+  // Who takes a connection and never answers is given up by its expiry. With a timer for each
+  // connection libzmq looks through all of them whenever one is made.
+  out_->set(zmq::sockopt::handshake_ivl, 0);
   if (!options_.security.keys) Neighbours::all().add(context_.handle(), options_.id);
 }
 
@@ -178,15 +186,17 @@ TimePoint Mailboxes::maintain(TimePoint now) {
   // Nobody answers on the ways out; reading them is what takes libzmq's news up.
   while (out_->receive(unread_)) {
   }
-  const TimePoint next = std::min(inbox_->maintain(), out_->maintain());
-  return resolver_.busy() ? std::min(next, now + look_up_poll) : next;
+  if (now >= monitors_at_) {
+    inbox_->maintain();
+    out_->maintain();
+    monitors_at_ = now + monitors_pause;
+  }
+  return resolver_.busy() ? std::min(monitors_at_, now + look_up_poll) : monitors_at_;
 }
 
 void Mailboxes::add_to(SocketPoll& poll, bool hear) {
   if (hear) poll.add(inbox_->raw().handle(), ZMQ_POLLIN);
   poll.add_unasked(out_->raw().handle());
-  poll.add(inbox_->monitor().handle(), ZMQ_POLLIN);
-  poll.add(out_->monitor().handle(), ZMQ_POLLIN);
 }
 
 void Mailboxes::release() noexcept {

@@ -72,6 +72,7 @@ class Mailboxes {
   Resolver resolver_{true};
   std::map<std::uint64_t, Way> ways_;
   std::set<std::uint64_t> waiting_;
+  TimePoint monitors_at_ = TimePoint::min();
   Multipart unread_;
 };
 

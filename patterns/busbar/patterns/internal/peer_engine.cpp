@@ -12,6 +12,10 @@ namespace {
 constexpr int burst = 1000;
 // Two hundred peers hear forty thousand beacons a second: they are read by the dozen.
 constexpr milliseconds beacon_pause{50};
+// While so many are to enter, those that do are taken by the dozen as well: to be woken for each
+// costs as much as to greet it.
+constexpr std::size_t crowd = 10;
+constexpr milliseconds crowd_pause{50};
 constexpr milliseconds full_pause{5};      // until what waits is tried again
 constexpr std::size_t waiting_max = 2000;  // for one peer, beyond the queue of ZeroMQ
 
@@ -145,8 +149,13 @@ void PeerEngine::carry_out(PeerAction& action, TimePoint now) {
 TimePoint PeerEngine::add_to(SocketPoll& poll) {
   const std::scoped_lock lock(mutex_);
   deaf_ = !has_room();
-  mailboxes_.add_to(poll, !deaf_);
   TimePoint until = std::min(maintain_at_, deadline_);
+  const std::size_t ready = protocol_->ready();
+  const bool entered = std::exchange(entered_, ready) < ready;
+  if (entered && protocol_->nodes().size() - ready > crowd) {
+    return std::min(until, now_ + crowd_pause);
+  }
+  mailboxes_.add_to(poll, !deaf_);
   if (mailboxes_.anything_waits()) until = std::min(until, now_ + full_pause);
   if (beacons_ && now_ < beacons_at_) {
     until = std::min(until, beacons_at_);

@@ -54,7 +54,8 @@ class PeerEngine final : public Engine {
   TimePoint maintain_at_ = TimePoint::min();
   TimePoint beacons_at_ = TimePoint::min();  ///< No beacon is read before.
   TimePoint deadline_ = TimePoint::min();
-  bool deaf_ = false;  ///< When last asked what to wait for.
+  std::size_t entered_ = 0;  ///< How many were there when last asked what to wait for.
+  bool deaf_ = false;        ///< When last asked what to wait for.
 };
 
 }  // namespace busbar::detail

@@ -247,6 +247,8 @@ std::vector<KnownPeer> PeerLoop::peers() const {
                      .groups = {node.groups.begin(), node.groups.end()},
                      .headers = node.users_headers()});
   }
+  std::sort(known.begin(), known.end(),
+            [](const KnownPeer& a, const KnownPeer& b) { return a.id < b.id; });
   return known;
 }
 

@@ -44,11 +44,12 @@ PeerProtocol::Node* PeerProtocol::find(const PeerId& id) {
   return found == nodes_.end() ? nullptr : &found->second;
 }
 
-const PeerProtocol::Node* PeerProtocol::at(const std::string& endpoint) const {
-  for (const auto& [id, node] : nodes_) {
-    if (node.endpoint == endpoint) return &node;
-  }
-  return nullptr;
+PeerProtocol::Node& PeerProtocol::add(const PeerId& id, std::string endpoint, TimePoint now) {
+  homes_[endpoint] = id;
+  Node& node = nodes_[id];
+  node = {.id = id, .endpoint = std::move(endpoint), .since = now, .heard = now, .greeted = now};
+  deadline_ = std::min(deadline_, due(node));
+  return node;
 }
 
 /// Makes it known, connects to it and greets it. Null: it is turned away.
@@ -61,17 +62,14 @@ PeerProtocol::Node* PeerProtocol::require(const PeerId& id, const std::string& e
     return nullptr;
   }
   // Whoever listened there before is gone.
-  if (const Node* const before = at(where->str())) remove(PeerId{before->id}, now);
-  Node& node = nodes_[id];
-  node = {.id = id, .endpoint = where->str(), .since = now, .heard = now};
-  deadline_ = std::min(deadline_, now);
+  const auto before = homes_.find(where->str());
+  if (before != homes_.end()) remove(PeerId{before->second}, now);
+  Node& node = add(id, where->str(), now);
   for (Contact& contact : contacts_) {
     if (contact.way.mailbox == 0 || contact.endpoint != node.endpoint) continue;
     use_contact(node, contact);
-    node.greeted = now;
     return &node;
   }
-  node.greeted = now;
   node.way = open(node.endpoint, key, id);
   greet(node.way, greeting);
   return &node;
@@ -87,6 +85,9 @@ void PeerProtocol::remove(const PeerId& id, TimePoint now) {
   if (!contacts_.empty()) ask_again_ = std::min(ask_again_, now + options_.evasive_after);
   deadline_ = std::min(deadline_, ask_again_);
   close(found->second.way);
+  const auto home = homes_.find(found->second.endpoint);
+  if (home != homes_.end() && home->second == id) homes_.erase(home);
+  askers_.erase(id);
   nodes_.erase(found);
   for (Contact& contact : contacts_) {
     if (contact.peer != id) continue;
@@ -277,26 +278,30 @@ TimePoint PeerProtocol::gone_at(const Node& node) const {
   return std::min(heard + options_.expire_after, node.leaves);
 }
 
-void PeerProtocol::look_after(Node& node, TimePoint now) {
-  deadline_ = std::min(deadline_, gone_at(node));
-  if (!node.ready) return;
-  // Whoever is silent is asked; and whoever may wait for our next number gets one, as only that
-  // shows it that the last was lost with a connection.
+/// Whoever is silent is asked; and whoever may wait for our next number gets one, as only that
+/// shows it that the last was lost with a connection.
+TimePoint PeerProtocol::ping_at(const Node& node) const {
   const Duration half = options_.evasive_after / 2;
-  const auto ping_at = [&] {
-    return std::min(std::max(node.heard, node.pinged) + half, node.pinged + options_.expire_after);
-  };
-  if (now >= ping_at()) {
+  return std::min(std::max(node.heard, node.pinged) + half, node.pinged + options_.expire_after);
+}
+
+TimePoint PeerProtocol::due(const Node& node) const {
+  const TimePoint gone = gone_at(node);
+  if (!node.ready) return gone;
+  const TimePoint evasive = node.evasive ? TimePoint::max() : node.heard + options_.evasive_after;
+  return std::min({gone, ping_at(node), evasive});
+}
+
+void PeerProtocol::look_after(Node& node, TimePoint now) {
+  if (node.ready && now >= ping_at(node)) {
     node.pinged = now;
     send(node.way, Ping{});
   }
-  const TimePoint evasive_at = node.heard + options_.evasive_after;
-  if (!node.evasive && now >= evasive_at) {
+  if (node.ready && !node.evasive && now >= node.heard + options_.evasive_after) {
     node.evasive = true;
     event(Kind::evasive, node);
   }
-  deadline_ = std::min(deadline_, ping_at());
-  if (!node.evasive) deadline_ = std::min(deadline_, evasive_at);
+  deadline_ = std::min(deadline_, due(node));
 }
 
 void PeerProtocol::try_contacts(TimePoint now) {

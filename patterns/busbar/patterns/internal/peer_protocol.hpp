@@ -5,11 +5,11 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <busbar/core/clock.hpp>
@@ -116,7 +116,6 @@ class PeerProtocol {
     bool congested = false;
     bool evasive = false;
     bool asked_by_us = false;
-    bool asks_us = false;
     std::string name = {};
     std::set<std::string> groups = {};
     Headers headers = {};
@@ -129,7 +128,7 @@ class PeerProtocol {
     /// Without those that are Busbar's own.
     Headers users_headers() const;
   };
-  const std::map<PeerId, Node>& nodes() const noexcept { return nodes_; }
+  const std::unordered_map<PeerId, Node>& nodes() const noexcept { return nodes_; }
   std::size_t ready() const noexcept { return ready_; }
   const std::set<std::string>& groups() const noexcept { return groups_; }
   const PeerCounts& counts() const noexcept { return counts_; }
@@ -149,7 +148,7 @@ class PeerProtocol {
   };
 
   Node* find(const PeerId& id);
-  const Node* at(const std::string& endpoint) const;
+  Node& add(const PeerId& id, std::string endpoint, TimePoint now);
   Node* require(const PeerId& id, const std::string& endpoint, const std::string& key,
                 const Greeting& greeting, TimePoint now);
   void remove(const PeerId& id, TimePoint now);
@@ -173,11 +172,15 @@ class PeerProtocol {
   void tell_known(Node& asker);
   void tell_headers(Node& node);
   TimePoint gone_at(const Node& node) const;
+  TimePoint ping_at(const Node& node) const;
+  TimePoint due(const Node& node) const;
   void look_after(Node& node, TimePoint now);
   void try_contacts(TimePoint now);
 
   PeerProtocolOptions options_;
-  std::map<PeerId, Node> nodes_;
+  std::unordered_map<PeerId, Node> nodes_;
+  std::unordered_map<std::string, PeerId> homes_;  ///< Who is known at each endpoint.
+  std::set<PeerId> askers_;                        ///< Those that we tell whom we get to know.
   std::vector<Contact> contacts_;
   std::set<std::string> groups_;
   std::uint8_t status_ = 0;

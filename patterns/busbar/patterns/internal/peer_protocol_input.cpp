@@ -96,8 +96,7 @@ void PeerProtocol::on_hello(const PeerId& id, Hello&& hello, std::string_view ke
         ++counts_.refused;
         return;
       }
-      node = &nodes_[id];
-      *node = {.id = id, .endpoint = hello.endpoint, .since = now, .greeted = now};
+      node = &add(id, hello.endpoint, now);
     }
     use_contact(*node, *contact);
   }
@@ -114,13 +113,15 @@ void PeerProtocol::on_hello(const PeerId& id, Hello&& hello, std::string_view ke
 void PeerProtocol::enter(Node& node, Hello&& hello) {
   node.ready = true;
   node.leaves = TimePoint::max();
-  node.evasive = node.asked_by_us = node.asks_us = false;
+  node.evasive = node.asked_by_us = false;
+  askers_.erase(node.id);
   node.heard_last = 1;
   node.name = std::move(hello.name);
   node.headers = std::move(hello.headers);
   node.groups.clear();
   node.speaks_notes = !header_of(node.headers, version_header).empty();
   ++ready_;
+  deadline_ = std::min(deadline_, due(node));
   event(Kind::enter, node);
   for (std::string& group : hello.groups) {
     if (node.groups.size() == groups_max) break;
@@ -128,10 +129,8 @@ void PeerProtocol::enter(Node& node, Hello&& hello) {
   }
   tell_headers(node);
   ask_somebody();
-  for (auto& [id, other] : nodes_) {
-    if (other.ready && other.asks_us && id != node.id) {
-      send(other, Note{Known{{{node.id, node.endpoint, node.key}}}});
-    }
+  for (const PeerId& asker : askers_) {
+    send(nodes_.at(asker), Note{Known{{{node.id, node.endpoint, node.key}}}});
   }
 }
 
@@ -199,7 +198,7 @@ void PeerProtocol::on_note(Node& node, Note&& note, TimePoint now) {
   if (auto* changed = std::get_if<NewHeaders>(&note)) {
     node.headers = std::move(changed->headers);
   } else if (std::holds_alternative<Ask>(note)) {
-    node.asks_us = true;
+    askers_.insert(node.id);
     tell_known(node);
   } else if (node.asked_by_us) {
     // Another machine's loopback is not ours.
@@ -209,7 +208,7 @@ void PeerProtocol::on_note(Node& node, Note&& note, TimePoint now) {
       const auto where = peer_address(known.endpoint);
       if (known.id == options_.id || find(known.id) || !where) continue;
       // It may be an older one that the teller still believes in.
-      if (at(where->str()) != nullptr) continue;
+      if (homes_.contains(where->str())) continue;
       if (near || !where->is_local()) require(known.id, known.endpoint, known.key, {}, now);
     }
   }

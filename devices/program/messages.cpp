@@ -68,7 +68,7 @@ void declare_wire(CLI::App& app, MessageOptions& options, const std::string& hel
   words(option, {"busbar", "plain"})->default_str("busbar");
 }
 
-void declare_headers(CLI::App& app, MessageOptions& options) {
+void declare_headers(CLI::App& app, MessageOptions& options, const std::string& help) {
   const auto add = [&options](const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {
       const std::size_t sign = text.find('=');
@@ -79,7 +79,7 @@ void declare_headers(CLI::App& app, MessageOptions& options) {
     }
   };
   options.not_plain.push_back(
-      app.add_option_function<std::vector<std::string>>("--header", add, "Goes with every message")
+      app.add_option_function<std::vector<std::string>>("--header", add, help)
           ->type_name("NAME=VALUE")
           ->expected(1)
           ->allow_extra_args(false)

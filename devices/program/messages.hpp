@@ -57,7 +57,8 @@ void declare_reply_timeout(CLI::App& app, MessageOptions& options, const std::st
 void declare_wire(CLI::App& app, MessageOptions& options, const std::string& help,
                   std::vector<const CLI::Option*> not_plain = {});
 /// --header; not with --wire plain.
-void declare_headers(CLI::App& app, MessageOptions& options);
+void declare_headers(CLI::App& app, MessageOptions& options,
+                     const std::string& help = "Goes with every message");
 /// Once all is parsed. Throws Error (usage) where --wire plain is given with an option that it has
 /// no place for. What is switched off (--no-ack) says no more than plain does.
 void check_wire(const MessageOptions& options);

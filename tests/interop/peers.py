@@ -17,10 +17,11 @@ def free_udp_port():
 
 
 class Peer(Child):
-    """`busbar peer join`: its events are lines of JSON."""
+    """`busbar peer join`: its events are lines, of JSON unless told otherwise."""
 
-    def __init__(self, name, *arguments, port=0):
-        super().__init__("peer", "--name", name, "--json", "--beacon-port", str(port), *arguments)
+    def __init__(self, name, *arguments, port=0, json=True):
+        super().__init__("peer", "--name", name, "--beacon-port", str(port),
+                         *(("--json",) if json else ()), *arguments)
         said = self.wait_log("peer '", " at tcp://").split()
         self.id, self.endpoint = said[-3], said[-1]
 

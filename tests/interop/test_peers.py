@@ -14,8 +14,8 @@ QUICK = ("--evasive-after", f"{int(500 * SLOW)}ms", "--expire-after", f"{int(200
 
 
 class Peers(Case):
-    def peer(self, name, *arguments, port=0):
-        peer = Peer(name, *arguments, port=port)
+    def peer(self, name, *arguments, port=0, json=True):
+        peer = Peer(name, *arguments, port=port, json=json)
         self.addCleanup(peer.end)
         return peer
 
@@ -79,6 +79,15 @@ class Peers(Case):
             self.assertEqual(talk.wait(), 0, talk.text())
             ear.wait_event(kind, payload=lines[-1])
             self.assertEqual([event["payload"] for event in ear.events(kind)], lines)
+
+    def test_lines_stay_lines_whatever_is_whispered(self):
+        port = free_udp_port()
+        ear = self.peer("ear", "--beacon-interval", "100ms", json=False, port=port)
+        said = self.child("peer", "whisper", "ear", "--whole", "--name", "mouth", "--beacon-port",
+                          str(port), stdin="two\nlines\t\x1b[2J, ünicode" + 200 * "!")
+        self.assertEqual(said.wait(), 0, said.text())
+        line = ear.wait_line("out", lambda text: text.startswith("whisper"))
+        self.assertEqual(line, "whisper\tmouth\ttwo\\x0alines\\x09\\x1b[2J, ünicode" + 200 * "!")
 
     def test_list_and_find_show_who_is_there_and_what_is_offered(self):
         port = free_udp_port()

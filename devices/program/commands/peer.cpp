@@ -78,7 +78,7 @@ std::string event_line(const PeerEvent& event, bool json) {
   if (!event.group.empty()) text += '\t' + printable(event.group);
   text += '\t';
   if (content)
-    text += event.payload();
+    text += printable(event.payload(), event.payload().size());
   else
     text += event.peer.str();
   return text + '\n';
@@ -296,13 +296,15 @@ void declare(CLI::App& app, PeerCommand& command) {
               ->capture_default_str(),
           0, 65535);
   add_list(app, "--offer", command.offers, "Tell all that a service is there", "NAME=ENDPOINT");
-  declare_headers(app, messages);
+  declare_headers(app, messages, "The others see it when we enter");
+  add_duration(app, "--beacon-interval", peer.beacon_interval, "A beacon is sent so often");
   add_duration(app, "--evasive-after", peer.evasive_after, "Silent for so long is evasive");
   add_duration(app, "--expire-after", peer.expire_after, "Silent for so long is gone");
   add_duration(app, "--wait", command.wait, "list: how long to look");
   numbers(app.add_option("--count", messages.count, "End after so many events or lines")
               ->type_name("N"),
           1, std::numeric_limits<std::uint64_t>::max());
+  app.add_flag("--whole", messages.whole, "whisper, shout: each --file (or all of stdin) is one");
   app.add_flag("--json", messages.json, "Lines are JSON");
   app.add_option("--file", messages.files, "Instead of stdin or stdout")
       ->type_name("FILE")
@@ -316,27 +318,26 @@ void declare(CLI::App& app, PeerCommand& command) {
 }  // namespace
 
 Command peer_command() {
-  return {
-      .name = "peer",
-      .group = "Messages",
-      .summary = "Find peers without a server, and speak to them (36/ZRE)",
-      .details =
-          "join [GROUP...]  write what happens, a line each, until a signal; the default\n"
-          "list             write who is there: id, name, endpoint, groups\n"
-          "whisper PEER     send each line to this peer\n"
-          "shout GROUP      send each line to all in this group\n"
-          "find NAME        write the endpoints where this service is offered\n"
-          "A line of join is enter, evasive, exit: NAME, ID; join, leave: NAME, GROUP, ID;\n"
-          "whisper: NAME, PAYLOAD; shout: NAME, GROUP, PAYLOAD; with tabs between. Nodes of Zyre\n"
-          "and Pyre are peers too.",
-      .example =
-          "  busbar peer --name a --join sensors\n"
-          "  echo 21.5 | busbar peer shout sensors",
-      .declare = [](CLI::App& app) -> Run {
-        auto command = std::make_shared<PeerCommand>();
-        declare(app, *command);
-        return [command] { return run(*command); };
-      }};
+  return {.name = "peer",
+          .group = "Messages",
+          .summary = "Find peers without a server, and speak to them (36/ZRE)",
+          .details =
+              "join [GROUP...]  write what happens, a line each, until a signal; the default\n"
+              "list             write who is there: id, name, endpoint, groups\n"
+              "whisper PEER     send each line to this peer\n"
+              "shout GROUP      send each line to all in this group\n"
+              "find NAME        write the endpoints where this service is offered\n"
+              "A line of join is enter, evasive, exit: NAME, ID; join, leave: NAME, GROUP, ID;\n"
+              "whisper: NAME, PAYLOAD; shout: NAME, GROUP, PAYLOAD; with tabs between; in PAYLOAD\n"
+              "what is not printable is written \\xNN. Nodes of Zyre and Pyre are peers too.",
+          .example =
+              "  busbar peer --name a --join sensors\n"
+              "  echo 21.5 | busbar peer shout sensors",
+          .declare = [](CLI::App& app) -> Run {
+            auto command = std::make_shared<PeerCommand>();
+            declare(app, *command);
+            return [command] { return run(*command); };
+          }};
 }
 
 }  // namespace busbar::program

@@ -54,6 +54,17 @@ kill "$services" "$worker"
 [[ $output == "hello" ]] || { echo "echo printed: $output"; exit 1; }
 echo "echo: as expected"
 
+beacons=$(python3 -c 'import socket
+probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+probe.bind(("127.0.0.1", 0))
+print(probe.getsockname()[1])')
+"$work/examples/peers/peers_shop" "$beacons" &
+shop=$!
+output=$("$work/examples/peers/peers_visitor" "$beacons" bread)
+kill "$shop"
+[[ $output == $'shop: come in, visitor\n350 cents' ]] || { echo "peers printed: $output"; exit 1; }
+echo "peers: as expected"
+
 # The quickstart's topology, on real input and on hardly any.
 export PATH="$work/prefix/bin:$work/examples/quickstart:$PATH"
 mkdir "$work/few"

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
-#include <random>
+
+#include <busbar/core/internal/random_id.hpp>
 
 namespace busbar {
 
@@ -18,11 +19,10 @@ int digit_of(char c) {
 }  // namespace
 
 PeerId PeerId::random() {
-  std::random_device device;
   PeerId id;
-  for (std::size_t i = 0; i < id.bytes.size(); i += 4) {
-    const std::uint32_t drawn = device();
-    for (std::size_t j = 0; j < 4; ++j) {
+  for (std::size_t i = 0; i < id.bytes.size(); i += 8) {
+    const std::uint64_t drawn = detail::random_id();
+    for (std::size_t j = 0; j < 8; ++j) {
       id.bytes[i + j] = static_cast<std::uint8_t>(drawn >> (8 * j));
     }
   }

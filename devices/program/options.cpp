@@ -54,7 +54,12 @@ CLI::Option* words(CLI::Option* option, const std::vector<std::string_view>& all
 }
 
 std::vector<Endpoint> endpoints(const std::vector<std::string>& texts) {
-  return {texts.begin(), texts.end()};
+  std::vector<Endpoint> all{texts.begin(), texts.end()};
+  for (const Endpoint& endpoint : all)
+    if (endpoint.transport() == Transport::peer)
+      throw Error{ErrorKind::usage, endpoint.str(), "this command has no peer that could find it",
+                  "give the endpoint that `busbar peer find " + endpoint.path() + "` writes"};
+  return all;
 }
 
 void SecurityOptions::declare(CLI::App& app) {

@@ -99,7 +99,7 @@ TEST_CASE("a host name is looked up until there is a connection, and followed wh
   const Endpoint named("tcp://db1:7000");
   World world({named});
   const auto resolve = [&](const std::string& to) {
-    world.actions = world.connector.on_resolved(named, to, world.now);
+    world.actions = world.connector.on_resolved({named, to}, world.now);
   };
   const auto next = [&] { world.wait(world.connector.next_deadline() - world.now); };
   CHECK(world.did(Kind::resolve, named.str()));
@@ -125,20 +125,21 @@ TEST_CASE("a host name is looked up until there is a connection, and followed wh
 TEST_CASE("an unknown host is logged and looked up again") {
   const Endpoint named("tcp://db1:7000");
   World world({named});
-  world.actions = world.connector.on_resolved(named, "", world.now);
+  world.actions = world.connector.on_resolved({named, "", "cannot resolve 'db1'"}, world.now);
   CHECK(world.did(Kind::log, "cannot resolve 'db1' (retrying)"));
   world.wait(world.connector.next_deadline() - world.now);
   CHECK(world.did(Kind::resolve, named.str()));
 }
 
 TEST_CASE("a service is looked up until it is connected, and again when its connection is gone") {
-  World world({Endpoint("peer://prices")});
+  const Endpoint prices("peer://prices");
+  World world({prices});
   CHECK(world.did(Kind::resolve, "peer://prices"));
-  world.actions = world.connector.on_resolved(Endpoint("peer://prices"), "", world.now);
-  CHECK(world.did(Kind::log, "no peer offers 'prices' (retrying)"));
+  world.actions = world.connector.on_resolved({prices, "", "nobody"}, world.now);
+  CHECK(world.did(Kind::log, "nobody (retrying)"));
   world.wait(1s);
   CHECK(world.did(Kind::resolve, "peer://prices"));
-  world.actions = world.connector.on_resolved(Endpoint("peer://prices"), address, world.now);
+  world.actions = world.connector.on_resolved({prices, address}, world.now);
   CHECK(world.did(Kind::connect, address));
   world.see(Event::connected, address);
   world.see(Event::disconnected, address);
@@ -146,7 +147,7 @@ TEST_CASE("a service is looked up until it is connected, and again when its conn
   world.wait(1s);
   CHECK(world.did(Kind::resolve, "peer://prices"));
   const std::string moved = "tcp://127.0.0.1:6666";
-  world.actions = world.connector.on_resolved(Endpoint("peer://prices"), moved, world.now);
+  world.actions = world.connector.on_resolved({prices, moved}, world.now);
   CHECK(world.did(Kind::disconnect, address));
   CHECK(world.did(Kind::connect, moved));
 }

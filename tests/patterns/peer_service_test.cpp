@@ -2,11 +2,14 @@
 
 #include <optional>
 #include <string>
+#include <thread>
 
 #include <doctest/doctest.h>
 
 #include <busbar/patterns/peer.hpp>
 #include <busbar/patterns/publisher.hpp>
+#include <busbar/patterns/replier.hpp>
+#include <busbar/patterns/requester.hpp>
 #include <busbar/patterns/subscriber.hpp>
 
 using namespace busbar;
@@ -31,5 +34,63 @@ TEST_CASE("a subscriber connects by the service's name, and goes where it moves 
     while (quote && quote->payload() != value) quote = quotes.receive(20s);
     REQUIRE(quote);
     CHECK(quote->payload() == value);
+  }
+}
+
+namespace {
+
+struct Desk {
+  explicit Desk(Context& context) : replier(context, {.bind = {"tcp://127.0.0.1:*"}}) {
+    replier.on("price", [](const std::string& of) { return of + ": 350"; });
+    thread = std::jthread{[this] { replier.serve(); }};
+  }
+  ~Desk() { replier.stop(); }
+  Desk(const Desk&) = delete;
+  Desk& operator=(const Desk&) = delete;
+
+  Replier replier;
+  std::jthread thread;
+};
+
+}  // namespace
+
+TEST_CASE("a request to a service waits until the peers had time to tell of it") {
+  const std::uint16_t port = testing::free_udp_port();
+  Context here;
+  Context there;
+  Peer me{here, {.beacon_port = port, .beacon_interval = 60s}};
+  Requester prices{here, {.connect = {"peer://prices"}}};
+  PendingReply pending = prices.request("price", "bread", {.deadline = 20s});
+  CHECK_FALSE(pending.wait(300ms));
+  Desk desk{there};
+  Peer shop{there, {.beacon_port = port}};
+  shop.offer("prices", desk.replier.bound().front());
+  CHECK(pending.get<std::string>() == "bread: 350");
+}
+
+TEST_CASE("what we offer ourselves is found by name too") {
+  Context context;
+  Desk desk{context};
+  Peer me{context, {.beacon_port = 0}};
+  me.offer("prices", desk.replier.bound().front());
+  CHECK(me.find("prices", 0ms) == desk.replier.bound());
+  Requester prices{context, {.connect = {"peer://prices"}}};
+  CHECK(prices.request("price", "salt", {.deadline = 20s}).get<std::string>() == "salt: 350");
+  me.withdraw("prices");
+  CHECK(me.find("prices", 0ms).empty());
+}
+
+TEST_CASE("a service that nobody offers, and one that no peer could look for, are told apart") {
+  Context context;
+  std::optional<Peer> me;
+  std::string cause = "its context has no Peer that could find 'prices'";
+  for (const bool peer : {false, true}) {
+    CAPTURE(peer);
+    if (peer) me.emplace(context, PeerOptions{.beacon_port = 0, .beacon_interval = 20ms});
+    Requester prices{context, {.connect = {"peer://prices"}}};
+    const Reply reply = prices.request("price", "bread", {.deadline = 20s}).get();
+    CHECK(reply.outcome() == Outcome::no_peer);
+    CHECK(prices.ledger().unresolved == cause);
+    cause = "no peer offers 'prices'";
   }
 }

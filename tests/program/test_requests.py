@@ -36,6 +36,13 @@ class Requests(StockCase):
         _, err = self.busbar("req", self.ipc("nobody"), "--timeout", "100ms", stdin="x\n", code=4)
         self.assertIn("no peer within 100ms", err)
 
+    def test_a_service_of_peers_is_refused_where_no_peer_could_find_it(self):
+        for command in (("req", "peer://prices"), ("sub", "peer://prices"),
+                        ("queue", "--frontend", self.ipc("q"), "--backend-connect", "peer://prices")):
+            _, err = self.busbar(*command, code=2)
+            self.assertIn("peer://prices: this command has no peer that could find it", err)
+            self.assertIn("busbar peer find prices", err)
+
     def test_json_on_both_sides(self):
         rep = self.start("rep", *TCP, "--command", "cat", "--json")
         out, _ = self.busbar("req", rep.bound(), "--json", "--method", "any",

@@ -34,8 +34,12 @@ struct PeerOptions {
   /// One that is not tcp sends no beacons.
   std::optional<Endpoint> bind = {};
   Headers headers = {};  ///< The others see them in `enter`. Names in X-BUSBAR are reserved.
-  /// With keys all is encrypted, and `allow` says who may speak to us. `server_key` is the public
-  /// key of those whom beacons announce and of `connect`; default: ours, all have the same pair.
+  /// With keys all is encrypted, and `allow` says who may speak to us. A beacon has no room for a
+  /// key: `server_key` is the public key of those whom beacons announce and of `connect`; default:
+  /// ours, all have the same pair. Where each has a pair of its own, one of any two must know the
+  /// other's key, from `server_key` or from a peer that both are connected to: whoever has spoken
+  /// to us is answered with the key that it has proven to have. A peer that is connected to with
+  /// another key than its own does not enter.
   Security security = {};
   std::chrono::milliseconds evasive_after{5000};   ///< Silent for so long; asked before.
   std::chrono::milliseconds expire_after{30'000};  ///< Silent for so long, a peer is gone.
@@ -119,10 +123,12 @@ class Peer {
 
   /// Tells all peers that the service `name` is at `endpoint`, for as long as we live; `*` as its
   /// host stands for our interface's address. A name has 1 to 200 printable bytes without space.
-  /// Whatever connects in a context with another Peer may give `peer://NAME` as its endpoint.
+  /// Whatever connects in a context with a Peer may give `peer://NAME` as its endpoint; that nobody
+  /// offers it is said once that Peer has been there for three beacon intervals.
   void offer(const std::string& name, const Endpoint& endpoint);
   void withdraw(const std::string& name);
-  /// Where others offer it; waits until one does. Empty: nobody does within `timeout`.
+  /// Where it is offered, by us or by others; waits until somebody does. Empty: nobody does within
+  /// `timeout`.
   std::vector<Endpoint> find(const std::string& name, std::chrono::milliseconds timeout);
 
   /// Empty: none came within `timeout`, or it was stopped.

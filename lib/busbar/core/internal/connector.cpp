@@ -20,12 +20,6 @@ Duration longer(Duration pause) { return std::clamp(pause * 2, shortest_pause, l
 
 }  // namespace
 
-std::string not_resolved(const Endpoint& wanted) {
-  return wanted.transport() == Transport::peer
-             ? "no peer offers '" + printable(wanted.path()) + "'"
-             : "cannot resolve '" + printable(wanted.host()) + "'";
-}
-
 Connector::Connector(std::vector<Endpoint> endpoints) {
   for (Endpoint& endpoint : endpoints) {
     const auto same = [&](const Connection& c) { return c.wanted == endpoint; };
@@ -79,14 +73,14 @@ std::vector<ConnectorAction> Connector::on_event(const SocketEvent& event, TimeP
   return {};
 }
 
-std::vector<ConnectorAction> Connector::on_resolved(const Endpoint& wanted,
-                                                    const std::string& address, TimePoint now) {
+std::vector<ConnectorAction> Connector::on_resolved(const Resolver::Result& result, TimePoint now) {
+  const auto& [wanted, address, cause] = result;
   std::vector<ConnectorAction> actions;
   for (Connection& connection : connections_) {
     if (connection.wanted != wanted || connection.connected) continue;
     plan_look_up(connection, now);
     if (address.empty()) {
-      actions.push_back({Kind::log, not_resolved(wanted) + " (retrying)"});
+      actions.push_back({Kind::log, cause + " (retrying)"});
       continue;
     }
     const bool service = wanted.transport() == Transport::peer;

@@ -8,6 +8,7 @@
 
 #include <busbar/core/clock.hpp>
 #include <busbar/core/endpoint.hpp>
+#include <busbar/core/internal/resolver.hpp>
 #include <busbar/core/socket.hpp>
 
 namespace busbar::detail {
@@ -18,9 +19,6 @@ struct ConnectorAction {
   Kind kind;
   std::string subject;  ///< resolve, connect, disconnect: the endpoint; log: the text
 };
-
-/// Why nothing can be connected to: `cannot resolve 'nowhere'`.
-std::string not_resolved(const Endpoint& wanted);
 
 /// libzmq 4.3.4 reconnects by itself, but (a) gives a connection up for good after a protocol error
 /// such as an oversize frame, which is seen as `disconnected` without `retrying` behind it (libzmq
@@ -35,10 +33,8 @@ class Connector {
   /// The first actions; later ones come from the inputs below.
   std::vector<ConnectorAction> start(TimePoint now);
   std::vector<ConnectorAction> on_event(const SocketEvent& event, TimePoint now);
-  /// `address`: numeric, without brackets, or of a service the endpoint; empty: the name is not
-  /// known (for now).
-  std::vector<ConnectorAction> on_resolved(const Endpoint& wanted, const std::string& address,
-                                           TimePoint now);
+  /// The address of a service is its endpoint; an empty one: the name is not known (for now).
+  std::vector<ConnectorAction> on_resolved(const Resolver::Result& result, TimePoint now);
   std::vector<ConnectorAction> on_time(TimePoint now);
   /// When on_time wants to be called; TimePoint::max() for never.
   TimePoint next_deadline() const noexcept;

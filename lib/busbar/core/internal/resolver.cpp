@@ -9,6 +9,8 @@
 #include <thread>
 #include <unistd.h>
 
+#include <busbar/core/error.hpp>
+
 namespace busbar::detail {
 
 namespace {
@@ -80,7 +82,11 @@ std::vector<Resolver::Result> Resolver::take(TimePoint now) {
   std::erase_if(pending_, [&](const std::shared_ptr<LookUp>& pending) {
     const bool done = pending->done.load(std::memory_order_acquire);
     if (!done && now < pending->deadline) return false;
-    results.push_back({pending->endpoint, done ? pending->address : std::string{}});
+    Result result{pending->endpoint, done ? pending->address : std::string{}};
+    if (result.address.empty()) {
+      result.cause = "cannot resolve '" + printable(pending->endpoint.host()) + "'";
+    }
+    results.push_back(std::move(result));
     return true;
   });
   return results;

@@ -22,7 +22,8 @@ class Resolver {
 
   struct Result {
     Endpoint endpoint;
-    std::string address;  ///< Numeric; empty: not found, or not in time.
+    std::string address = {};  ///< Numeric; empty: not found, or not in time.
+    std::string cause = {};    ///< Why it is empty.
   };
   /// What has come in or timed out since the last call.
   std::vector<Result> take(TimePoint now);

@@ -5,15 +5,24 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
+
+#include <busbar/core/error.hpp>
 
 namespace busbar::detail {
 
 /// Asked by the sockets of a context, in their threads. Thread-safe.
 class Services {
  public:
-  /// Answers an endpoint; empty: not known. Must not use this object.
-  using LookUp = std::function<std::string(const std::string& name)>;
+  /// Answers an endpoint, empty: nobody offers it; or nothing: it is too early to tell. Must not
+  /// use this object.
+  using LookUp = std::function<std::optional<std::string>(const std::string& name)>;
+
+  struct Answer {
+    std::string endpoint = {};
+    std::string cause = {};  ///< Why there is none.
+  };
 
   std::uint64_t add(LookUp look_up) {
     const std::scoped_lock lock(mutex_);
@@ -25,13 +34,19 @@ class Services {
     const std::scoped_lock lock(mutex_);
     look_ups_.erase(id);
   }
-  /// The first answer that there is; empty: nobody knows it.
-  std::string find(const std::string& name) const {
+  /// The first that there is. Nothing: it is too early to tell.
+  std::optional<Answer> find(const std::string& name) const {
     const std::scoped_lock lock(mutex_);
+    bool early = false;
     for (const auto& [id, look_up] : look_ups_) {
-      if (std::string found = look_up(name); !found.empty()) return found;
+      const std::optional<std::string> found = look_up(name);
+      if (found && !found->empty()) return Answer{.endpoint = *found};
+      early |= !found;
     }
-    return {};
+    if (early) return std::nullopt;
+    const std::string quoted = "'" + printable(name) + "'";
+    if (!look_ups_.empty()) return Answer{.cause = "no peer offers " + quoted};
+    return Answer{.cause = "its context has no Peer that could find " + quoted};
   }
 
  private:

@@ -142,7 +142,7 @@ void SocketState::carry_out(const std::vector<ConnectorAction>& actions) {
 
 void SocketState::look_up(const Endpoint& wanted) {
   if (wanted.transport() == Transport::peer) {
-    looked_up.push_back({wanted, context->services().find(wanted.path())});
+    services_wanted.push_back(wanted);
   } else {
     resolver.look_up(wanted, context->options().clock->now());
   }
@@ -166,21 +166,27 @@ TimePoint SocketState::maintain() {
     attempt(connector.on_event(*event, now));
     if (handler) handler(*event);
   }
-  std::vector<Resolver::Result> results = std::exchange(looked_up, {});
-  for (Resolver::Result& result : resolver.take(now)) results.push_back(std::move(result));
-  for (const Resolver::Result& result : results) {
-    attempt(connector.on_resolved(result.endpoint, result.address, now));
+  for (const Resolver::Result& result : take_resolved(now)) {
+    attempt(connector.on_resolved(result, now));
     if (result.address.empty() && handler) {
-      handler({SocketEvent::Kind::not_resolved,
-               result.endpoint.str(),
-               {},
-               not_resolved(result.endpoint)});
+      handler({SocketEvent::Kind::not_resolved, result.endpoint.str(), {}, result.cause});
     }
   }
   attempt(connector.on_time(now));
   const TimePoint next = connector.next_deadline();
-  if (!looked_up.empty()) return now;
-  return resolver.busy() ? std::min(next, now + look_up_poll) : next;
+  const bool busy = resolver.busy() || !services_wanted.empty();
+  return busy ? std::min(next, now + look_up_poll) : next;
+}
+
+std::vector<Resolver::Result> SocketState::take_resolved(TimePoint now) {
+  std::vector<Resolver::Result> results = resolver.take(now);
+  std::erase_if(services_wanted, [&](const Endpoint& wanted) {
+    const auto answer = context->services().find(wanted.path());
+    if (!answer) return false;
+    results.push_back({wanted, answer->endpoint, answer->cause});
+    return true;
+  });
+  return results;
 }
 
 }  // namespace busbar::detail

@@ -49,7 +49,7 @@ struct SocketState {
   std::unique_ptr<Monitor> monitor;
   Connector connector;
   Resolver resolver;
-  std::vector<Resolver::Result> looked_up = {};  ///< Services, at once.
+  std::vector<Endpoint> services_wanted = {};  ///< Being looked up.
   PeerTable peers;
   std::function<void(const SocketEvent&)> handler;
   RepeatFilter warnings;
@@ -57,6 +57,7 @@ struct SocketState {
  private:
   void let_go() noexcept;
   void look_up(const Endpoint& wanted);
+  std::vector<Resolver::Result> take_resolved(TimePoint now);
   void carry_out(const std::vector<ConnectorAction>& actions);
   void log_event(const SocketEvent& event, TimePoint now);
 };

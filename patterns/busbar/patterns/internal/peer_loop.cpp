@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t actions_max = 500;
 constexpr milliseconds room_comes_within{1000};
 constexpr std::size_t offer_name_bytes = 200;
+constexpr int settling = 3;  // beacon intervals until those that are there are known
 
 [[noreturn]] void refuse(const std::string& what, const std::string& cause,
                          const std::string& remedy) {
@@ -80,11 +81,15 @@ void add_offers(std::vector<Endpoint>& found, const PeerProtocol::Node& node,
 }  // namespace
 
 PeerLoop::PeerLoop(Context& context, PeerOptions options, const PeerId& id)
-    : EngineLoop(context, (options = checked(std::move(options), id)).name), id_(id) {
+    : EngineLoop(context, (options = checked(std::move(options), id)).name),
+      id_(id),
+      settled_at_(context.clock().now() + settling * options.beacon_interval) {
   start(std::make_unique<PeerEngine>(context, options, id, mutex_));
-  service_ = context_.services().add([this](const std::string& name) {
+  service_ = context_.services().add([this](const std::string& name) -> std::optional<std::string> {
     const auto found = find(name, milliseconds{0});
-    return found.empty() ? std::string{} : found.front().str();
+    if (!found.empty()) return found.front().str();
+    if (context_.clock().now() < settled_at_) return std::nullopt;
+    return std::string{};
   });
 }
 
@@ -200,6 +205,7 @@ std::vector<Endpoint> PeerLoop::find(const std::string& name, milliseconds timeo
   std::unique_lock lock(mutex_);
   wait_for(lock, timeout, [&] {
     if (closed_) return true;
+    if (const auto own = offers_.find(name); own != offers_.end()) found = own->second;
     for (const auto& [id, node] : engine_->protocol().nodes()) {
       if (node.ready && !node.evasive) add_offers(found, node, name);
     }

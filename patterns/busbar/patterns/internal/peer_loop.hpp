@@ -53,6 +53,7 @@ class PeerLoop final : public EngineLoop<PeerEngine> {
   void tell(Call call);
 
   const PeerId id_;
+  const TimePoint settled_at_;
   std::uint64_t service_ = 0;
   // The mutex guards what follows.
   std::map<std::string, std::vector<Endpoint>> offers_;

@@ -86,6 +86,7 @@ class Watched {
       check(ways_.contains(node.way.mailbox), "no way leads to a node");
       if (!node.ready) continue;
       ++ready;
+      check(node.way.key == node.key, "a peer entered that cannot be spoken to");
       const auto view = views_.find(id);
       check(view != views_.end(), "a node is there that never entered");
       check(view->second.groups == node.groups, "groups are not what was told of them");

@@ -252,6 +252,31 @@ TEST_CASE("with keys peers prove who they are, and who is not on the list stays 
     CHECK(one.whisper(two.id(), "secret") == SendResult::sent);
     CHECK(next(two, Kind::whisper).payload() == "secret");
   }
+  SUBCASE("a pair for each, found by beacon by one that knows the other's key") {
+    Peer hub{context, {.beacon_port = port, .security = {.keys = hub_keys, .allow = allow}}};
+    const Security knowing{.keys = other_keys, .allow = allow, .server_key = hub_keys.public_key};
+    Peer other{context, {.beacon_port = port, .security = knowing}};
+    CHECK(next(hub, Kind::enter).peer == other.id());
+    CHECK(next(other, Kind::enter).peer == hub.id());
+    CHECK(hub.peers().at(0).key == other_keys.public_key);
+    CHECK(other.peers().at(0).key == hub_keys.public_key);
+    CHECK(hub.whisper(other.id(), "there") == SendResult::sent);
+    CHECK(next(other, Kind::whisper).payload() == "there");
+    CHECK(other.whisper(hub.id(), "and back") == SendResult::sent);
+    CHECK(next(hub, Kind::whisper).payload() == "and back");
+  }
+  SUBCASE("who knows nobody's key stays outside") {
+    Peer one{context,
+             {.beacon_port = port,
+              .beacon_interval = 20ms,
+              .security = {.keys = hub_keys, .allow = allow}}};
+    Peer two{context,
+             {.beacon_port = port,
+              .beacon_interval = 20ms,
+              .security = {.keys = other_keys, .allow = allow}}};
+    CHECK_FALSE(one.wait_for_peers(1, 300ms));
+    CHECK(two.peers().empty());
+  }
   SUBCASE("a pair for each, by asking") {
     Peer hub{context, {.beacon_port = 0, .security = {.keys = hub_keys, .allow = allow}}};
     const auto asking = [&](const CurveKeys& keys) {

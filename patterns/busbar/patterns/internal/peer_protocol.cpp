@@ -105,7 +105,7 @@ PeerProtocol::Way PeerProtocol::open(const std::string& endpoint, const std::str
                       .to = to,
                       .endpoint = endpoint,
                       .key = key});
-  return {.mailbox = last_mailbox_};
+  return {.mailbox = last_mailbox_, .key = key};
 }
 
 void PeerProtocol::close(Way& way) {
@@ -118,6 +118,15 @@ void PeerProtocol::use_contact(Node& node, Contact& contact) {
   close(node.way);
   node.way = std::exchange(contact.way, {});
   contact.peer = node.id;
+}
+
+/// Whoever spoke to us can be spoken to with the key that it has proven to have, whatever key its
+/// beacon was taken to stand for.
+void PeerProtocol::use_key(Node& node, std::string_view key, const Greeting& greeting) {
+  if (node.way.key == key) return;
+  close(node.way);
+  node.way = open(node.endpoint, std::string{key}, node.id);
+  greet(node.way, greeting);
 }
 
 // --- what we say

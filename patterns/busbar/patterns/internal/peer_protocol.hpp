@@ -104,6 +104,7 @@ class PeerProtocol {
     std::uint64_t mailbox = 0;  ///< 0: none.
     std::uint16_t sent = 0;
     std::uint64_t headers = 0;  ///< Which version of ours was told on it.
+    std::string key = {};       ///< Who must be there.
   };
   struct Node {
     PeerId id;
@@ -168,6 +169,7 @@ class PeerProtocol {
                   TimePoint now);
   void on_note(Node& node, protocol::zre::Note&& note, TimePoint now);
   void use_contact(Node& node, Contact& contact);
+  void use_key(Node& node, std::string_view key, const Greeting& greeting);
   void ask_somebody();
   void tell_known(Node& asker);
   void tell_headers(Node& node);

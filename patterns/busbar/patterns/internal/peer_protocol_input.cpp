@@ -100,11 +100,10 @@ void PeerProtocol::on_hello(const PeerId& id, Hello&& hello, std::string_view ke
     }
     use_contact(*node, *contact);
   }
-  if (node == nullptr) {
-    const Greeting greeting{.answer = true, .asked_at = answer ? std::string{} : contacted};
-    node = require(id, hello.endpoint, std::string{key}, greeting, now);
-  }
+  const Greeting greeting{.answer = true, .asked_at = answer ? std::string{} : contacted};
+  if (node == nullptr) node = require(id, hello.endpoint, std::string{key}, greeting, now);
   if (node == nullptr) return;
+  use_key(*node, key, greeting);
   node->key = key;
   node->heard = node->pinged = now;
   enter(*node, std::move(hello));

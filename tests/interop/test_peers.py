@@ -1,16 +1,32 @@
 """Peers in processes of their own: they find each other, and notice who leaves, dies or stops."""
 
 import random
+import shutil
 import signal
 import socket
+import subprocess
 import time
 import unittest
 
 from peers import ByHand, Peer, frame, free_udp_port, hello, string
-from support import SLOW, TIMEOUT, Case, run
+from support import BUSBAR, SLOW, TIMEOUT, Case, run
 
 SEED = random.randrange(1 << 32)
 QUICK = ("--evasive-after", f"{int(500 * SLOW)}ms", "--expire-after", f"{int(2000 * SLOW)}ms")
+
+NO_NETWORK = 77
+TWO_MACHINES = f"""
+up() {{ ip link set lo up && ip addr add "$2" brd + dev "$1" && ip link set "$1" up; }}
+ip link add here0 type veth peer name there0 && up here0 10.77.0.1/24 || exit {NO_NETWORK}
+export -f up
+coproc there {{ exec unshare -n bash -c '
+  echo $$; read -r && up there0 10.77.0.2/24 || exit
+  echo 21.5 | exec "$0" peer shout all --name there --interface there0 --insecure' "$0"; }}
+read -r other <&"${{there[0]}}"
+ip link set there0 netns "$other" || exit {NO_NETWORK}
+echo go >&"${{there[1]}}"
+exec "$0" peer join all --interface here0 --insecure --count 2 --timeout 20s
+"""
 
 
 class Peers(Case):
@@ -88,6 +104,17 @@ class Peers(Case):
         self.assertEqual(said.wait(), 0, said.text())
         line = ear.wait_line("out", lambda text: text.startswith("whisper"))
         self.assertEqual(line, "whisper\tmouth\ttwo\\x0alines\\x09\\x1b[2J, ünicode" + 200 * "!")
+
+    def test_peers_on_two_machines_find_each_other_on_interfaces_by_their_names(self):
+        """Each in a network of its own, with a cable between."""
+        if shutil.which("unshare") is None or shutil.which("ip") is None:
+            self.skipTest("it takes unshare and ip")
+        ended = subprocess.run(["unshare", "-rn", "bash", "-c", TWO_MACHINES, BUSBAR],
+                               capture_output=True, text=True, timeout=TIMEOUT)
+        if ended.returncode == NO_NETWORK or ended.stderr.startswith("unshare:"):
+            self.skipTest("no network can be made here: " + ended.stderr)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertRegex(ended.stdout, r"^enter\tthere\t[0-9A-F]{32}\nshout\tthere\tall\t21.5\n$")
 
     def test_list_and_find_show_who_is_there_and_what_is_offered(self):
         port = free_udp_port()

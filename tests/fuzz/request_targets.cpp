@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include <busbar/protocol/freelance.hpp>
 #include <busbar/protocol/replier_protocol.hpp>
 #include <busbar/protocol/requester_protocol.hpp>
 
@@ -30,7 +31,7 @@ std::string with(const Head& head, const std::string& before, const std::string&
 RequestHead request(std::uint64_t number, bool idempotent) {
   return {.key = {9, number},
           .left = 800ms,
-          .sent = 5,
+          .sent = 3'600'000,  // when the targets' clocks begin: it is not late
           .idempotent = idempotent,
           .tell_me = true,
           .method = "m"};
@@ -115,15 +116,55 @@ void replier(std::string_view bytes) {
   ReplierProtocol::Job job;
   while (protocol.take(job, now)) protocol.reply(job, Frame{});
   answers();
-  Multipart good{
-      "way", text(encode(RequestHead{.key = {0xfedcba9876543210, 1}, .left = 1s, .method = "m"})),
-      "", "good"};
+  const RequestHead wanted{
+      .key = {0xfedcba9876543210, 1}, .left = 1s, .wanted = true, .method = "m"};
+  Multipart good{"way", text(encode(wanted)), "", "good"};
   protocol.on_message(good, now);
   check(protocol.take(job, now) && protocol.reply(job, job.reply("y")), "a good one is not served");
   std::string_view payload;
   check(job.frames.size() == 2 && decode_correlation(job.frames.text(1), payload) && payload == "y",
         "a reply of another shape");
   check(protocol.counts());
+}
+
+/// Whatever another implementation says: it is a PING, or as our own wire has it, from where it
+/// goes back unchanged; our machines take it, and answer it with what they take for an answer.
+void freelance(std::string_view bytes) {
+  const TimePoint now{1h};
+  ReplierProtocol desk{{.waiting_max = 4}};
+  RequesterProtocol asker{{.id = key.requester, .servers = 1}};
+  asker.connected(0, now);
+  asker.add({.method = "m", .deadline = 2s}, now);
+  while (!bytes.empty()) {
+    Multipart frames = frames_of(take(bytes, message_end));
+    frames.push_front("way");
+    const auto text_of = [](const Multipart& all) {
+      std::string joined;
+      for (const Frame& frame : all) joined += std::string{text(frame)} + message_end;
+      return joined;
+    };
+    const std::string before = text_of(frames);
+    if (freelance::is_ping(frames)) {
+      freelance::make_pong(frames);
+      check(freelance::is_pong(frames) && frames.text(0) == "way", "a PONG that goes elsewhere");
+      continue;
+    }
+    freelance::to_busbar(frames);
+    check(frames.size() > 2 && frames.text(2).empty(), "no empty frame behind the control frame");
+    Multipart copy = frames.copy();
+    freelance::from_busbar(copy);
+    check(text_of(copy) == before, "what came does not go back as it was");
+    copy = frames.copy();
+    copy.pop_front();
+    asker.on_message(0, copy, now);
+    desk.on_message(frames, now);
+    for (ReplierProtocol::Job job; desk.take(job, now);) {
+      check(desk.reply(job, job.reply("y")), "what is taken has no answer");
+      freelance::from_busbar(job.frames);
+      check(job.frames.size() >= 2 && job.frames.text(0) == "way", "an answer without an address");
+    }
+    check(desk.counts());
+  }
 }
 
 std::vector<std::string> correlation_seeds() {
@@ -149,6 +190,14 @@ std::vector<std::string> replier_seeds() {
           with(request(3, true), "", body) + end + with(request(3, true), hop, body) + end +
               with(CancelHead{{9, 3}}, "", "") + end + with(request(4, false), "", body),
           hop + body + end + body + end + "no envelope" + end + with(request(5, false), "", body)};
+}
+
+std::vector<std::string> freelance_seeds() {
+  const std::string end{message_end};
+  const std::string body = std::string{frame_end} + "body";
+  return {"PING" + end + "7" + body + end + encoded(request(1, true)) + body,
+          "PONG" + end + encoded(CancelHead{key}) + end + encoded(ReplyHead{key}) + "y",
+          encoded(request(2, false)) + body + body + end + "PING" + body};
 }
 
 }  // namespace busbar::fuzz

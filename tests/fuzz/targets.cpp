@@ -31,6 +31,7 @@ const std::vector<Target>& targets() {
       {"correlation", correlation, correlation_seeds()},
       {"requester", requester, requester_seeds()},
       {"replier", replier, replier_seeds()},
+      {"freelance", freelance, freelance_seeds()},
       {"zre", zre, zre_seeds()},
       {"peer", peer, peer_seeds()},
       {"majordomo", majordomo, majordomo_seeds()},

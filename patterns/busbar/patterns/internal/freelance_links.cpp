@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <busbar/core/internal/frames.hpp>
+#include <busbar/protocol/freelance.hpp>
 
 namespace busbar::detail {
 
@@ -64,11 +65,9 @@ bool FreelanceLinks::receive(std::size_t& from, Multipart& into) {
     from = static_cast<std::size_t>(server - servers_.begin());
     server->heard = context_.clock().now();
     if (!std::exchange(server->there, true)) events_.connected(from);
-    if (into.size() == 2 && into.text(1) == "PONG") continue;
+    if (protocol::freelance::is_pong(into)) continue;
+    if (into.size() > 2) protocol::freelance::to_busbar(into);  // it is no Replier
     into.pop_front();
-    if (into.size() == 1) return true;  // our own reply, which has no envelope
-    into.push_back(Frame{});
-    for (std::size_t i = into.size() - 1; i > 1; --i) into[i].swap(into[i - 1]);
     return true;
   }
   tell_news();
@@ -76,17 +75,14 @@ bool FreelanceLinks::receive(std::size_t& from, Multipart& into) {
 }
 
 void FreelanceLinks::send(std::size_t to, Multipart& frames) {
-  Multipart message;
-  message.push_back(servers_[to].identity);
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    if (i != 1) message.push_back(std::move(frames[i]));
-  }
-  if (socket_.send(message) == SendResult::no_peer && servers_[to].there)
+  frames.push_front(servers_[to].identity);
+  protocol::freelance::from_busbar(frames);
+  if (socket_.send(frames) == SendResult::no_peer && servers_[to].there)
     servers_[to].news.push_back(SocketEvent::Kind::disconnected);
 }
 
 void FreelanceLinks::ping(Server& server) {
-  Multipart message{server.identity, "PING"};
+  Multipart message = protocol::freelance::ping(server.identity);
   const bool sent = socket_.send(message) == SendResult::sent;
   server.ping_at = context_.clock().now() + (sent ? ping_interval : ping_retry);
 }

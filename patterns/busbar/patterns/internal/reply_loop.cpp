@@ -5,6 +5,7 @@
 
 #include <busbar/core/error.hpp>
 #include <busbar/core/internal/frames.hpp>
+#include <busbar/protocol/freelance.hpp>
 
 namespace busbar::detail {
 
@@ -144,17 +145,15 @@ int ReplyLoop::receive(TimePoint at) {
   return received;
 }
 
-/// Answers one; of anything else it makes what our own wire has: an empty frame behind the head.
+/// Answers one; of anything else it makes what our own wire has.
 bool ReplyLoop::is_ping(Multipart& message) {
-  if (message.size() == 2 && message.text(1) == "PING") {
-    message.replace(1, "PONG");
-    (void)socket_->send(message);  // who has left needs none
-    return true;
+  if (!protocol::freelance::is_ping(message)) {
+    protocol::freelance::to_busbar(message);
+    return false;
   }
-  if (message.size() < 2) return false;
-  message.push_back(Frame{});
-  for (std::size_t i = message.size() - 1; i > 2; --i) message[i].swap(message[i - 1]);
-  return false;
+  protocol::freelance::make_pong(message);
+  (void)socket_->send(message);  // who has left needs none
+  return true;
 }
 
 void ReplyLoop::sleep(Lock& lock) {
@@ -249,10 +248,7 @@ bool ReplyLoop::cancelled(const Job& job) {
 
 /// To those who have gone nothing can be sent; nor to those who do not read, for ever.
 void ReplyLoop::send(Multipart& message) {
-  if (freelance() && message.size() > 2) {
-    for (std::size_t i = 2; i + 1 < message.size(); ++i) message[i].swap(message[i + 1]);
-    message.pop_back();
-  }
+  if (freelance()) protocol::freelance::from_busbar(message);
   try {
     if (socket_ && socket_->send(message) == SendResult::sent) return;
   } catch (const Error&) {

@@ -1,0 +1,33 @@
+#include "busbar/protocol/freelance.hpp"
+
+namespace busbar::protocol::freelance {
+
+namespace {
+constexpr std::size_t behind_control = 2;
+}
+
+bool is_ping(const Multipart& frames) noexcept {
+  return frames.size() == 2 && frames.text(1) == "PING";
+}
+
+bool is_pong(const Multipart& frames) noexcept {
+  return frames.size() == 2 && frames.text(1) == "PONG";
+}
+
+Multipart ping(std::string_view server) { return Multipart{server, "PING"}; }
+
+void make_pong(Multipart& frames) { frames.replace(1, "PONG"); }
+
+void to_busbar(Multipart& frames) {
+  if (frames.size() < behind_control) return;
+  frames.push_back(Frame{});
+  for (std::size_t i = frames.size() - 1; i > behind_control; --i) frames[i].swap(frames[i - 1]);
+}
+
+void from_busbar(Multipart& frames) {
+  if (frames.size() <= behind_control) return;
+  for (std::size_t i = behind_control; i + 1 < frames.size(); ++i) frames[i].swap(frames[i + 1]);
+  frames.pop_back();
+}
+
+}  // namespace busbar::protocol::freelance

@@ -1,0 +1,53 @@
+// Every vector of tests/vectors/freelance.txt: read by us, and written.
+#include "support/vectors.hpp"
+
+#include <doctest/doctest.h>
+
+#include <busbar/core/multipart.hpp>
+#include <busbar/protocol/freelance.hpp>
+
+using namespace busbar;
+using namespace busbar::protocol;
+
+namespace {
+
+/// Behind the routing id.
+std::vector<std::string> behind(const Multipart& frames) {
+  std::vector<std::string> texts;
+  for (std::size_t i = 1; i < frames.size(); ++i) texts.emplace_back(frames.text(i));
+  return texts;
+}
+
+}  // namespace
+
+TEST_CASE("Freelance: every vector is read, and written") {
+  const auto vectors = read_test_vectors("freelance.txt");
+  REQUIRE(vectors.size() == 8);
+  for (const TestVector& vector : vectors) {
+    CAPTURE(vector.text("name"));
+    Multipart frames{"tcp://server"};
+    for (const std::string& frame : vector.bytes("frame")) frames.push_back(frame);
+    CHECK(freelance::is_ping(frames) == (vector.text("kind") == "ping"));
+    CHECK(freelance::is_pong(frames) == (vector.text("kind") == "pong"));
+    if (vector.text("kind") == "ping") {
+      CHECK(behind(freelance::ping("tcp://server")) == vector.bytes("frame"));
+      freelance::make_pong(frames);
+      CHECK(behind(frames) == vector.bytes("answer"));
+    }
+    if (vector.text("kind") != "message") continue;
+    freelance::to_busbar(frames);
+    CHECK(behind(frames) == vector.bytes("busbar"));
+    freelance::from_busbar(frames);
+    CHECK(behind(frames) == vector.bytes("frame"));
+    CHECK(frames.text(0) == "tcp://server");
+  }
+}
+
+TEST_CASE("Freelance: a message without a control frame stays what it is") {
+  Multipart frames{"tcp://server"};
+  freelance::to_busbar(frames);
+  CHECK(frames.size() == 1);
+  CHECK_FALSE(freelance::is_ping(frames));
+  freelance::from_busbar(frames);
+  CHECK(frames.size() == 1);
+}

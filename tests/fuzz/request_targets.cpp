@@ -149,6 +149,10 @@ void freelance(std::string_view bytes) {
       check(freelance::is_pong(frames) && frames.text(0) == "way", "a PONG that goes elsewhere");
       continue;
     }
+    if (freelance::is_busbar(frames)) {
+      desk.on_message(frames, now);
+      continue;
+    }
     freelance::to_busbar(frames);
     check(frames.size() > 2 && frames.text(2).empty(), "no empty frame behind the control frame");
     Multipart copy = frames.copy();
@@ -197,7 +201,8 @@ std::vector<std::string> freelance_seeds() {
   const std::string body = std::string{frame_end} + "body";
   return {"PING" + end + "7" + body + end + encoded(request(1, true)) + body,
           "PONG" + end + encoded(CancelHead{key}) + end + encoded(ReplyHead{key}) + "y",
-          encoded(request(2, false)) + body + body + end + "PING" + body};
+          encoded(request(2, false)) + body + body + end + encoded(request(3, false)) + frame_end +
+              body + end + "PING" + body};
 }
 
 }  // namespace busbar::fuzz

@@ -153,6 +153,23 @@ TEST_CASE("Freelance: a requester and repliers, with failover between them") {
   CHECK(ask.ledger().reconciles());
 }
 
+TEST_CASE("Freelance: its repliers serve requesters that do not speak it") {
+  const testing::Folder folder;
+  const std::string place = "ipc://" + folder.path("a");
+  Context context;
+  Desk desk{context, {.bind = {place}, .wire = RequestWire::freelance}};
+  Requester ask{context, {.connect = {place}}};
+  CHECK(ask.request("echo", "hello", patient).get<std::string>() == "hello");
+  CHECK(ask.request("fail", 1, patient).get().reason() == "no such account");
+  PendingReply kept = ask.request("keep", "", patient);
+  REQUIRE(eventually([&] { return desk.keeps() == 1; }));
+  kept.cancel();
+  REQUIRE(eventually([&] {
+    const std::scoped_lock lock(desk.mutex);
+    return desk.kept[0].cancelled();
+  }));
+}
+
 TEST_CASE("Freelance, with implementations that know nothing of us") {
   const testing::Folder folder;
   const std::string place = "ipc://" + folder.path("foreign");

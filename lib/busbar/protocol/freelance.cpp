@@ -1,5 +1,7 @@
 #include "busbar/protocol/freelance.hpp"
 
+#include <busbar/protocol/request_codec.hpp>
+
 namespace busbar::protocol::freelance {
 
 namespace {
@@ -17,6 +19,11 @@ bool is_pong(const Multipart& frames) noexcept {
 Multipart ping(std::string_view server) { return Multipart{server, "PING"}; }
 
 void make_pong(Multipart& frames) { frames.replace(1, "PONG"); }
+
+bool is_busbar(const Multipart& frames) noexcept {
+  return frames.size() > behind_control + 1 && frames.text(behind_control).empty() &&
+         frames.text(1).starts_with(request_signature);
+}
 
 void to_busbar(Multipart& frames) {
   if (frames.size() < behind_control) return;

@@ -17,6 +17,8 @@ Multipart ping(std::string_view server);
 /// Of the PING that came: it goes back to where that was from.
 void make_pong(Multipart& frames);
 
+/// A request on our own wire, of a requester that does not speak Freelance: it has that frame.
+bool is_busbar(const Multipart& frames) noexcept;
 /// What came, as our own wire has it: with an empty frame behind the control frame. Only what a
 /// replier of ours says has none there either: its routing id and one frame.
 void to_busbar(Multipart& frames);

@@ -148,7 +148,7 @@ int ReplyLoop::receive(TimePoint at) {
 /// Answers one; of anything else it makes what our own wire has.
 bool ReplyLoop::is_ping(Multipart& message) {
   if (!protocol::freelance::is_ping(message)) {
-    protocol::freelance::to_busbar(message);
+    if (!protocol::freelance::is_busbar(message)) protocol::freelance::to_busbar(message);
     return false;
   }
   protocol::freelance::make_pong(message);

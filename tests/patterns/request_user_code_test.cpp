@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <busbar/core/event_loop.hpp>
 #include <busbar/patterns/requester.hpp>
 
 using namespace busbar;
@@ -152,6 +153,52 @@ TEST_CASE("what a callback holds of its own requester goes with it") {
   kept.reset();
   called.get_future().wait();
   REQUIRE(eventually([&] { return ask.ledger().cancelled == 1; }));
+}
+
+TEST_CASE("another event loop calls a requester's callbacks, through its descriptor") {
+  Context context;
+  Desk desk{context, {.bind = {any_port}}};
+  Requester ask{context, {.connect = at(desk)}};
+  EventLoop loop{context};
+  int called = 0;
+  bool here = true;
+  const auto thread = std::this_thread::get_id();
+  loop.add(ask.fd(), [&] { CHECK(ask.drain(7) <= 7); });
+  const auto next = [&](Reply&& reply) {
+    here = here && std::this_thread::get_id() == thread && reply.ok();
+    if (++called == 100) {
+      CHECK(ask.stop(soon).clean);
+      loop.stop();
+    }
+  };
+  for (int i = 0; i < 99; ++i) ask.request("nothing", "", next);
+  CHECK(ask.request("echo", "x", patient).get<std::string>() == "x");  // waits beside them
+  ask.request("nothing", "", next);
+  loop.after(soon, [&] { loop.stop(); });
+  loop.run();
+  CHECK(called == 100);
+  CHECK(here);
+  CHECK(ask.drain() == 0);
+}
+
+TEST_CASE("a callback that is due at the end, and that nobody drains, is let go of") {
+  Context context;
+  Desk desk{context, {.bind = {any_port}}};
+  auto held = std::make_shared<int>(0);
+  {
+    Requester ask{context, {.connect = at(desk)}};
+    (void)ask.fd();
+    ask.request("keep", "", [held](Reply&&) { ++*held; });
+    CHECK(ask.stop(0ms).abandoned == 1);
+    CHECK(ask.drain() == 1);
+    CHECK(*held == 1);
+    Requester other{context, {.connect = at(desk)}};
+    (void)other.fd();
+    auto kept = std::make_shared<PendingReply>(other.request("keep", "", patient));
+    other.request("keep", "", [held, kept](Reply&&) { ++*held; });
+  }
+  CHECK(*held == 1);
+  CHECK(held.use_count() == 1);
 }
 
 TEST_CASE("a requester is assigned another one") {

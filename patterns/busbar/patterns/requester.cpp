@@ -35,11 +35,20 @@ Requester::Requester(Context& context, RequesterOptions options)
     : loop_(std::make_shared<detail::RequestLoop>(context, std::move(options))), runner_(loop_) {}
 Requester::Requester(Requester&&) noexcept = default;
 Requester& Requester::operator=(Requester&& other) noexcept {
-  runner_ = std::move(other.runner_);  // first: it waits for callbacks, which may use the loop
+  if (this == &other) return *this;
+  end();
+  runner_ = std::move(other.runner_);
   loop_ = std::move(other.loop_);
   return *this;
 }
-Requester::~Requester() = default;
+Requester::~Requester() { end(); }
+
+void Requester::end() noexcept {
+  {
+    const Runner ended = std::move(runner_);  // waits for callbacks, which may use the loop
+  }
+  if (loop_) loop_->let_go();
+}
 
 PendingReply Requester::request(std::string_view method, std::string_view payload,
                                 const RequestOptions& options) {
@@ -59,6 +68,12 @@ std::vector<SurveyAnswer> Requester::survey(std::string_view method, std::string
     answers.push_back({loop_->server(server), pending.get()});
   }
   return answers;
+}
+
+int Requester::fd() { return loop_->fd(); }
+std::size_t Requester::drain(std::size_t most) {
+  const auto loop = loop_;  // a callback may end us
+  return loop->drain(most);
 }
 
 bool Requester::wait_for_servers(std::size_t n, milliseconds timeout) {

@@ -23,7 +23,8 @@ namespace busbar {
 struct RequesterOptions {
   std::string name = "requester";
   /// Servers: repliers, stock REP and ROUTER sockets, and queues with any of these behind them; 1
-  /// to 64. What is not there yet is waited for, and connected to when it comes.
+  /// to 64. What is not there yet is waited for, and connected to when it comes. Of inproc nobody
+  /// tells whether it is bound: such a server is taken to be there.
   std::vector<Endpoint> connect = {};
   Security security = {};
   Choice choice = Choice::least_loaded;
@@ -149,7 +150,7 @@ class Requester {
     return request(method, std::string_view{pack(value)}, options);
   }
   /// The same; `callback` is called once, in the requester's own thread, which does nothing else
-  /// meanwhile. What it throws is logged.
+  /// meanwhile (but see `fd`). What it throws is logged.
   void request(std::string_view method, std::string_view payload, const RequestOptions& options,
                Callback callback);
   template <class T>
@@ -183,6 +184,13 @@ class Requester {
     return survey(method, std::string_view{pack(value)}, deadline);
   }
 
+  /// For another event loop: readable (poll(2), level-triggered) while callbacks are due. From its
+  /// first call on nobody but `drain` calls them; those that are due at the end are let go of. Good
+  /// as long as the Requester.
+  int fd();
+  /// Calls those that are due in this thread, at most `most`, and never waits. Answers how many.
+  std::size_t drain(std::size_t most = 1000);
+
   /// Waits until `n` servers are connected at least, or for `timeout`. False: fewer are.
   [[nodiscard]] bool wait_for_servers(std::size_t n, std::chrono::milliseconds timeout);
   RequesterLedger ledger() const;
@@ -191,6 +199,8 @@ class Requester {
   StopReport stop(std::chrono::milliseconds deadline);
 
  private:
+  void end() noexcept;
+
   std::shared_ptr<detail::RequestLoop> loop_;
   Runner runner_;
 };

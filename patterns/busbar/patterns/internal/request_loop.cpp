@@ -169,6 +169,7 @@ void RequestLoop::settle(Finished finished) {
   }
   const std::uint64_t number = finished.number;
   calls_.push_back({std::move(slot->callback), Reply{std::move(finished)}});
+  show_readable();
   slots_.erase(number);
   --callbacks_;
 }
@@ -195,12 +196,12 @@ bool RequestLoop::turn(TimePoint at) {
 void RequestLoop::after_call() {
   if (followers_ > 0) changed_.notify_all();
   if (sleeping_ && links_ &&
-      (links_->readable() || protocol_.next_deadline() < sleeps_until_ || !calls_.empty())) {
+      (links_->readable() || protocol_.next_deadline() < sleeps_until_ || calls_due())) {
     sleeping_ = false;
     wake_.signal();
   }
   if (links_) links_->release();
-  if (resting_ || (!calls_.empty() && !serving_)) {
+  if (resting_ || (calls_due() && !serving_)) {
     resting_ = false;
     work_.notify_one();
   }
@@ -210,7 +211,7 @@ void RequestLoop::after_call() {
 void RequestLoop::lead(Lock& lock, TimePoint until) {
   leading_ = true;
   try {
-    if (!turn(now()) && calls_.empty()) sleep(lock, until);
+    if (!turn(now()) && !calls_due()) sleep(lock, until);
   } catch (const Error&) {
     end();
   }
@@ -347,24 +348,53 @@ void RequestLoop::rest(Lock& lock, milliseconds wait) {
 /// Those that are due now: what they ask for may be due at once as well.
 void RequestLoop::run_callbacks(Lock& lock) {
   const auto before = std::exchange(calling_, std::this_thread::get_id());
-  for (std::size_t due = calls_.size(); due > 0 && !calls_.empty(); --due) {
-    std::optional<Call> call = std::move(calls_.front());
-    calls_.pop_front();
-    lock.unlock();
-    const auto log = [&](const char* what) {
-      context_.log(LogLevel::error, "'" + options_.name + "': a callback threw: " + what);
-    };
-    try {
-      call->callback(std::move(call->reply));
-    } catch (const std::exception& error) {
-      log(error.what());
-    } catch (...) {
-      log("what is no std::exception");
-    }
-    call.reset();  // what it holds may be a request of ours
-    lock.lock();
-  }
+  for (std::size_t due = calls_.size(); due > 0 && calls_due(); --due) call_first(lock);
   calling_ = before;
+}
+
+void RequestLoop::call_first(Lock& lock) {
+  std::optional<Call> call = std::move(calls_.front());
+  calls_.pop_front();
+  lock.unlock();
+  const auto log = [&](const char* what) {
+    context_.log(LogLevel::error, "'" + options_.name + "': a callback threw: " + what);
+  };
+  try {
+    call->callback(std::move(call->reply));
+  } catch (const std::exception& error) {
+    log(error.what());
+  } catch (...) {
+    log("what is no std::exception");
+  }
+  call.reset();  // what it holds may be a request of ours
+  lock.lock();
+}
+
+int RequestLoop::fd() {
+  const Lock lock{mutex_};
+  if (!readable_) readable_.emplace();
+  show_readable();
+  return readable_->descriptor();
+}
+
+void RequestLoop::show_readable() {
+  if (!readable_ || std::exchange(shown_readable_, !calls_.empty()) == !calls_.empty()) return;
+  shown_readable_ ? readable_->signal() : readable_->clear();
+}
+
+void RequestLoop::let_go() noexcept {
+  std::deque<Call> calls;  // which may hold requests of ours
+  const Lock lock{mutex_};
+  if (readable_) calls.swap(calls_);
+}
+
+std::size_t RequestLoop::drain(std::size_t most) {
+  Lock lock{mutex_};
+  const std::size_t due = std::min(most, calls_.size());
+  std::size_t called = 0;
+  for (; called < due && !calls_.empty(); ++called) call_first(lock);
+  show_readable();
+  return called;
 }
 
 bool RequestLoop::is_calling() const {

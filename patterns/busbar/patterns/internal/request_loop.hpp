@@ -49,6 +49,10 @@ class RequestLoop final : public Active {
   /// Whether this is the thread in which a callback is being called, and its way to stop.
   bool is_calling() const;
   StopReport stop_within(std::chrono::milliseconds deadline);
+  int fd();
+  std::size_t drain(std::size_t most);
+  /// Nobody will drain any more.
+  void let_go() noexcept;
   bool wait_for_servers(std::size_t n, std::chrono::milliseconds timeout);
   RequesterLedger ledger() const;
 
@@ -80,6 +84,10 @@ class RequestLoop final : public Active {
   void after_call();
   void follow(Lock& lock, TimePoint until);
   void run_callbacks(Lock& lock);
+  void call_first(Lock& lock);
+  /// Callbacks, for the loop's own thread to call.
+  bool calls_due() const noexcept { return !readable_ && !calls_.empty(); }
+  void show_readable();
   void rest(Lock& lock, std::chrono::milliseconds wait);
   bool leave(Lock& lock);
   void end();
@@ -95,7 +103,9 @@ class RequestLoop final : public Active {
   protocol::RequesterProtocol protocol_;
   std::unique_ptr<ServerLinks> links_;  ///< Empty: ended.
   protocol::PagedTable<Slot> slots_;
-  std::deque<Call> calls_;  ///< To be called by the loop's own thread.
+  std::deque<Call> calls_;        ///< To be called by the loop's own thread, or by `drain`.
+  std::optional<Wake> readable_;  ///< Once somebody asked for it.
+  bool shown_readable_ = false;
   Multipart frames_;
   protocol::RequesterProtocol::Send send_;
   Finished finished_;

@@ -184,6 +184,25 @@ TEST_CASE(
   CHECK(keys.kind() == ErrorKind::refused);
 }
 
+TEST_CASE("a worker says why no broker takes it") {
+  Site site;
+  const auto worker = [&](Endpoint broker, Security security = {}) {
+    return ServiceWorker{
+        site.context,
+        {.service = "echo", .connect = {std::move(broker)}, .security = std::move(security)},
+        echo};
+  };
+  const ServiceWorker stranger = worker(
+      site.broker(), {.keys = CurveKeys::create(), .server_key = CurveKeys::create().public_key});
+  CHECK(eventually([&] { return !stranger.ledger().handshake_failure.empty(); }));
+  const ServiceWorker lost = worker("tcp://nowhere.invalid:1");
+  CHECK(eventually(
+      [&] { return lost.ledger().unresolved.find("nowhere.invalid") != std::string::npos; }));
+  const ServiceWorker welcome = worker(site.broker());
+  site.wait_for("echo");
+  CHECK(welcome.ledger().handshake_failure.empty());
+}
+
 TEST_CASE("a connection that goes while a call is out is told at once, or it is sent again") {
   zmq::context_t zmq;
   Context context;

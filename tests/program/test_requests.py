@@ -181,6 +181,14 @@ class Requests(StockCase):
         self.assertEqual(rep.exit_code(), 5)
         self.assertIn("it has ended", rep.errors())
 
+    def test_a_service_that_no_broker_takes_says_why(self):
+        broker = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json").json()["frontend"][0]
+        for name in ("ours", "theirs"):
+            self.busbar("keygen", self.path(name))
+        _, err = self.busbar("rep", broker, "--service", "s", "--echo", "--timeout", "1s", "--key",
+                             self.path("ours"), "--server-key", self.path("theirs.pub"), code=5)
+        self.assertIn("the handshake failed", err)
+
     def test_what_a_service_cannot_do_is_refused(self):
         for options, word in ((("--bind",), "--bind"), (("--wire", "plain"), "--wire plain")):
             _, err = self.busbar("rep", self.ipc("b"), "--echo", "--service", "s", *options, code=2)

@@ -124,7 +124,7 @@ class Serving {
                 [this](ServiceRequest& request) { return answer(request); }) {}
 
   int run() {
-    desk_.wait(waiter_, [] { return Absence{}; });
+    desk_.wait(waiter_, [this] { return absence(worker_.ledger()); });
     const StopReport report = worker_.stop(farewell);
     desk_.check();
     if (report.abandoned > 0) tell_of_unanswered(options_.messages, report.abandoned);

@@ -42,6 +42,9 @@ struct ServiceWorkerLedger {
   std::uint64_t working = 0;      ///< In the handler.
   std::uint64_t refused = 0;      ///< Frames that broke the protocol.
   std::uint64_t connections = 0;  ///< Registrations, with those after a broker's death.
+  /// Why a broker refused a connection, or its host has no address, until one is connected.
+  std::string handshake_failure = {};
+  std::string unresolved = {};
 
   bool reconciles() const noexcept { return received == answered + failed + late + working; }
 };

@@ -34,8 +34,17 @@ void ServiceEngine::connect(Place& place) {
                        SocketOptions{.name = "service '" + printable(options_.service) + "'",
                                      .connect = {place.broker},
                                      .security = options_.security});
+  place.socket->on_event([this](const SocketEvent& event) { hear(event); });
   place.protocol.connected(context_.clock().now());
   ++connections_;
+}
+
+void ServiceEngine::hear(const SocketEvent& event) {
+  if (event.kind == SocketEvent::Kind::handshake_failed) handshake_failure_ = event.cause;
+  if (event.kind == SocketEvent::Kind::not_resolved) unresolved_ = event.cause;
+  if (event.kind != SocketEvent::Kind::connected) return;
+  handshake_failure_.clear();
+  unresolved_.clear();
 }
 
 bool ServiceEngine::turn(TimePoint now, const Take& take) {
@@ -80,10 +89,12 @@ TimePoint ServiceEngine::add_to(SocketPoll& poll) {
   return until;
 }
 
-std::uint64_t ServiceEngine::refused() const {
-  std::uint64_t sum = 0;
-  for (const Place& place : places_) sum += place.protocol.refused();
-  return sum;
+void ServiceEngine::tell(ServiceWorkerLedger& ledger) const {
+  ledger.refused = 0;
+  for (const Place& place : places_) ledger.refused += place.protocol.refused();
+  ledger.connections = connections_;
+  ledger.handshake_failure = handshake_failure_;
+  ledger.unresolved = unresolved_;
 }
 
 ServiceLoop::ServiceLoop(Context& context, const ServiceWorkerOptions& options,
@@ -106,8 +117,7 @@ bool ServiceLoop::turn(TimePoint now) {
     changed_.notify_all();
   });
   const std::scoped_lock lock(mutex_);
-  ledger_.refused = engine_->refused();
-  ledger_.connections = engine_->connections();
+  engine_->tell(ledger_);
   return came;
 }
 
@@ -180,10 +190,7 @@ std::optional<Multipart> ServiceLoop::answer_to(ServiceRequest& request) {
   }
 }
 
-void ServiceLoop::ended() {
-  ledger_.refused = engine_->refused();
-  ledger_.connections = engine_->connections();
-}
+void ServiceLoop::ended() { engine_->tell(ledger_); }
 
 StopReport ServiceLoop::report() const {
   const std::scoped_lock lock(mutex_);

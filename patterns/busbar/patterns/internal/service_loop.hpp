@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <busbar/patterns/internal/engine_loop.hpp>
@@ -28,8 +29,8 @@ class ServiceEngine {
   TimePoint add_to(SocketPoll& poll);
   void leave() { close(), send_all(); }
   const std::vector<Endpoint>& bound() const noexcept { return bound_; }
-  std::uint64_t refused() const;
-  std::uint64_t connections() const noexcept { return connections_; }
+  /// What only the engine counts and knows.
+  void tell(ServiceWorkerLedger& ledger) const;
 
  private:
   struct Place {
@@ -38,6 +39,7 @@ class ServiceEngine {
     std::optional<Socket> socket = {};
   };
   void connect(Place& place);
+  void hear(const SocketEvent& event);
   void send_all(Place& place);
 
   Context context_;
@@ -46,6 +48,8 @@ class ServiceEngine {
   std::vector<Endpoint> bound_;
   TimePoint maintain_at_ = TimePoint::min();
   std::uint64_t connections_ = 0;
+  std::string handshake_failure_;
+  std::string unresolved_;
   Multipart frames_;
 };
 

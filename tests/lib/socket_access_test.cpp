@@ -38,6 +38,21 @@ TEST_CASE("keys without an allow-list are refused") {
       doctest::Contains("allow"), Error);
 }
 
+TEST_CASE("a bound socket with keys receives, though its queue has room for a single message") {
+  Context context;
+  const CurveKeys server = CurveKeys::create();
+  const CurveKeys client = CurveKeys::create();
+  auto allow = std::make_shared<AllowList>(std::vector{client.public_key});
+  Socket pull(
+      context, SocketType::pull,
+      {.bind = {any_port}, .security = {.keys = server, .allow = allow}, .receive_queue = 1});
+  Socket push(
+      context, SocketType::push,
+      {.connect = pull.bound(), .security = {.keys = client, .server_key = server.public_key}});
+  CHECK(push.send(Multipart{"hello"}) == SendResult::sent);
+  CHECK(pull.receive(soon)->text(0) == "hello");
+}
+
 TEST_CASE("a client on the allow-list gets in; others do not, and both logs say so") {
   Talk server_talk;
   Talk client_talk;

@@ -201,7 +201,9 @@ std::size_t PublisherProtocol::subscribers_of(std::string_view topic, TimePoint 
   std::map<std::string_view, std::size_t> ours;
   std::set<std::uint64_t> inboxes;  // one that takes it by several patterns is still one
   for (const auto& [text, presence] : presences_) {
-    ++ours[presence.pattern.prefix()];
+    const std::string_view prefix = presence.pattern.prefix();
+    if (!topic.starts_with(prefix)) continue;
+    ++ours[prefix];
     if (presence.pattern.matches(topic)) inboxes.insert(presence.inbox);
   }
   std::size_t subscribers = inboxes.size();

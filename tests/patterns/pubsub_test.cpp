@@ -1,68 +1,19 @@
 // Publishers and subscribers on real sockets: one suite for every transport and way.
-#include "support/folder.hpp"
+#include "support/way.hpp"
 
 #include <map>
-#include <memory>
 #include <set>
 #include <thread>
 
 #include <doctest/doctest.h>
 
 #include <busbar/core/socket.hpp>
-#include <busbar/devices/device.hpp>
-#include <busbar/patterns/publisher.hpp>
-#include <busbar/patterns/subscriber.hpp>
 
 using namespace busbar;
 using namespace std::chrono_literals;
+using busbar::testing::Way;
 
 namespace {
-
-/// A publisher's and a subscriber's way to one another: direct, or through forwarders.
-struct Way {
-  Context context;
-  testing::Folder folder;
-  std::vector<std::unique_ptr<Forwarder>> hubs;
-  std::vector<Runner> running;
-  Endpoint publish_to{"inproc://none"};
-  Endpoint subscribe_at{"inproc://none"};
-  bool direct = true;
-
-  Endpoint fresh(const std::string& transport, const std::string& name) const {
-    if (transport == "tcp") return "tcp://127.0.0.1:*";
-    if (transport == "ipc") return "ipc://" + folder.path(name);
-    return "inproc://" + name;
-  }
-  Way(const std::string& transport, int forwarders) : direct(forwarders == 0) {
-    if (direct) publish_to = fresh(transport, "direct");
-    for (int i = 0; i < forwarders; ++i) {
-      const std::string name = "hub" + std::to_string(i);
-      DeviceOptions options{.name = name,
-                            .frontend = {},
-                            .backend = {.bind = {fresh(transport, name + ".out")}},
-                            .overflow = Overflow::block};
-      if (i == 0) {
-        options.frontend.bind = {fresh(transport, name + ".in")};
-      } else {
-        options.frontend.connect = {subscribe_at};
-      }
-      hubs.push_back(std::make_unique<Forwarder>(context, options));
-      if (i == 0) publish_to = hubs.back()->frontend().front();
-      subscribe_at = hubs.back()->backend().front();
-      running.emplace_back(*hubs.back());
-    }
-  }
-  Publisher publisher(PublisherOptions options = {}) {
-    (direct ? options.bind : options.connect) = {publish_to};
-    Publisher made{context, std::move(options)};
-    if (direct) subscribe_at = made.bound().front();
-    return made;
-  }
-  Subscriber subscriber(SubscriberOptions options = {}) {
-    options.connect = {subscribe_at};
-    return Subscriber{context, std::move(options)};
-  }
-};
 
 template <class Test>
 void every_way(Test test) {
@@ -246,106 +197,6 @@ TEST_CASE("a late joiner gets the history, in order") {
     const auto message = late.receive(10s);
     REQUIRE(message);
     CHECK(message->as<int>() == i);
-  }
-}
-
-TEST_CASE("what a slow subscriber missed is counted, and fetched when it reads again") {
-  for (const int forwarders : {0, 1}) {
-    CAPTURE(forwarders);
-    Way way{"tcp", forwarders};
-    Publisher numbers =
-        way.publisher({.history = {.messages = 100'000, .bytes = 1u << 30}, .queue = 10});
-    Subscriber slow = way.subscriber({.queue = 10});
-    std::uint64_t lost = 0;
-    slow.on_gap([&](const Gap& gap) { lost += gap.missing(); });
-    slow.subscribe("n");
-    slow.wait_ready(10s);
-    const std::string payload(20'000, 'x');
-    constexpr std::uint64_t count = 5000;
-    for (std::uint64_t i = 0; i < count; ++i) numbers.publish("n", payload);
-    const PublisherLedger ledger = numbers.ledger();
-    if (forwarders == 0) {
-      CHECK(ledger.dropped > 0);
-      CHECK(ledger.dropped_topics.at(0).topic == "n");
-      CHECK(ledger.dropped_topics.at(0).messages == ledger.dropped);
-      CHECK(ledger.slow_peers.size() == 1);
-    }
-    std::uint64_t received = 0;
-    std::uint64_t last = 0;
-    while (received + lost < count) {
-      const auto message = slow.receive(20s);
-      REQUIRE(message);
-      REQUIRE(message->sequence() > last);
-      last = message->sequence();
-      ++received;
-    }
-    CHECK(received == count);
-    if (forwarders == 0) CHECK(slow.ledger().recovered > 0);
-  }
-}
-
-TEST_CASE("a gap that cannot be filled is told where it is") {
-  Way way{"tcp", 0};
-  Publisher numbers = way.publisher({.history = {.messages = 0}, .queue = 10});
-  Subscriber slow = way.subscriber({.queue = 10});
-  std::vector<Gap> gaps;
-  slow.on_gap([&](const Gap& gap) { gaps.push_back(gap); });
-  slow.subscribe("n");
-  slow.wait_ready(10s);
-  const std::string payload(20'000, 'x');
-  std::uint64_t published = 0;
-  while (numbers.ledger().dropped == 0) {
-    numbers.publish("n", payload);
-    ++published;
-  }
-  std::uint64_t received = 0;
-  std::uint64_t missing = 0;
-  while (received + missing < published) {
-    if (slow.receive(20ms)) ++received;
-    missing = 0;
-    for (const Gap& gap : gaps) missing += gap.missing();
-  }
-  REQUIRE_FALSE(gaps.empty());
-  CHECK(gaps[0].cause == GapCause::not_kept);
-  CHECK(gaps[0].topic == "n");
-  CHECK(gaps[0].publisher == numbers.id());
-  CHECK(missing == numbers.ledger().dropped);
-}
-
-TEST_CASE("a publisher that blocks says full when its time is up, and one that cuts goes on") {
-  Way way{"tcp", 0};
-  const std::string payload(100'000, 'x');
-  {
-    Publisher numbers = way.publisher(
-        {.slow = SlowSubscriber::block, .block_for = 50ms, .queue = 10, .queue_bytes = 1u << 20});
-    Subscriber slow = way.subscriber({.queue = 10});
-    slow.subscribe("n");
-    slow.wait_ready(10s);
-    std::uint64_t accepted = 0;
-    while (numbers.publish("n", payload) == PublishResult::sent) ++accepted;
-    CHECK(numbers.ledger().refused == 1);
-    CHECK(numbers.ledger().waiting * payload.size() <= (1u << 20));
-    for (std::uint64_t i = 0; i < accepted; ++i) REQUIRE(slow.receive(10s));
-  }
-  {
-    Publisher numbers = way.publisher({.history = {.bytes = 1u << 30},
-                                       .slow = SlowSubscriber::disconnect,
-                                       .block_for = 50ms,
-                                       .queue = 10,
-                                       .queue_bytes = 1u << 20});
-    Subscriber slow = way.subscriber({.queue = 10});
-    slow.subscribe("n");
-    slow.wait_ready(10s);
-    constexpr std::uint64_t count = 1000;
-    std::uint64_t accepted = 0;
-    const TimePoint end = std::chrono::steady_clock::now() + 20s;
-    while (numbers.ledger().disconnected == 0 && std::chrono::steady_clock::now() < end) {
-      if (accepted < count && numbers.publish("n", payload) == PublishResult::sent) ++accepted;
-    }
-    CHECK(numbers.ledger().disconnected == 1);
-    CHECK(numbers.ledger().slow_peers.size() == 1);
-    // It comes back by itself, and gets what it missed.
-    for (std::uint64_t i = 0; i < accepted; ++i) REQUIRE(slow.receive(20s));
   }
 }
 

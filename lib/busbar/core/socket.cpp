@@ -122,6 +122,11 @@ void Socket::close(std::chrono::milliseconds linger) {
   state_->close(linger);
   state_.reset();
 }
+void Socket::see_off(std::chrono::milliseconds longest) {
+  state().check_owner();
+  state_->see_off(longest);
+  state_.reset();
+}
 
 zmq::socket_ref Socket::raw() {
   state().check_owner();

@@ -128,8 +128,13 @@ class Socket {
   void close() noexcept;
   /// Closes with this linger time, and waits until its addresses are free and its connections cut:
   /// what a peer sends from then on is not taken for delivered by a socket that nobody reads.
-  /// Blocks for as long as something is not sent, at most about `linger`.
+  /// Blocks for as long as a peer has not read all that was sent to it, at most about `linger`.
   void close(std::chrono::milliseconds linger);
+  /// Closes, and waits until peers on tcp and ipc have read all that was sent to them, for at most
+  /// `longest`; what is late goes on in the background for the linger time. Closed without it, a
+  /// socket loses what the kernel still holds: on tcp once the peer says anything, on ipc where it
+  /// reads slowly.
+  void see_off(std::chrono::milliseconds longest);
 
   /// For polling and for calls that Busbar does not wrap; checks the owner. Valid until `close`.
   zmq::socket_ref raw();

@@ -50,7 +50,7 @@ struct PublisherOptions {
   /// were more than 64 MiB.
   int queue = 1000;                     ///< 0: no bound without batching.
   std::size_t queue_bytes = 16u << 20;  ///< Batches that gather in front of those queues.
-  /// At the end, for what ZeroMQ's queues still hold; see SocketOptions.
+  /// At the end, for what subscribers have not read yet; see Socket::see_off.
   std::chrono::milliseconds linger{1000};
   Security security = {};
 };
@@ -84,8 +84,8 @@ struct PublisherLedger {
 };
 
 /// Any thread may call; messages of one thread keep their order. A thread of its own answers to
-/// subscribers. The destructor sends what waits for at most a second, and never hangs; ZeroMQ goes
-/// on for `linger`.
+/// subscribers. The destructor sends what waits for at most a second, stays until it is read for at
+/// most `linger`, and never hangs.
 class Publisher {
  public:
   /// Throws Error as Socket does: no endpoint, one that cannot be bound, no keys off loopback.

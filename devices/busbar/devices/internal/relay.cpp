@@ -270,14 +270,16 @@ void Relay::finish() {
     hop->control.reset();
     hop->tap.reset();
   }
-  const int linger = static_cast<int>(linger_.count());
-  // Fails where the context was stopped, and then there is nothing to linger for.
-  if (backend_) zmq_setsockopt(backend_->raw().handle(), ZMQ_LINGER, &linger, sizeof linger);
-  backend_.reset();
   // Waited for: until its connections are cut, a peer would go on sending to nobody.
-  const auto left = left_until(state_.deadline(), std::chrono::steady_clock::now());
-  frontend_->close(std::clamp(left, at_once, linger_));
+  const auto left = [&] {
+    const auto now = std::chrono::steady_clock::now();
+    return std::min(left_until(state_.deadline(), now), linger_);
+  };
+  frontend_->close(left());
   frontend_.reset();
+  // So that those behind it have all; where the time is up, in the background.
+  if (backend_ && (linger_ == at_once || left() > at_once)) backend_->close(left());
+  backend_.reset();
 }
 
 void Relay::command(control::Command command, milliseconds deadline) {

@@ -112,6 +112,13 @@ void Links::add_to(SocketPoll& poll) {
   for (Dealer& dealer : dealers_) add(dealer.socket);
 }
 
+void Links::see_off(std::chrono::milliseconds longest) {
+  const TimePoint end = after(std::chrono::steady_clock::now(), longest);
+  const auto left = [end] { return left_until(end, std::chrono::steady_clock::now()); };
+  if (router_) router_->see_off(left());
+  for (Dealer& dealer : dealers_) dealer.socket.see_off(left());
+}
+
 void Links::release() noexcept {
   if (router_) router_->release();
   for (Dealer& dealer : dealers_) dealer.socket.release();

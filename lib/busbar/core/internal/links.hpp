@@ -54,6 +54,8 @@ class Links {
   void add_to(SocketPoll& poll);
   /// Gives the sockets free for the thread that uses them next.
   void release() noexcept;
+  /// As Socket::see_off, for all of them. Nothing else may be called afterwards.
+  void see_off(std::chrono::milliseconds longest);
   const std::vector<Endpoint>& bound() const noexcept { return bound_; }
   const Trouble& trouble() const noexcept { return trouble_; }
 

@@ -154,6 +154,14 @@ void Monitor::wait_for_end(std::chrono::milliseconds longest) {
   }
 }
 
+void Monitor::keep_connections(Farewell& farewell) {
+  while (next()) {
+  }
+  for (const auto& [descriptor, connection] : connections_) {
+    farewell.keep(descriptor, connection.identity);
+  }
+}
+
 std::optional<SocketEvent> Monitor::next() {
   while (receive_frames(receiver_, message_, ZMQ_DONTWAIT) == Received::message) {
     if (std::optional<SocketEvent> event = decode()) return event;
@@ -173,12 +181,15 @@ std::optional<SocketEvent> Monitor::decode() {
   const int descriptor = static_cast<int>(value);
   if (event.kind == Kind::accepted) {
     event.connection = descriptor;
-    event.peer = peer_of_[descriptor] = address_of(descriptor);
+    event.peer = address_of(descriptor);
+    connections_[descriptor] = {event.peer, identity_of(descriptor)};
+  } else if (number == ZMQ_EVENT_CONNECTED) {
+    connections_[descriptor] = {{}, identity_of(descriptor)};
   } else if (event.kind == Kind::disconnected) {
     event.connection = descriptor;
-    if (const auto found = peer_of_.find(descriptor); found != peer_of_.end()) {
-      event.peer = found->second;
-      peer_of_.erase(found);
+    if (const auto found = connections_.find(descriptor); found != connections_.end()) {
+      event.peer = std::move(found->second.peer);
+      connections_.erase(found);
     }
   }
   return event;

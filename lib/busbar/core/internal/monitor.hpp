@@ -2,10 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 
+#include <busbar/core/internal/farewell.hpp>
 #include <busbar/core/multipart.hpp>
 #include <busbar/core/socket.hpp>
 
@@ -26,15 +28,22 @@ class Monitor {
   /// Once the watched socket is closed: waits until libzmq has let go of it, of its addresses and
   /// its connections; for at most `longest`.
   void wait_for_end(std::chrono::milliseconds longest);
+  /// Reads all events, for the connections that stand.
+  void keep_connections(Farewell& farewell);
   void* handle() const noexcept { return receiver_; }
 
  private:
+  struct Connection {
+    std::string peer = {};
+    std::uint64_t identity = 0;
+  };
+
   std::optional<SocketEvent> decode();
 
   void* watched_;  ///< Null once it is closed.
   void* receiver_;
   Multipart message_;
-  std::map<int, std::string> peer_of_;  ///< by descriptor
+  std::map<int, Connection> connections_;  ///< by descriptor
 };
 
 /// A new monitor address, unique in this process.

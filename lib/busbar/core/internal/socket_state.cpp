@@ -1,5 +1,6 @@
 #include "busbar/core/internal/socket_state.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <zmq.h>
@@ -9,6 +10,8 @@
 
 namespace busbar::detail {
 
+using std::chrono::milliseconds;
+
 namespace {
 
 /// An address that differs between any two threads that live at the same time.
@@ -17,10 +20,15 @@ const void* this_thread() noexcept {
   return &marker;
 }
 
-constexpr std::chrono::milliseconds look_up_poll{20};
-constexpr std::chrono::milliseconds let_go_grace{1000};  // libzmq keeps its linger time closely
+constexpr milliseconds look_up_poll{20};
+constexpr milliseconds let_go_grace{1000};  // libzmq keeps its linger time closely
 // With no descriptor left libzmq fails to accept, and says so, some 100,000 times a second.
 constexpr int events_at_a_time = 100'000;
+
+/// Those that send nothing but subscriptions are cut off at once, so that their peers know.
+bool sends_messages(SocketType type) {
+  return type != SocketType::pull && type != SocketType::sub && type != SocketType::xsub;
+}
 
 }  // namespace
 
@@ -62,11 +70,24 @@ SocketState::~SocketState() {
   if (handle != nullptr) let_go();
 }
 
-void SocketState::close(std::chrono::milliseconds linger) {
+void SocketState::see_off(milliseconds longest) {
+  const TimePoint end = after(std::chrono::steady_clock::now(), std::min(options.linger, longest));
+  Farewell farewell;
+  if (sends_messages(type)) monitor->keep_connections(farewell);
+  monitor.reset();
+  let_go();
+  farewell.wait(end);
+}
+
+void SocketState::close(milliseconds linger) {
   const int linger_ms = static_cast<int>(linger.count());
   // Fails where the context was stopped, and then there is nothing to linger for.
   zmq_setsockopt(handle, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+  const TimePoint end = after(std::chrono::steady_clock::now(), linger);
+  Farewell farewell;
+  if (sends_messages(type) && linger.count() > 0) monitor->keep_connections(farewell);
   let_go();
+  farewell.wait(end);
   monitor->wait_for_end(linger + let_go_grace);
 }
 

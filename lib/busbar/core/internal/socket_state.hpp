@@ -29,6 +29,8 @@ struct SocketState {
 
   /// Once, before all else; what it opened the destructor closes, also where it throws.
   void open();
+  /// As Socket::see_off.
+  void see_off(std::chrono::milliseconds longest);
   /// As Socket::close.
   void close(std::chrono::milliseconds linger);
   void check_owner();

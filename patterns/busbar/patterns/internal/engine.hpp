@@ -21,6 +21,8 @@ class Engine {
   virtual TimePoint add_to(SocketPoll& poll) = 0;
   /// Sends what is left to be said.
   virtual void leave() = 0;
+  /// Last, and without the loop: as Socket::see_off.
+  virtual void see_off(std::chrono::milliseconds) {}
   virtual const std::vector<Endpoint>& bound() const = 0;
   virtual Links::Trouble trouble() const { return {}; }
 };

@@ -78,6 +78,8 @@ class EngineLoop : public Active {
 
  private:
   bool turn_and_wait(std::chrono::milliseconds wait);
+  /// For the last words to arrive, where there is no time; less than a Runner's patience.
+  static constexpr std::chrono::milliseconds farewell{50};
   void finish();
 
   std::vector<Endpoint> bound_;
@@ -124,18 +126,23 @@ bool EngineLoop<EngineType>::turn_and_wait(std::chrono::milliseconds wait) {
 
 template <class EngineType>
 void EngineLoop<EngineType>::finish() {
+  std::unique_ptr<EngineType> gone;
+  std::chrono::milliseconds left{0};
   try {
     engine_->leave();
   } catch (const Error&) {
     // The context was stopped: nobody can be told.
   }
-  std::unique_ptr<EngineType>
-      gone;  // closed without the mutex, when all can see that we have ended
-  const std::scoped_lock lock(mutex_);
-  ended();
-  ended_ = true;
-  gone = std::move(engine_);
-  changed_.notify_all();
+  {
+    const std::scoped_lock lock(mutex_);
+    ended();
+    ended_ = true;
+    gone = std::move(engine_);
+    left = left_until(leave_at_.value_or(TimePoint::max()), context_.clock().now());
+    changed_.notify_all();
+  }
+  // Without the mutex, when all can see that we have ended.
+  gone->see_off(std::max(left, farewell));
 }
 
 template <class EngineType>

@@ -56,7 +56,7 @@ void PublisherLoop::run() {
   waiting_.clear();
   open_.clear();
   changed_.notify_all();
-  socket_.close();
+  socket_.see_off(options_.linger);
 }
 
 void PublisherLoop::serve(TimePoint now) {

@@ -58,6 +58,7 @@ class CreditEngine final : public PullEngine {
     locked([&] { intake_.leave(); });
     send_all();
   }
+  void see_off(std::chrono::milliseconds longest) override { links_.see_off(longest); }
   const std::vector<Endpoint>& bound() const override { return links_.bound(); }
 
   bool anything_to_take() const override { return intake_.anything_to_take(); }

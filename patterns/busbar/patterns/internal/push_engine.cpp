@@ -64,6 +64,7 @@ class CreditEngine final : public PushEngine {
     dispatcher_.leave();
     while (dispatcher_.next(out_)) links_.send(out_.to, out_.frames);
   }
+  void see_off(std::chrono::milliseconds longest) override { links_.see_off(longest); }
   const std::vector<Endpoint>& bound() const override { return links_.bound(); }
   Links::Trouble trouble() const override { return links_.trouble(); }
 
@@ -123,6 +124,7 @@ class PlainEngine final : public PushEngine {
   }
   std::size_t bytes() const override { return bytes_; }
   void leave() override {}
+  void see_off(std::chrono::milliseconds longest) override { socket_.see_off(longest); }
   const std::vector<Endpoint>& bound() const override { return socket_.bound(); }
 
  private:

@@ -79,6 +79,13 @@ void ServiceEngine::close() {
   for (Place& place : places_) place.protocol.leave();
 }
 
+void ServiceEngine::see_off(std::chrono::milliseconds longest) {
+  const TimePoint end = after(std::chrono::steady_clock::now(), longest);
+  for (Place& place : places_) {
+    place.socket->see_off(left_until(end, std::chrono::steady_clock::now()));
+  }
+}
+
 TimePoint ServiceEngine::add_to(SocketPoll& poll) {
   TimePoint until = maintain_at_;
   for (Place& place : places_) {

@@ -28,6 +28,7 @@ class ServiceEngine {
 
   TimePoint add_to(SocketPoll& poll);
   void leave() { close(), send_all(); }
+  void see_off(std::chrono::milliseconds longest);
   const std::vector<Endpoint>& bound() const noexcept { return bound_; }
   /// What only the engine counts and knows.
   void tell(ServiceWorkerLedger& ledger) const;

@@ -51,7 +51,7 @@ struct Listener {
 
 TEST_CASE("what is asked for again and again and does not come is told as unanswered") {
   Listener listener{{.inbox = 7}};
-  for (const std::uint64_t number : {1, 2, 4}) listener.receive(number);
+  for (const std::uint64_t number : {1u, 2u, 4u}) listener.receive(number);
   listener.take();
   CHECK(listener.delivered == std::vector<std::uint64_t>{1, 2});
   TimePoint now = start;
@@ -83,7 +83,7 @@ TEST_CASE("a gap that too much waits behind is told as such, and all that waited
 
 TEST_CASE("without recovery a gap is told at once, as not kept for us") {
   Listener listener{{.inbox = 7, .recover = false}};
-  for (const std::uint64_t number : {1, 3}) listener.receive(number);
+  for (const std::uint64_t number : {1u, 3u}) listener.receive(number);
   listener.take();
   REQUIRE(listener.gaps.size() == 1);
   CHECK(listener.gaps[0].cause == GapCause::not_kept);

@@ -234,6 +234,8 @@ std::vector<std::string> peer_seeds() {
   Hello answer = hello_from(contact);
   answer.headers = {{std::string{version_header}, "answer"},
                     {std::string{contact_header}, contact}};
+  Hello nowhere = answer;  // by another key than the contact's, so that its way cannot be used
+  nowhere.endpoint = "tcp://";
   const Known known{{{id_of_digit('0'), "tcp://127.0.0.1:1004", ""},
                      {id_of_digit('1'), "tcp://127.0.0.1:1001", ""},
                      {id_of_digit('2'), "tcp://127.0.0.1:1002", ""},
@@ -254,6 +256,7 @@ std::vector<std::string> peer_seeds() {
       "b4x" + end + "b5xx" + end + "b6xxx" + end + "b7xxxx" + end + two + "t7",
       one + two + three + "d0" + end + "t7" + end + from("m1", 7, Whisper{}) + end +
           from("m0", 1, answer) + end + "x0bad" + end + from("m2", 2, PingOk{}),
+      from("k2", 1, nowhere) + end + two,
   };
 }
 

@@ -121,12 +121,15 @@ void PeerProtocol::use_contact(Node& node, Contact& contact) {
 }
 
 /// Whoever spoke to us can be spoken to with the key that it has proven to have, whatever key its
-/// beacon was taken to stand for.
-void PeerProtocol::use_key(Node& node, std::string_view key, const Greeting& greeting) {
-  if (node.way.key == key) return;
+/// beacon was taken to stand for. False: where it says it is nobody can be.
+bool PeerProtocol::use_key(Node& node, std::string_view key, const Greeting& greeting) {
+  if (node.way.key == key) return true;
+  const auto where = peer_address(node.endpoint);
+  if (!where) return false;
   close(node.way);
-  node.way = open(node.endpoint, std::string{key}, node.id);
+  node.way = open(where->str(), std::string{key}, node.id);
   greet(node.way, greeting);
+  return true;
 }
 
 // --- what we say

@@ -169,7 +169,7 @@ class PeerProtocol {
                   TimePoint now);
   void on_note(Node& node, protocol::zre::Note&& note, TimePoint now);
   void use_contact(Node& node, Contact& contact);
-  void use_key(Node& node, std::string_view key, const Greeting& greeting);
+  bool use_key(Node& node, std::string_view key, const Greeting& greeting);
   void ask_somebody();
   void tell_known(Node& asker);
   void tell_headers(Node& node);

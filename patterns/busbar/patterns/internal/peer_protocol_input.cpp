@@ -92,7 +92,8 @@ void PeerProtocol::on_hello(const PeerId& id, Hello&& hello, std::string_view ke
   }
   if (answer && contact != contacts_.end()) {
     if (node == nullptr) {
-      if (nodes_.size() >= options_.peers_max) {
+      const bool can_be_spoken_to = contact->way.key == key || peer_address(hello.endpoint);
+      if (!can_be_spoken_to || nodes_.size() >= options_.peers_max) {
         ++counts_.refused;
         return;
       }
@@ -103,7 +104,11 @@ void PeerProtocol::on_hello(const PeerId& id, Hello&& hello, std::string_view ke
   const Greeting greeting{.answer = true, .asked_at = answer ? std::string{} : contacted};
   if (node == nullptr) node = require(id, hello.endpoint, std::string{key}, greeting, now);
   if (node == nullptr) return;
-  use_key(*node, key, greeting);
+  if (!use_key(*node, key, greeting)) {
+    ++counts_.refused;
+    node->ready = false;  // that it left was told
+    return remove(id, now);
+  }
   node->key = key;
   node->heard = node->pinged = now;
   enter(*node, std::move(hello));

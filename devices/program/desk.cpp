@@ -4,6 +4,7 @@
 #include "program/talk.hpp"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include <busbar/core/clock.hpp>
@@ -24,13 +25,18 @@ Desk::Desk(const MessageOptions& messages, const AnswerOptions& how, std::size_t
     filters_.push_back(std::make_unique<Filter>(how.command));
 }
 
-std::optional<std::string> Desk::answer(const Multipart& request, std::size_t first) {
+Desk::~Desk() {
+  for (const auto& filter : filters_) filter->end_of_input();
+}
+
+std::optional<std::string> Desk::answer(const Multipart& request, std::size_t first,
+                                        const std::function<bool()>& interrupted) {
   if (how_.reply) return *how_.reply;
   if (how_.echo)
     return first < request.size() ? std::string{request.text(request.size() - 1)} : std::string{};
   std::unique_ptr<Filter> filter = take_filter();
   try {
-    std::optional<std::string> reply = filtered(*filter, request, first);
+    std::optional<std::string> reply = filtered(*filter, request, first, interrupted);
     give_back(std::move(filter));
     return reply;
   } catch (...) {
@@ -40,7 +46,8 @@ std::optional<std::string> Desk::answer(const Multipart& request, std::size_t fi
 }
 
 std::optional<std::string> Desk::filtered(Filter& filter, const Multipart& request,
-                                          std::size_t first) const {
+                                          std::size_t first,
+                                          const std::function<bool()>& interrupted) const {
   std::string line;
   append_line(line, request, first, messages_.shape());
   line.pop_back();
@@ -49,7 +56,8 @@ std::optional<std::string> Desk::filtered(Filter& filter, const Multipart& reque
     return std::nullopt;
   }
   const milliseconds patience = std::max(messages_.patience(), command_patience);
-  return parse_line(filter.answer(std::move(line), patience), messages_.shape(),
+  const auto stop = [&] { return closed_ || (interrupted && interrupted()); };
+  return parse_line(filter.answer(std::move(line), patience, stop), messages_.shape(),
                     "the command's answer")
       .payload;
 }
@@ -73,6 +81,10 @@ void Desk::answered() {
 }
 
 void Desk::failed() {
+  if (closed_) {
+    ++interrupted_;
+    return;
+  }
   const std::scoped_lock lock{mutex_};
   if (!failure_) failure_ = std::current_exception();
   ended_ = true;
@@ -103,6 +115,17 @@ void Desk::wait_or_throw(Waiter& waiter, const std::function<Absence()>& absence
     give_up(subject(messages_), absence(), "no request in time",
             "is anybody asking? Or give a longer --timeout");
   }
+}
+
+void Desk::close(Waiter& waiter, const std::function<void()>& stop) {
+  auto stopping = std::async(std::launch::async, stop);
+  while (stopping.wait_for(milliseconds{0}) != std::future_status::ready) {
+    if (stopping.wait_for(tick) == std::future_status::ready) break;
+    waiter.wait(milliseconds{0});
+    if (waiter.asked_to_stop_at_once()) closed_ = true;
+  }
+  closed_ = true;
+  stopping.get();
 }
 
 void Desk::check() const {

@@ -30,11 +30,17 @@ class Desk {
  public:
   /// Starts as many of the command as there may be requests at a time. Throws Error.
   Desk(const MessageOptions& messages, const AnswerOptions& how, std::size_t at_a_time);
+  Desk(const Desk&) = delete;
+  Desk& operator=(const Desk&) = delete;
+  /// All commands have the same second to end in.
+  ~Desk();
 
   /// To a request whose last frame is its payload, and whose frames begin at `first`; an echo is
   /// the payload. Empty: it has several lines, which a command cannot be given; that is logged. Any
-  /// thread. Throws Error: the command has ended, takes too long, or answers with several lines.
-  std::optional<std::string> answer(const Multipart& request, std::size_t first = 0);
+  /// thread; `interrupted` is asked again and again. Throws Error: the command has ended, takes too
+  /// long, answers with several lines, or was interrupted.
+  std::optional<std::string> answer(const Multipart& request, std::size_t first = 0,
+                                    const std::function<bool()>& interrupted = {});
   /// One more is. Any thread.
   void answered();
   std::uint64_t count() const noexcept { return answered_; }
@@ -46,13 +52,18 @@ class Desk {
   /// Until a signal, `end`, a failure, --count, or --timeout in which nothing was answered or
   /// being answered.
   void wait(Waiter& waiter, const std::function<Absence()>& absence);
+  /// Runs `stop` in a thread of its own; after it, or a second signal, commands that still work are
+  /// interrupted, and killed with the desk.
+  void close(Waiter& waiter, const std::function<void()>& stop);
+  /// How many requests that left unanswered.
+  std::uint64_t interrupted() const noexcept { return interrupted_; }
   /// Throws what made it end, unless that was a signal, --count or `end`.
   void check() const;
 
  private:
   void wait_or_throw(Waiter& waiter, const std::function<Absence()>& absence);
-  std::optional<std::string> filtered(Filter& filter, const Multipart& request,
-                                      std::size_t first) const;
+  std::optional<std::string> filtered(Filter& filter, const Multipart& request, std::size_t first,
+                                      const std::function<bool()>& interrupted) const;
   std::unique_ptr<Filter> take_filter();
   void give_back(std::unique_ptr<Filter> filter);
 
@@ -61,6 +72,8 @@ class Desk {
   std::atomic<std::uint64_t> answered_ = 0;
   std::atomic<int> at_work_ = 0;  ///< Commands.
   std::atomic<bool> ended_ = false;
+  std::atomic<bool> closed_ = false;  ///< Nobody waits for a command any more.
+  std::atomic<std::uint64_t> interrupted_ = 0;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Filter>> filters_;  ///< Those that are free.
   std::exception_ptr failure_;

@@ -2,6 +2,7 @@
 
 #include "program/duration.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -19,6 +20,7 @@ namespace busbar::program {
 namespace {
 
 constexpr std::chrono::milliseconds patience{1000};
+constexpr std::chrono::milliseconds tick{20};  // how late an interruption is seen
 
 std::array<int, 2> pipe_or_throw(const std::string& name) {
   std::array<int, 2> ends{};
@@ -27,7 +29,8 @@ std::array<int, 2> pipe_or_throw(const std::string& name) {
   return ends;
 }
 
-/// Our signals are blocked for signalfd, and SIGPIPE ignored; the child shall have neither.
+/// Our signals are blocked for signalfd, and SIGPIPE ignored; the child shall have neither. In a
+/// group of its own, what the shell starts can be killed with it.
 int spawn(const std::string& command, int in, int out, pid_t& child) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
@@ -42,7 +45,9 @@ int spawn(const std::string& command, int in, int out, pid_t& child) {
   sigaddset(&broken_pipe, SIGPIPE);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &broken_pipe);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   std::string shell = "/bin/sh";
   std::string flag = "-c";
   std::string text = command;
@@ -70,21 +75,25 @@ Filter::Filter(const std::string& command) : name_("command '" + printable(comma
 }
 
 Filter::~Filter() {
-  ::close(in_);
+  end_of_input();
   std::array<char, 4096> rest{};
   pollfd waiting{out_, POLLIN, 0};
   // Its stdout ends when it does.
   const Clock& clock = Clock::steady();
   const TimePoint end = after(clock.now(), patience);
-  for (auto left = patience; left.count() > 0; left = left_until(end, clock.now())) {
+  for (auto left = patience; left.count() > 0 && !interrupted_;
+       left = left_until(end, clock.now())) {
     if (::poll(&waiting, 1, static_cast<int>(left.count())) <= 0) break;
     if (::read(out_, rest.data(), rest.size()) <= 0) break;
   }
-  if (::waitpid(child_, nullptr, WNOHANG) == 0) {
-    ::kill(child_, SIGKILL);
-    ::waitpid(child_, nullptr, 0);
-  }
+  ::kill(-child_, SIGKILL);  // before waitpid: until then the number is not another's
+  ::waitpid(child_, nullptr, 0);
   ::close(out_);
+}
+
+void Filter::end_of_input() {
+  if (in_ >= 0) ::close(in_);
+  in_ = -1;
 }
 
 /// Both ways at once: a filter may answer before it has read all of a long line.
@@ -114,7 +123,8 @@ void Filter::check_silent() const {
               "have it answer each line with one line; with --json that may hold several"};
 }
 
-std::string Filter::answer(std::string line, std::chrono::milliseconds timeout) {
+std::string Filter::answer(std::string line, std::chrono::milliseconds timeout,
+                           const std::function<bool()>& interrupted) {
   read_some();
   check_silent();
   line += '\n';
@@ -135,7 +145,9 @@ std::string Filter::answer(std::string line, std::chrono::milliseconds timeout) 
     if (left.count() <= 0)
       throw Error{ErrorKind::timeout, name_, "no answer within " + format_duration(timeout),
                   "does it flush after each line? (stdbuf -oL)"};
-    exchange(line, written, static_cast<int>(left.count()));
+    interrupted_ = interrupted();
+    if (interrupted_) throw Error{ErrorKind::timeout, name_, "no answer before the end"};
+    exchange(line, written, static_cast<int>(std::min(left, tick).count()));
   }
 }
 

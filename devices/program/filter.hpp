@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <sys/types.h>
 
@@ -13,12 +14,16 @@ class Filter {
   explicit Filter(const std::string& command);
   Filter(const Filter&) = delete;
   Filter& operator=(const Filter&) = delete;
-  /// Closes its stdin and gives it a second to end by itself.
+  /// Closes its stdin, gives it a second to end by itself, and kills what is left of it and of what
+  /// it has started; at once where `answer` was interrupted.
   ~Filter();
+  /// Closes its stdin: of several all may end at the same time.
+  void end_of_input();
 
-  /// Writes the line and reads one. Throws Error: it ended, or wrote more than that line (refused),
-  /// or took too long (timeout).
-  std::string answer(std::string line, std::chrono::milliseconds timeout);
+  /// Writes the line and reads one. `interrupted` is asked every 20 ms. Throws Error: it ended, or
+  /// wrote more than that line (refused), or took too long or was interrupted (timeout).
+  std::string answer(std::string line, std::chrono::milliseconds timeout,
+                     const std::function<bool()>& interrupted);
 
  private:
   void check_silent() const;
@@ -29,6 +34,7 @@ class Filter {
   int in_ = -1;   ///< its stdin
   int out_ = -1;  ///< its stdout
   std::string buffer_;
+  bool interrupted_ = false;
 };
 
 }  // namespace busbar::program

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import time
 
 import zmq
 
@@ -155,6 +156,25 @@ class Requests(StockCase):
         rep.signal(signal.SIGTERM)
         self.assertEqual(rep.exit_code(), 4)
         self.assertIn("1 request unanswered at the end", rep.errors())
+
+    def test_what_a_command_has_started_ends_with_it(self):
+        for options in ((), ("--wire", "plain")):
+            for signals in ((signal.SIGTERM,), (signal.SIGINT, signal.SIGTERM)):
+                with self.subTest(options=options, signals=signals):
+                    held = self.path(f"held{len(options)}{len(signals)}")
+                    os.mkfifo(held)
+                    rep = self.start("rep", *TCP, *options, "--command",
+                                     f"read x; exec 3> {held}; echo begun >&3; sleep 60; echo $x")
+                    req = self.socket(zmq.REQ, rep.bound())
+                    req.send(b"x")
+                    with open(held, encoding="ascii") as told:
+                        self.assertEqual(told.readline(), "begun\n")
+                        begun = time.monotonic()
+                        for number in signals:
+                            rep.signal(number)
+                        self.assertEqual(told.read(), "")  # nobody has it open any more
+                    self.assertEqual(rep.exit_code(), 4)
+                    self.assertLess(time.monotonic() - begun, 4.5)  # its patience is 5 s
 
     def test_plain_gives_back_all_frames(self):
         rep = self.start("rep", *TCP, "--echo", "--wire", "plain")

@@ -7,6 +7,7 @@
 #include "program/show.hpp"
 #include "program/talk.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -35,7 +36,7 @@ constexpr milliseconds farewell{1000};  // for what is being answered at the end
 [[noreturn]] void tell_of_unanswered(const MessageOptions& options, std::uint64_t requests) {
   throw Error{ErrorKind::timeout, subject(options),
               counted(requests, "request") + " unanswered at the end",
-              "they took longer than " + format_duration(farewell)};
+              "they took longer than " + format_duration(farewell) + ", or a second signal came"};
 }
 
 /// Through a Replier.
@@ -57,10 +58,11 @@ class Replying {
       desk_.end();
     }};
     desk_.wait(waiter_, [this] { return absence(replier_.ledger()); });
-    stop();
+    desk_.close(waiter_, [this] { stop(); });
     serving.join();
     desk_.check();
-    if (abandoned_ > 0) tell_of_unanswered(options_.messages, abandoned_);
+    const std::uint64_t unanswered = std::max<std::uint64_t>(abandoned_, desk_.interrupted());
+    if (unanswered > 0) tell_of_unanswered(options_.messages, unanswered);
     return exit_ok;
   }
 
@@ -125,9 +127,11 @@ class Serving {
 
   int run() {
     desk_.wait(waiter_, [this] { return absence(worker_.ledger()); });
-    const StopReport report = worker_.stop(farewell);
+    std::uint64_t unanswered = 0;
+    desk_.close(waiter_, [&] { unanswered = worker_.stop(farewell).abandoned; });
     desk_.check();
-    if (report.abandoned > 0) tell_of_unanswered(options_.messages, report.abandoned);
+    unanswered = std::max(unanswered, desk_.interrupted());
+    if (unanswered > 0) tell_of_unanswered(options_.messages, unanswered);
     return exit_ok;
   }
 
@@ -205,11 +209,20 @@ class PlainReplying {
     return std::nullopt;
   }
 
+  /// A while after the first signal, at once after the second.
+  bool interrupted() {
+    session_.wait(0, milliseconds{0});
+    if (!session_.asked_to_end()) return false;
+    if (!cut_at_) cut_at_ = after(Clock::steady().now(), farewell);
+    return session_.asked_to_stop_at_once() || Clock::steady().now() >= *cut_at_;
+  }
+
   void answer() {
     const auto first = body();
     if (!first) return warn("refused a request without an empty frame behind its envelope");
     if (!options_.how.echo) {
-      std::string reply = desk_.answer(message_, *first).value_or("");
+      std::string reply =
+          desk_.answer(message_, *first, [this] { return interrupted(); }).value_or("");
       while (message_.size() > *first) message_.pop_back();
       message_.push_back(tracked_frame(std::move(reply)));
     }
@@ -225,6 +238,7 @@ class PlainReplying {
   Progress progress_;
   Multipart message_;
   std::uint64_t answered_ = 0;
+  std::optional<TimePoint> cut_at_;
 };
 
 int rep(const Options& options) {
@@ -262,7 +276,8 @@ Command rep_command() {
           "--json\n"
           "both lines are {\"payload\":…}. Not behind a queue with --strategy ready, which waits "
           "for\n"
-          "workers that say when they are free. Exits with 4 where it leaves requests unanswered.",
+          "workers that say when they are free. Ends PROGRAM and what it started a second after a\n"
+          "signal, or at the next one. Exits with 4 where it leaves requests unanswered.",
       .example = "  busbar rep --bind tcp://127.0.0.1:5559 --command 'stdbuf -oL tr a-z A-Z'",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<Options>();

@@ -312,6 +312,23 @@ TEST_CASE("handlers of every form are taken") {
   CHECK(called.get_future().get() == 42);
 }
 
+TEST_CASE("callbacks may hold what can be moved only") {
+  Context context;
+  Desk desk{context, {.bind = {any_port}}};
+  Requester ask{context, {.connect = at(desk)}};
+  std::latch called{4};
+  const auto callback = [&] {
+    return [held = std::make_unique<std::latch*>(&called)](Reply&&) mutable {
+      (*std::exchange(held, nullptr))->count_down();
+    };
+  };
+  ask.request("nothing", "", callback());
+  ask.request("nothing", Account{7}, callback());
+  ask.request("nothing", "", patient, callback());
+  ask.request("nothing", Account{7}, patient, callback());
+  called.wait();
+}
+
 TEST_CASE("a handler for all other methods sees the one that a stock requester names") {
   zmq::context_t stock;
   Context context;

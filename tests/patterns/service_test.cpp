@@ -302,9 +302,32 @@ TEST_CASE("a handler answers text as it is and nothing as nothing, and may be no
   CHECK(answer_of([](std::string_view text) { return text; }) == "hello");
   CHECK(answer_of([](std::string_view) {}).empty());
   CHECK(answer_of([] { return std::string{"nobody asked"}; }) == "nobody asked");
+  CHECK(answer_of([](std::string_view text, ServiceRequest& request) {
+          return text == request.payload() ? "both" : "";
+        }) == "both");
   CHECK(answer_of([](std::string_view) noexcept { return 7; }) == pack(7));
   CHECK(answer_of([n = 0](std::string_view) mutable noexcept { return ++n; }) == pack(1));
   CHECK(answer_of(+[](std::string_view text) noexcept { return std::string{text}; }) == "hello");
+}
+
+TEST_CASE("a worker's handler may hold what can be moved only") {
+  Site site;
+  ServiceWorker worker{site.context,
+                       {.service = "seven", .connect = {site.broker()}},
+                       [held = std::make_unique<int>(7)] { return *held; }};
+  ServiceClient client{site.context, site.broker()};
+  CHECK(client.call("seven", "", soon).as<int>() == 7);
+}
+
+TEST_CASE("a payload that a worker's handler does not take has failed") {
+  Site site;
+  ServiceWorker worker{site.context,
+                       {.service = "accounts", .connect = {site.broker()}},
+                       [](const Account& account) { return account.number; }};
+  ServiceClient client{site.context, site.broker()};
+  CHECK_FALSE(client.call("accounts", "no account", 200ms));
+  CHECK(eventually([&] { return worker.ledger().failed == 1; }));
+  CHECK(client.call("accounts", Account{7}, soon).as<int>() == 7);
 }
 
 TEST_CASE("a worker's end waits for the handler, as what that uses may go then") {

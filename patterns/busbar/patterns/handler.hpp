@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -56,91 +56,92 @@ constexpr bool is_raw() {
   }
 }
 
-/// What a handler answers, as bytes: text as it is, void as nothing, all else packed.
-template <class Call>
-std::string bytes_of(Call call) {
+/// Gives `take` what a handler answers, as bytes: text as it is, void as nothing, all else packed.
+template <class Call, class Take>
+void answer_with(Call call, Take& take) {
   using Result = decltype(call());
   if constexpr (std::is_void_v<Result>) {
     call();
-    return {};
-  } else if constexpr (std::is_same_v<Result, std::string>) {
-    return call();
+    take(std::string_view{});
   } else if constexpr (std::is_convertible_v<Result, std::string_view>) {
-    Result result = call();
-    return std::string{std::string_view{result}};
+    const auto& result = call();
+    take(std::string_view{result});
   } else {
-    return pack(call());
+    take(std::string_view{pack(call())});
   }
 }
 
-template <class Call>
-void reply_with(Request& request, Call call) {
-  if constexpr (std::is_void_v<decltype(call())>) {
-    call();
-    request.reply(std::string_view{});
-  } else {
-    request.reply(call());
-  }
-}
-
-/// Empty, once it was refused: the payload is not a T.
-template <class T>
-std::optional<T> argument_of(Request& request) {
-  try {
-    return request.as<T>();
-  } catch (const Error& error) {
-    request.refuse(error.what());
-    return std::nullopt;
-  }
-}
-
-template <class F>
-void call_with_value(F& callable, Request& request) {
-  std::optional value = argument_of<std::remove_cvref_t<Argument<F, 0>>>(request);
-  if (!value) return;
-  reply_with(request, [&]() -> decltype(auto) {
-    if constexpr (arity<F> == 1) {
-      return callable(std::forward<Argument<F, 0>>(*value));
-    } else {
-      return callable(std::forward<Argument<F, 0>>(*value), request);
+/// The payload as T. Empty, once it was refused: it is none. Where requests cannot be refused that
+/// is an Error.
+template <class T, class Asked>
+std::optional<T> argument_of(Asked& request) {
+  if constexpr (requires { request.refuse(""); }) {
+    try {
+      return request.template as<T>();
+    } catch (const Error& error) {
+      request.refuse(error.what());
+      return std::nullopt;
     }
-  });
-}
-
-template <class F>
-void call_handler(F& callable, Request& request) {
-  if constexpr (is_raw<F>()) {
-    callable(static_cast<Argument<F, 0>&&>(request));
-  } else if constexpr (arity<F> == 0) {
-    reply_with(request, [&]() -> decltype(auto) { return callable(); });
-  } else if constexpr (std::is_same_v<std::remove_cvref_t<Argument<F, 0>>, Request>) {
-    static_assert(arity<F> == 1, "the Request comes behind the value");
-    reply_with(request, [&]() -> decltype(auto) { return callable(request); });
   } else {
-    call_with_value(callable, request);
+    return request.template as<T>();
   }
 }
 
-template <class F>
+/// Calls it with what it takes, and gives `take` what it answers.
+template <class F, class Asked, class Take>
+void call_with(F& callable, Asked& request, Take take) {
+  if constexpr (arity<F> == 0) {
+    answer_with([&]() -> decltype(auto) { return callable(); }, take);
+  } else if constexpr (std::is_same_v<std::remove_cvref_t<Argument<F, 0>>, Asked>) {
+    static_assert(arity<F> == 1, "the request comes behind the value");
+    answer_with([&]() -> decltype(auto) { return callable(request); }, take);
+  } else {
+    std::optional value = argument_of<std::remove_cvref_t<Argument<F, 0>>>(request);
+    if (!value) return;
+    answer_with(
+        [&]() -> decltype(auto) {
+          if constexpr (arity<F> == 1) {
+            return callable(std::forward<Argument<F, 0>>(*value));
+          } else {
+            return callable(std::forward<Argument<F, 0>>(*value), request);
+          }
+        },
+        take);
+  }
+}
+
+template <class F, class Asked>
 constexpr bool is_request_last() {
   if constexpr (arity<F> < 2) {
     return true;
   } else {
-    return std::is_convertible_v<Request&, Argument<F, 1>>;
+    return std::is_convertible_v<Asked&, Argument<F, 1>>;
   }
+}
+
+/// Refuses what cannot be one, in words.
+template <class F, class Asked>
+constexpr bool is_handler() {
+  static_assert(HasSignature<F>,
+                "a handler is a function, or an object with one operator(): name its types in "
+                "place of `auto`");
+  if constexpr (HasSignature<F>) {
+    static_assert(arity<F> <= 2 && is_request_last<F, Asked>(),
+                  "a handler takes nothing, a value, a value and the request, or the request");
+  }
+  return HasSignature<F>;
 }
 
 /// What it holds may be such as can be moved only.
 template <class F>
 Handler handler_of(F callable) {
-  static_assert(HasSignature<F>,
-                "a handler is a function, or an object with one operator(): name its types in "
-                "place of `auto`");
-  if constexpr (HasSignature<F>) {
-    static_assert(arity<F> <= 2 && is_request_last<F>(),
-                  "a handler takes nothing, a value, a value and a Request&, or a Request");
+  if constexpr (is_handler<F, Request>()) {
     return [shared = std::make_shared<F>(std::move(callable))](Request&& request) {
-      call_handler(*shared, request);
+      if constexpr (is_raw<F>()) {
+        (*shared)(static_cast<Argument<F, 0>&&>(request));
+      } else {
+        call_with(*shared, request, [&](std::string_view bytes) { request.reply(bytes); });
+      }
     };
   }
 }

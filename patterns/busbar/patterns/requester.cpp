@@ -55,8 +55,8 @@ PendingReply Requester::request(std::string_view method, std::string_view payloa
   return {loop_, loop_->request(method, payload, options)};
 }
 
-void Requester::request(std::string_view method, std::string_view payload,
-                        const RequestOptions& options, Callback callback) {
+void Requester::call_back(std::string_view method, std::string_view payload,
+                          const RequestOptions& options, Callback callback) {
   loop_->request(method, payload, options, std::move(callback));
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <busbar/core/codec.hpp>
@@ -83,7 +84,19 @@ struct RequesterLedger {
 
 namespace detail {
 class RequestLoop;
+
+/// For a std::function, which holds only what can be copied.
+template <class F>
+auto copyable(F callable) {
+  if constexpr (std::copy_constructible<F>) {
+    return callable;
+  } else {
+    return [shared = std::make_shared<F>(std::move(callable))](Reply&& reply) {
+      (*shared)(std::move(reply));
+    };
+  }
 }
+}  // namespace detail
 
 /// A request that is under way. Move-only, for one thread at a time; may outlive its requester,
 /// which then has cancelled it. Destroyed before it is finished it is cancelled.
@@ -150,24 +163,30 @@ class Requester {
     return request(method, std::string_view{pack(value)}, options);
   }
   /// The same; `callback` is called once, in the requester's own thread, which does nothing else
-  /// meanwhile (but see `fd`). What it throws is logged.
+  /// meanwhile (but see `fd`). What it throws is logged, and what it holds may be such as can be
+  /// moved only.
+  template <class F>
+  requires std::invocable<F&, Reply&&>
   void request(std::string_view method, std::string_view payload, const RequestOptions& options,
-               Callback callback);
-  template <class T>
-  requires(!std::convertible_to<const T&, std::string_view>) void request(
-      std::string_view method, const T& value, const RequestOptions& options, Callback callback) {
+               F callback) {
+    call_back(method, payload, options, detail::copyable(std::move(callback)));
+  }
+  template <class T, class F>
+  requires(!std::convertible_to<const T&, std::string_view> &&
+           std::invocable<F&, Reply&&>) void request(std::string_view method, const T& value,
+                                                     const RequestOptions& options, F callback) {
     request(method, std::string_view{pack(value)}, options, std::move(callback));
   }
   template <class F>
   requires std::invocable<F&, Reply&&>
   void request(std::string_view method, std::string_view payload, F callback) {
-    request(method, payload, RequestOptions{}, Callback{std::move(callback)});
+    request(method, payload, RequestOptions{}, std::move(callback));
   }
   template <class T, class F>
   requires(!std::convertible_to<const T&, std::string_view> &&
            std::invocable<F&, Reply&&>) void request(std::string_view method, const T& value,
                                                      F callback) {
-    request(method, std::string_view{pack(value)}, RequestOptions{}, Callback{std::move(callback)});
+    request(method, std::string_view{pack(value)}, RequestOptions{}, std::move(callback));
   }
 
   /// Puts one question to every server that is connected, and waits until all have answered, or
@@ -199,6 +218,8 @@ class Requester {
   StopReport stop(std::chrono::milliseconds deadline);
 
  private:
+  void call_back(std::string_view method, std::string_view payload, const RequestOptions& options,
+                 Callback callback);
   void end() noexcept;
 
   std::shared_ptr<detail::RequestLoop> loop_;

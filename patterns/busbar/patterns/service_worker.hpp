@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -86,12 +85,14 @@ class ServiceRequest {
 /// DISCONNECT, it registers anew over a new socket. Every call may be made from any thread.
 class ServiceWorker {
  public:
-  /// `handler` takes nothing, a ServiceRequest&, the payload as a std::string or std::string_view,
-  /// or a type that msgpack can take; it answers nothing, text as it is, or such a type, packed:
-  /// `[](const Account& account) { return balance_of(account); }`. It is called by `threads`
-  /// threads at the same time for each broker. What it throws is logged and answers nobody, as
-  /// Majordomo has no word for that. Throws Error: usage for a bad name, no or a repeated broker,
-  /// threads, heartbeat or expiry out of bounds; and as Socket does.
+  /// `handler` takes nothing, a ServiceRequest&, or the payload as a std::string, std::string_view
+  /// or a type that msgpack can take, with a ServiceRequest& behind it where it likes; it answers
+  /// nothing, text as it is, or such a type, packed:
+  /// `[](const Account& account) { return balance_of(account); }`. What it holds may be such as can
+  /// be moved only. It is called by `threads` threads at the same time for each broker. What it
+  /// throws, and a payload that is not what it takes, is logged and answers nobody, as Majordomo
+  /// has no word for that. Throws Error: usage for a bad name, no or a repeated broker, threads,
+  /// heartbeat or expiry out of bounds; and as Socket does.
   template <class Handler>
   ServiceWorker(Context& context, ServiceWorkerOptions options, Handler handler)
       : ServiceWorker(context, std::move(options), wrapped(std::move(handler)), 0) {}
@@ -109,26 +110,19 @@ class ServiceWorker {
   ServiceWorkerLedger ledger() const;
 
  private:
-  using Wrapped = std::function<std::string(ServiceRequest&)>;
+  using Wrapped = std::function<Multipart(ServiceRequest&)>;
   ServiceWorker(Context& context, ServiceWorkerOptions options, Wrapped handler, int);
 
-  template <class Handler>
-  static Wrapped wrapped(Handler handler) {
-    static_assert(detail::arity<Handler> <= 1, "a handler takes one argument, or none");
-    return [handler = std::move(handler)](ServiceRequest& request) mutable {
-      if constexpr (detail::arity<Handler> == 0) {
-        return detail::bytes_of([&]() -> decltype(auto) { return handler(); });
-      } else if constexpr (takes_request<Handler>()) {
-        return detail::bytes_of([&]() -> decltype(auto) { return handler(request); });
-      } else {
-        auto input = request.as<std::remove_cvref_t<detail::Argument<Handler, 0>>>();
-        return detail::bytes_of([&]() -> decltype(auto) { return handler(std::move(input)); });
-      }
-    };
-  }
-  template <class Handler>
-  static constexpr bool takes_request() {
-    return std::is_same_v<std::remove_cvref_t<detail::Argument<Handler, 0>>, ServiceRequest>;
+  template <class F>
+  static Wrapped wrapped(F callable) {
+    if constexpr (detail::is_handler<F, ServiceRequest>()) {
+      return [shared = std::make_shared<F>(std::move(callable))](ServiceRequest& request) {
+        Multipart answer;
+        detail::call_with(*shared, request,
+                          [&](std::string_view bytes) { answer.push_back(bytes); });
+        return answer;
+      };
+    }
   }
 
   std::shared_ptr<detail::ServiceLoop> loop_;

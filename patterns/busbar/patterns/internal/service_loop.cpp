@@ -105,7 +105,7 @@ void ServiceEngine::tell(ServiceWorkerLedger& ledger) const {
 }
 
 ServiceLoop::ServiceLoop(Context& context, const ServiceWorkerOptions& options,
-                         std::function<std::string(ServiceRequest&)> handler)
+                         std::function<Multipart(ServiceRequest&)> handler)
     : EngineLoop(context, "service '" + printable(options.service) + "'"),
       handler_(std::move(handler)) {
   start(std::make_unique<ServiceEngine>(context, options));
@@ -189,7 +189,7 @@ std::optional<Multipart> ServiceLoop::answer_to(ServiceRequest& request) {
     return std::nullopt;
   };
   try {
-    return Multipart{handler_(request)};
+    return handler_(request);
   } catch (const std::exception& error) {
     return failed(error.what());
   } catch (...) {

@@ -57,7 +57,7 @@ class ServiceEngine {
 class ServiceLoop final : public EngineLoop<ServiceEngine> {
  public:
   ServiceLoop(Context& context, const ServiceWorkerOptions& options,
-              std::function<std::string(ServiceRequest&)> handler);
+              std::function<Multipart(ServiceRequest&)> handler);
 
   StopReport report() const override;
   ServiceWorkerLedger ledger() const;
@@ -81,7 +81,7 @@ class ServiceLoop final : public EngineLoop<ServiceEngine> {
   void put(Answer answer);
   std::optional<Multipart> answer_to(ServiceRequest& request);
 
-  std::function<std::string(ServiceRequest&)> handler_;
+  std::function<Multipart(ServiceRequest&)> handler_;
   std::vector<Answer> taken_;
   // Under the mutex:
   std::vector<std::optional<WorkerProtocol::Request>> jobs_;

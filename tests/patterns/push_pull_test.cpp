@@ -392,3 +392,15 @@ TEST_CASE("what a puller acknowledged before it left is done") {
     CHECK(jobs.ledger().redelivered == 0);
   }
 }
+
+TEST_CASE("the longest timeout of all waits") {
+  Context context;
+  Pusher jobs{context, {.bind = {"tcp://127.0.0.1:*"}}};
+  Puller worker{context, {.connect = jobs.bound()}};
+  REQUIRE(jobs.wait_for_workers(1, std::chrono::milliseconds::max()));
+  std::thread pusher{[&] { CHECK(jobs.push("late") == SendResult::sent); }};
+  auto work = worker.receive(std::chrono::milliseconds::max());
+  pusher.join();
+  REQUIRE(work);
+  work->done();
+}

@@ -61,7 +61,8 @@ StopReport ContextState::stop(std::chrono::milliseconds deadline) {
   zmq_ctx_shutdown(handle_);
   std::unique_lock lock(mutex_);
   StopReport report;
-  report.clean = none_open_.wait_for(lock, deadline, [this] { return open_.empty(); });
+  report.clean =
+      none_open_.wait_until(lock, after(start, deadline), [this] { return open_.empty(); });
   for (const auto& [id, label] : open_) report.remains.push_back(label);
   report.took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - start);

@@ -62,7 +62,8 @@ class EngineLoop : public Active {
                 Condition condition) {
     if (condition()) return true;
     ++waiters_;
-    const bool holds = changed_.wait_for(lock, timeout, condition);
+    const TimePoint deadline = after(std::chrono::steady_clock::now(), timeout);
+    const bool holds = changed_.wait_until(lock, deadline, condition);
     --waiters_;
     return holds;
   }

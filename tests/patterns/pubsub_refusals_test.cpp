@@ -127,3 +127,14 @@ TEST_CASE("bad topics and payloads are refused, and nothing is sent") {
   CHECK(prices.ledger().refused == 1);
   CHECK_THROWS_AS((Publisher{context, {}}), Error);
 }
+
+TEST_CASE("wire = plain refuses what it cannot send before it waits for room") {
+  Context context;
+  Publisher plain{context, {.bind = {"tcp://127.0.0.1:*"}, .wire = Wire::plain}};
+  for (const char* topic : {"", "a..b", "a.*", "\xff"}) {
+    CHECK_THROWS_AS(plain.publish(topic, "x"), Error);
+  }
+  CHECK_THROWS_AS(plain.publish("a", "x", {}, "stream"), Error);
+  CHECK(plain.ledger().published == 0);
+  CHECK(plain.publish("a", "x") == PublishResult::sent);
+}

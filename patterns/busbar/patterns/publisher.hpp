@@ -63,6 +63,7 @@ enum class PublishResult {
 };
 
 /// Counts of messages. published = sent + waiting; what was dropped for one subscriber is sent.
+/// After Context::stop `waiting` is what will never go, and there are no peers.
 struct PublisherLedger {
   std::uint64_t published = 0;
   std::uint64_t published_bytes = 0;  ///< Payloads.
@@ -96,9 +97,9 @@ class Publisher {
   /// subscribers may hear nothing: SlowSubscriber::block drops none.
   ~Publisher();
 
-  /// Bytes and text go as they are. Throws Error (usage): no valid topic, or headers or a stream
-  /// with wire = plain. Blocks only with
-  /// SlowSubscriber::block, or while queue_bytes of batches wait for the background thread.
+  /// Bytes and text go as they are. Throws Error (usage): no valid topic, headers or a stream with
+  /// wire = plain, or the context was stopped. Blocks only with SlowSubscriber::block, or while
+  /// queue_bytes of batches wait for the background thread.
   ///
   /// What is published under a topic is numbered and comes out in order; with `stream`, each such
   /// name (at most limits::topic_bytes; say, a customer) has numbers of its own within the topic: a
@@ -115,12 +116,14 @@ class Publisher {
 
   /// Returns once `count` subscribers take the topic, on the whole way through any number of
   /// forwarders, so that the next message reaches them. Throws Error (timeout) that says how many
-  /// there were. Stock subscribers behind one forwarder count as one.
+  /// there were, and Error (usage) after Context::stop. Stock subscribers behind one forwarder
+  /// count as one.
   void wait_for_subscribers(std::string_view topic, std::size_t count,
                             std::chrono::milliseconds timeout);
   std::size_t subscribers(std::string_view topic) const;
 
-  /// Waits until all that was published is handed to ZeroMQ. False: not within `timeout`.
+  /// Waits until all that was published is handed to ZeroMQ. False: not within `timeout`. Throws
+  /// Error (usage) where Context::stop left some of it behind.
   bool flush(std::chrono::milliseconds timeout);
 
   /// Where it is bound, with the ports that the system chose.

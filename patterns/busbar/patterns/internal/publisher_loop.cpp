@@ -47,11 +47,15 @@ void check(const PublisherOptions& options) {
   if (options.block_for < milliseconds{0}) refuse("block_for is negative", "0 ms is the least");
 }
 
+std::string name_of(const PublisherOptions& options) {
+  return options.name.empty() ? "publisher" : options.name;
+}
+
 Socket open_socket(Context& context, const PublisherOptions& options) {
   check(options);
   detail::require_endpoint("make a publisher", options);
   return Socket(context, SocketType::xpub,
-                {.name = options.name.empty() ? "publisher" : options.name,
+                {.name = name_of(options),
                  .bind = options.bind,
                  .connect = options.connect,
                  .security = options.security,
@@ -92,13 +96,19 @@ PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
 }
 
 PublisherLoop::~PublisherLoop() {
-  flush(std::chrono::steady_clock::now() + last_flush);
   {
-    const Lock lock = lock_for_caller();
+    Lock lock = lock_for_caller();
+    (void)wait_for_sent(lock, std::chrono::steady_clock::now() + last_flush);
     stopping_ = true;
   }
   wake_.signal();
   thread_.join();
+}
+
+void PublisherLoop::require_running(const char* operation) const {
+  if (!stopping_) [[likely]]
+    return;
+  throw Error(ErrorKind::usage, operation + (" on '" + name_of(options_)) + "'", "it was stopped");
 }
 
 /// A mutex is not fair: a caller in a flood would keep the background thread out.
@@ -127,19 +137,18 @@ bool PublisherLoop::has_room(std::size_t bytes) const {
 PublishResult PublisherLoop::publish(std::string_view topic, std::string_view payload,
                                      const Headers& headers, std::string_view stream_name) {
   Lock lock = lock_for_caller();
+  if (options_.wire == Wire::plain) check_plain(topic, headers, stream_name);
   if (!fits(topic, payload, headers)) {
     ++counts_.refused;
     return PublishResult::too_large;
   }
-  if (!has_room(payload.size()) && !wait_for_room(lock, payload.size())) {
+  const bool room = has_room(payload.size()) || wait_for_room(lock, payload.size());
+  require_running("publish");
+  if (!room) {
     ++counts_.refused;
     return PublishResult::full;
   }
   if (options_.wire == Wire::plain) {
-    if (!headers.empty() || !stream_name.empty()) {
-      throw Error(ErrorKind::usage, "publish", "wire = plain has no headers and streams",
-                  "leave them out, or wire = plain");
-    }
     publish_plain(topic, payload);
   } else {
     protocol::Stream& stream = protocol_.stream_of(topic, stream_name);
@@ -152,6 +161,7 @@ PublishResult PublisherLoop::publish(std::string_view topic, std::string_view pa
       look_for_subscriptions(now);
     }
   }
+  require_running("publish");  // sending may have found that the context was stopped
   ++counts_.published;
   counts_.published_bytes += payload.size();
   return PublishResult::sent;
@@ -159,7 +169,18 @@ PublishResult PublisherLoop::publish(std::string_view topic, std::string_view pa
 
 bool PublisherLoop::wait_for_room(Lock& lock, std::size_t bytes) {
   wake_.signal();
-  return changed_.wait_for(lock, options_.block_for, [&] { return has_room(bytes); });
+  const TimePoint deadline = after(std::chrono::steady_clock::now(), options_.block_for);
+  changed_.wait_until(lock, deadline, [&] { return stopping_ || has_room(bytes); });
+  return has_room(bytes);
+}
+
+void PublisherLoop::check_plain(std::string_view topic, const Headers& headers,
+                                std::string_view stream_name) {
+  if (!headers.empty() || !stream_name.empty()) {
+    throw Error(ErrorKind::usage, "publish", "wire = plain has no headers and streams",
+                "leave them out, or wire = plain");
+  }
+  if (topic != checked_topic_ || topic.empty()) checked_topic_ = Topic{topic}.str();
 }
 
 void PublisherLoop::publish_alone(protocol::Stream& stream, std::string_view payload,
@@ -258,10 +279,14 @@ int PublisherLoop::try_to_send(Multipart& frames) {
   return detail::send_frames(handle_, frames, ZMQ_DONTWAIT);
 }
 
-/// False: it has to wait for room.
+/// False: it has to wait for room, or the context was stopped.
 bool PublisherLoop::send(Outgoing& outgoing) {
   const int error = try_to_send(outgoing.frames);
-  if (error == EAGAIN && options_.slow != SlowSubscriber::drop && !stopping_) {
+  if (error != 0 && error != EAGAIN) {
+    stopping_ = true;
+    return false;
+  }
+  if (error == EAGAIN && options_.slow != SlowSubscriber::drop) {
     if (full_since_ == TimePoint::max()) full_since_ = std::chrono::steady_clock::now();
     return false;
   }
@@ -288,10 +313,12 @@ bool PublisherLoop::wait_for_subscribers(std::string_view topic, std::size_t cou
                                          TimePoint deadline) {
   (void)Topic{topic};  // a pattern would wait for nobody
   Lock lock = lock_for_caller();
-  return changed_.wait_until(lock, deadline, [&] {
-    const TimePoint now = std::chrono::steady_clock::now();
-    return protocol_.subscribers_of(topic, now) >= count;
-  });
+  const auto enough = [&] {
+    return protocol_.subscribers_of(topic, std::chrono::steady_clock::now()) >= count;
+  };
+  changed_.wait_until(lock, deadline, [&] { return stopping_ || enough(); });
+  require_running("wait for subscribers");
+  return enough();
 }
 
 std::size_t PublisherLoop::subscribers(std::string_view topic) const {
@@ -301,8 +328,16 @@ std::size_t PublisherLoop::subscribers(std::string_view topic) const {
 
 bool PublisherLoop::flush(TimePoint deadline) {
   Lock lock = lock_for_caller();
-  if (!open_.empty() || !waiting_.empty()) wake_.signal();
-  return changed_.wait_until(lock, deadline, [&] { return open_.empty() && waiting_.empty(); });
+  if (wait_for_sent(lock, deadline)) return true;
+  require_running("flush");
+  return false;
+}
+
+bool PublisherLoop::wait_for_sent(Lock& lock, TimePoint deadline) {
+  const auto sent = [this] { return open_.empty() && waiting_.empty(); };
+  if (!sent()) wake_.signal();
+  changed_.wait_until(lock, deadline, [&] { return stopping_ || sent(); });
+  return sent();
 }
 
 PublisherLedger PublisherLoop::ledger() const {
@@ -312,7 +347,7 @@ PublisherLedger PublisherLoop::ledger() const {
   ledger.dropped_topics = losses_.most();
   ledger.history_messages = protocol_.history().messages();
   ledger.history_bytes = protocol_.history().bytes();
-  ledger.peers = socket_.peers();
+  if (handle_ != nullptr) ledger.peers = socket_.peers();
   return ledger;
 }
 

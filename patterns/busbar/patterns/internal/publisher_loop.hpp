@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include <busbar/core/internal/socket_poll.hpp>
@@ -69,7 +70,10 @@ class PublisherLoop {
   void publish_alone(protocol::Stream& stream, std::string_view payload, const Headers& headers,
                      TimePoint now);
   void add_to_batch(protocol::Stream& stream, std::string_view payload, const Headers& headers);
+  void check_plain(std::string_view topic, const Headers& headers, std::string_view stream_name);
   void publish_plain(std::string_view topic, std::string_view payload);
+  bool wait_for_sent(Lock& lock, TimePoint deadline);
+  void require_running(const char* operation) const;
   Lock lock_for_caller() const;
 
   // In either.
@@ -84,6 +88,7 @@ class PublisherLoop {
 
   // In the background thread.
   void run();
+  void end();
   void serve(TimePoint now);
   void read_subscriptions(TimePoint now);
   void cut_slow_subscribers(TimePoint now);
@@ -93,7 +98,7 @@ class PublisherLoop {
   Context context_;
   PublisherOptions options_;
   Socket socket_;
-  void* handle_;
+  void* handle_;  ///< Null once it is closed.
   std::vector<Endpoint> bound_;
   protocol::PublisherProtocol protocol_;
   detail::Wake wake_;
@@ -114,7 +119,8 @@ class PublisherLoop {
   TimePoint maintain_at_{};
   TimePoint looked_at_{};            ///< For subscriptions, by a caller.
   bool heard_subscription_ = false;  ///< While looking for room; it is still to be read.
-  bool stopping_ = false;
+  bool stopping_ = false;            ///< Nothing goes any more: this is the end, or the context's.
+  std::string checked_topic_;        ///< The last one with wire = plain.
   Calendar calendar_;
   PublisherLedger counts_;
   detail::TopicLosses losses_;

@@ -51,12 +51,19 @@ void PublisherLoop::run() {
     }
     wake_.clear();
   }
-  const Lock lock{mutex_};
-  stopping_ = true;
-  waiting_.clear();
-  open_.clear();
-  changed_.notify_all();
-  socket_.see_off(options_.linger);
+  end();
+}
+
+void PublisherLoop::end() {
+  std::optional<Socket> gone;
+  {
+    const Lock lock{mutex_};
+    stopping_ = true;
+    handle_ = nullptr;
+    gone = std::move(socket_);
+    changed_.notify_all();
+  }
+  gone->see_off(options_.linger);  // without the mutex, when all can see that it has ended
 }
 
 void PublisherLoop::serve(TimePoint now) {

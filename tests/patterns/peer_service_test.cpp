@@ -1,3 +1,4 @@
+#include "support/stock.hpp"
 #include "support/udp_port.hpp"
 
 #include <optional>
@@ -93,4 +94,18 @@ TEST_CASE("a service that nobody offers, and one that no peer could look for, ar
     CHECK(prices.ledger().unresolved == cause);
     cause = "no peer offers 'prices'";
   }
+}
+
+TEST_CASE("a subscriber says why nobody is found until somebody is") {
+  Context context;
+  Publisher publisher{context, {.bind = {"tcp://127.0.0.1:*"}}};
+  Subscriber prices{context, {.connect = {"peer://prices"}}};
+  const auto cause = [&] {
+    (void)prices.receive(10ms);
+    return prices.ledger().unresolved;
+  };
+  CHECK(testing::eventually([&] { return !cause().empty(); }));
+  Peer me{context, {.beacon_port = 0}};
+  me.offer("prices", publisher.bound().front());
+  CHECK(testing::eventually([&] { return cause().empty(); }));
 }

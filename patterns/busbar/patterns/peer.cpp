@@ -35,10 +35,13 @@ std::vector<Endpoint> Peer::find(const std::string& name, milliseconds timeout) 
 
 std::optional<PeerEvent> Peer::receive(milliseconds timeout) { return loop_->take(timeout); }
 
-Peer::Events::Iterator& Peer::Events::Iterator::operator++() {
-  event_.reset();
-  while (!event_ && !peer_->stopped()) event_ = peer_->receive(std::chrono::hours{1});
-  return *this;
+Peer::Events Peer::events() {
+  const Events::Next next = [](Peer& peer, milliseconds wait) {
+    std::optional<PeerEvent> event;
+    while (!event && !peer.stopped()) event = peer.receive(wait);
+    return event;
+  };
+  return {*this, next, std::chrono::hours{1}};
 }
 
 int Peer::fd() { return loop_->fd(); }

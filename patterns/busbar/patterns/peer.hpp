@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +15,7 @@
 #include <busbar/core/codec.hpp>
 #include <busbar/core/runner.hpp>
 #include <busbar/core/socket.hpp>
+#include <busbar/patterns/incoming.hpp>
 #include <busbar/patterns/peer_event.hpp>
 
 namespace busbar {
@@ -135,7 +135,7 @@ class Peer {
   std::optional<PeerEvent> receive(std::chrono::milliseconds timeout);
   std::optional<PeerEvent> receive() { return receive(std::chrono::milliseconds{0}); }
   /// `for (busbar::PeerEvent& event : me.events())`: waits for each, and ends with `stop`.
-  class Events;
+  using Events = detail::Incoming<Peer, std::optional<PeerEvent>>;
   Events events();
   /// For another event loop: readable (poll(2), level-triggered) while there is an event, and from
   /// the end on. Good as long as the Peer.
@@ -157,29 +157,5 @@ class Peer {
   std::shared_ptr<detail::PeerLoop> loop_;
   Runner runner_;
 };
-
-class Peer::Events {
- public:
-  class Iterator {
-   public:
-    explicit Iterator(Peer& peer) : peer_(&peer) { ++*this; }
-    PeerEvent& operator*() noexcept { return *event_; }
-    PeerEvent* operator->() noexcept { return &*event_; }
-    Iterator& operator++();
-    bool operator==(std::default_sentinel_t) const noexcept { return !event_; }
-
-   private:
-    Peer* peer_;
-    std::optional<PeerEvent> event_;
-  };
-  explicit Events(Peer& peer) : peer_(&peer) {}
-  Iterator begin() { return Iterator{*peer_}; }
-  std::default_sentinel_t end() const noexcept { return {}; }
-
- private:
-  Peer* peer_;
-};
-
-inline Peer::Events Peer::events() { return Events{*this}; }
 
 }  // namespace busbar

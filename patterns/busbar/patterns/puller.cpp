@@ -49,12 +49,14 @@ std::optional<Work> Puller::receive(milliseconds timeout) {
   return Work{std::move(message), item->attempt, item->ticket, loop_};
 }
 
-Puller::Range::Iterator& Puller::Range::Iterator::operator++() {
-  work_.reset();  // before the next is waited for
-  do {
-    work_ = puller_->receive(std::chrono::hours{1});
-  } while (!work_ && !puller_->stopped());
-  return *this;
+Puller::Range Puller::work() {
+  const Range::Next next = [](Puller& puller, milliseconds wait) {
+    while (true) {
+      auto work = puller.receive(wait);
+      if (work || puller.stopped()) return work;
+    }
+  };
+  return {*this, next, std::chrono::hours{1}};
 }
 
 int Puller::fd() { return loop_->fd(); }

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +13,7 @@
 
 #include <busbar/core/runner.hpp>
 #include <busbar/core/socket.hpp>
+#include <busbar/patterns/incoming.hpp>
 #include <busbar/patterns/message.hpp>
 #include <busbar/patterns/wire.hpp>
 
@@ -116,7 +116,7 @@ class Puller {
 
   /// `for (busbar::Work& work : puller.work())`: waits for each, and ends with `stop`. One loop at
   /// a time for each call; what is not done when the loop turns has failed.
-  class Range;
+  using Range = detail::Incoming<Puller, std::optional<Work>>;
   Range work();
 
   /// For another event loop: readable (poll(2), level-triggered) while there is work to take, and
@@ -139,29 +139,5 @@ class Puller {
   std::shared_ptr<detail::PullLoop> loop_;
   Runner runner_;
 };
-
-class Puller::Range {
- public:
-  class Iterator {
-   public:
-    explicit Iterator(Puller& puller) : puller_(&puller) { ++*this; }
-    Work& operator*() noexcept { return *work_; }
-    Work* operator->() noexcept { return &*work_; }
-    Iterator& operator++();
-    bool operator==(std::default_sentinel_t) const noexcept { return !work_; }
-
-   private:
-    Puller* puller_;
-    std::optional<Work> work_;
-  };
-  explicit Range(Puller& puller) : puller_(&puller) {}
-  Iterator begin() { return Iterator{*puller_}; }
-  std::default_sentinel_t end() const noexcept { return {}; }
-
- private:
-  Puller* puller_;
-};
-
-inline Puller::Range Puller::work() { return Range{*this}; }
 
 }  // namespace busbar

@@ -58,6 +58,7 @@ struct Subscriber::State {
                   .waiting_bytes = options.waiting_bytes}) {
     socket.on_event([this](const SocketEvent& event) {
       if (event.kind == SocketEvent::Kind::not_resolved) unresolved = event.cause;
+      if (event.kind == SocketEvent::Kind::connected) unresolved.clear();
     });
   }
 
@@ -198,14 +199,11 @@ std::optional<Message> Subscriber::receive(milliseconds timeout) {
   return message == nullptr ? std::nullopt : std::optional{*message};
 }
 
-Subscriber::Messages Subscriber::messages(milliseconds timeout) { return {*this, timeout}; }
-
-Subscriber::Messages::Iterator::Iterator(Subscriber& subscriber, milliseconds timeout)
-    : subscriber_(&subscriber), timeout_(timeout), message_(subscriber.state_->await(timeout)) {}
-
-Subscriber::Messages::Iterator& Subscriber::Messages::Iterator::operator++() {
-  message_ = subscriber_->state_->await(timeout_);
-  return *this;
+Subscriber::Messages Subscriber::messages(milliseconds timeout) {
+  const Messages::Next next = [](Subscriber& subscriber, milliseconds wait) {
+    return subscriber.state_->await(wait);
+  };
+  return {*this, next, timeout};
 }
 
 void Subscriber::run(const std::function<void(const Message&)>& handler) {

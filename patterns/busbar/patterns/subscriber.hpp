@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +14,7 @@
 #include <busbar/core/socket_options.hpp>
 #include <busbar/core/topic.hpp>
 #include <busbar/patterns/gap.hpp>
+#include <busbar/patterns/incoming.hpp>
 #include <busbar/patterns/message.hpp>
 
 namespace busbar {
@@ -41,7 +41,7 @@ struct SubscriberLedger {
   std::uint64_t recovered = 0;   ///< Received because they were asked for.
   std::uint64_t lost = 0;        ///< Told as gaps.
   std::vector<PeerInfo> peers = {};
-  std::string unresolved = {};  ///< Why a host that it connects to has no address.
+  std::string unresolved = {};  ///< Why a host has no address, until a connection succeeds.
 };
 
 /// Belongs to one thread, as a Socket does; `stop` may be called by any. Without a thread of its
@@ -74,7 +74,7 @@ class Subscriber {
   /// All messages until `stop`, or until none came for `timeout`:
   /// `for (const Message& message : quotes.messages())`. A message is good until the next one;
   /// copies are good for longer.
-  class Messages;
+  using Messages = detail::Incoming<Subscriber, const Message*>;
   Messages messages(std::chrono::milliseconds timeout = std::chrono::hours{24 * 365});
   /// Hands every message to `handler`, until `stop`. What it throws comes out of here.
   void run(const std::function<void(const Message&)>& handler);
@@ -95,38 +95,6 @@ class Subscriber {
  private:
   struct State;
   std::unique_ptr<State> state_;
-};
-
-/// What a range-based for loop needs, and no more.
-class Subscriber::Messages {
- public:
-  class Iterator {
-   public:
-    using value_type = Message;
-    using difference_type = std::ptrdiff_t;
-    Iterator& operator++();
-    void operator++(int) { ++*this; }
-    const Message& operator*() const { return *message_; }
-    const Message* operator->() const { return message_; }
-    bool operator==(std::default_sentinel_t) const noexcept { return message_ == nullptr; }
-
-   private:
-    friend class Messages;
-    Iterator(Subscriber& subscriber, std::chrono::milliseconds timeout);
-    Subscriber* subscriber_;
-    std::chrono::milliseconds timeout_;
-    const Message* message_;
-  };
-
-  Iterator begin() const { return {*subscriber_, timeout_}; }
-  std::default_sentinel_t end() const noexcept { return {}; }
-
- private:
-  friend class Subscriber;
-  Messages(Subscriber& subscriber, std::chrono::milliseconds timeout)
-      : subscriber_(&subscriber), timeout_(timeout) {}
-  Subscriber* subscriber_;
-  std::chrono::milliseconds timeout_;
 };
 
 }  // namespace busbar

@@ -39,8 +39,7 @@ struct SocketOptions {
   int send_queue = 1000;
   int receive_queue = 1000;
   std::size_t receive_max = limits::message_bytes;  ///< Bytes a frame that comes in; at least 276.
-  /// After close, for what is not sent yet. Finite.
-  /// SUB: none, as its subscriptions end with it.
+  /// After close, for what is not sent yet. Finite. SUB: none, as its subscriptions end with it.
   std::chrono::milliseconds linger{1000};
   /// ZMTP ping interval; a peer that is silent for three is dead. 0: off, and the kernel finds dead
   /// tcp peers (keepalive, 25 s). Only for sockets that never stop reading: libzmq 4.3.4 answers no

@@ -24,7 +24,9 @@ class Message {
   Message(std::shared_ptr<const void> owner, std::string_view topic, std::string_view payload)
       : owner_(std::move(owner)), topic_(topic), payload_(payload) {}
 
+  /// As it was published; empty where it is work.
   std::string_view topic() const noexcept { return topic_; }
+  /// The bytes as they were sent, packed or not; see `as`.
   std::string_view payload() const noexcept { return payload_; }
   /// Frames behind the payload: only stock programs send such messages.
   std::span<const Frame> further() const noexcept { return further_; }
@@ -43,6 +45,8 @@ class Message {
 
   /// The publisher's id; 0 where the message came without a Busbar header (wire = plain).
   std::uint64_t publisher() const noexcept { return publisher_; }
+  /// The number by which the publisher knows the stream, from 1: another one for each topic, and
+  /// for each name of a stream within it. The name itself does not travel. 0 where there is none.
   std::uint32_t stream() const noexcept { return stream_; }
   /// The number in its publisher's stream, from 1; 0 without a Busbar header.
   std::uint64_t sequence() const noexcept { return sequence_; }

@@ -140,7 +140,8 @@ class Peer {
   /// For another event loop: readable (poll(2), level-triggered) while there is an event, and from
   /// the end on. Good as long as the Peer.
   int fd();
-  /// Hands over what there is, at most `most` events, and never waits. Answers how many.
+  /// Hands over what there is, at most `most` events, and never waits. Answers how many. What the
+  /// handler throws comes out of here; its event has been delivered, and the others stay.
   std::size_t drain(const std::function<void(PeerEvent&)>& handler, std::size_t most = 1000);
 
   /// Who is there, as far as its `enter` was heard, received or not.

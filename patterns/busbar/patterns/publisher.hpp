@@ -47,12 +47,12 @@ struct PublisherOptions {
   SlowSubscriber slow = SlowSubscriber::drop;
   std::chrono::milliseconds block_for{1000};
   /// ZeroMQ messages (batches) for each subscriber, ZMQ_SNDHWM; fewer where so many full batches
-  /// were more than 64 MiB.
-  int queue = 1000;                     ///< 0: no bound without batching.
+  /// were more than 64 MiB. 0: no bound without batching.
+  int queue = 1000;
   std::size_t queue_bytes = 16u << 20;  ///< Batches that gather in front of those queues.
   /// At the end, for what subscribers have not read yet; see Socket::see_off.
   std::chrono::milliseconds linger{1000};
-  Security security = {};
+  Security security = {};  ///< Keys, and who may subscribe; off loopback see Security.
 };
 
 /// What became of a message.
@@ -81,20 +81,20 @@ struct PublisherLedger {
   std::size_t history_messages = 0;
   std::size_t history_bytes = 0;
   std::vector<PeerInfo> peers = {};
-  std::string unresolved = {};  ///< Why a host that it connects to has no address.
+  std::string unresolved = {};  ///< Why a host last had no address; stays when it has one.
 };
 
 /// Any thread may call; messages of one thread keep their order. A thread of its own answers to
-/// subscribers. The destructor sends what waits for at most a second, stays until it is read for at
-/// most `linger`, and never hangs.
+/// subscribers.
 class Publisher {
  public:
   /// Throws Error as Socket does: no endpoint, one that cannot be bound, no keys off loopback.
   Publisher(Context& context, PublisherOptions options);
   Publisher(Publisher&&) noexcept;
   Publisher& operator=(Publisher&&) noexcept;
-  /// Sends what gathered, for at most a second. Of messages that were dropped at the very end
-  /// subscribers may hear nothing: SlowSubscriber::block drops none.
+  /// Sends what gathered for at most a second, stays until it is read for at most `linger`, and
+  /// never hangs. Of messages that were dropped at the very end subscribers may hear nothing:
+  /// SlowSubscriber::block drops none.
   ~Publisher();
 
   /// Bytes and text go as they are. Throws Error (usage): no valid topic, headers or a stream with
@@ -104,6 +104,8 @@ class Publisher {
   /// What is published under a topic is numbered and comes out in order; with `stream`, each such
   /// name (at most limits::topic_bytes; say, a customer) has numbers of its own within the topic: a
   /// message that is missing holds up no other stream's, and LateJoin::last_value is kept for each.
+  /// 65,536 streams are known at a time: beyond that the one not used for longest is forgotten with
+  /// its last value, and comes back as a new one, numbered from 1.
   PublishResult publish(std::string_view topic, std::string_view payload,
                         const Headers& headers = {}, std::string_view stream = {});
   /// Any other type that msgpack can take goes packed: `message.as<T>()` at the other end.
@@ -120,6 +122,7 @@ class Publisher {
   /// count as one.
   void wait_for_subscribers(std::string_view topic, std::size_t count,
                             std::chrono::milliseconds timeout);
+  /// How many take the topic now, counted likewise. Never waits; as long as it takes to lock.
   std::size_t subscribers(std::string_view topic) const;
 
   /// Waits until all that was published is handed to ZeroMQ. False: not within `timeout`. Throws

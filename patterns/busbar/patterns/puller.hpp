@@ -66,7 +66,7 @@ struct PullerOptions {
   std::string name = "puller";  ///< Pushers are told it.
   std::vector<Endpoint> bind = {};
   std::vector<Endpoint> connect = {};
-  Security security = {};
+  Security security = {};  ///< Keys, and who may connect; off loopback see Security.
   /// Messages that are here at a time, begun or not, from all pushers together (one from each at
   /// least). As many as there are threads to work on them, and some more where work is short and
   /// the way is long; what is here is not with an idle worker.
@@ -123,11 +123,13 @@ class Puller {
   /// from the end on. Good as long as the Puller.
   int fd();
   /// Hands over what there is, at most `most` messages, and never waits. Answers how many. What the
-  /// handler neither settles nor moves away has failed.
+  /// handler neither settles nor moves away has failed, also where it throws, which comes out of
+  /// here. It may call `stop`: what it was given is still its own, and nothing follows.
   std::size_t drain(const std::function<void(Work&)>& handler, std::size_t most = 1000);
 
   /// Ends `work` and every receive, takes no more and gives back what was not taken. What was taken
-  /// may still be settled, until the Puller is destroyed.
+  /// may still be settled, until the Puller is destroyed. Never waits, so that whoever works may
+  /// call it.
   void stop();
   bool stopped() const;
 

@@ -23,7 +23,7 @@ struct PusherOptions {
   std::string name = "pusher";
   std::vector<Endpoint> bind = {};
   std::vector<Endpoint> connect = {};
-  Security security = {};
+  Security security = {};  ///< Keys, and who may connect; off loopback see Security.
   /// Keep each message until a puller says that it is done. Without, it is gone when it was sent:
   /// at most once, but still to the least loaded.
   bool acknowledge = true;
@@ -49,8 +49,8 @@ struct PusherOptions {
 /// pushed = done + given_up + lost + waiting + out, at any time.
 struct PusherLedger {
   std::uint64_t pushed = 0;
-  std::uint64_t done =
-      0;  ///< Acknowledged; without acknowledgement taken by a puller; plain: sent.
+  /// Acknowledged; without acknowledgement taken by a puller; plain: sent.
+  std::uint64_t done = 0;
   std::uint64_t given_up = 0;     ///< After attempts_max.
   std::uint64_t lost = 0;         ///< Sent to a worker that died, without acknowledgement.
   std::uint64_t waiting = 0;      ///< For a worker with room.

@@ -22,7 +22,7 @@ struct ReplierOptions {
   std::vector<Endpoint> bind = {};
   /// Backends of queues.
   std::vector<Endpoint> connect = {};
-  Security security = {};
+  Security security = {};  ///< Keys, and who may ask; off loopback see Security.
   /// That call handlers, and receive in between. With more than one a handler is called by several
   /// at a time. While all of them are in handlers nothing is read: what comes waits in the socket's
   /// queues, and what is late or cancelled by then is not begun.

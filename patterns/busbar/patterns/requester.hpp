@@ -27,7 +27,7 @@ struct RequesterOptions {
   /// to 64. What is not there yet is waited for, and connected to when it comes. Of inproc nobody
   /// tells whether it is bound: such a server is taken to be there.
   std::vector<Endpoint> connect = {};
-  Security security = {};
+  Security security = {};  ///< Our keys, and the public key of all servers.
   Choice choice = Choice::least_loaded;
   /// Of requests that name none; up to a day, above 0.
   std::chrono::milliseconds deadline{10'000};

@@ -27,7 +27,7 @@ struct ServiceClientOptions {
   /// Brokers. One at a time: the next where this one is not there, or gives no answer to what may
   /// be sent again.
   std::vector<Endpoint> connect = {};
-  Security security = {};
+  Security security = {};  ///< Our keys, and the public key of all brokers.
   MajordomoVersion version = MajordomoVersion::v02;
 };
 

@@ -21,7 +21,7 @@ namespace busbar {
 struct ServiceWorkerOptions {
   std::string service = {};            ///< 1 to 255 bytes; not `mmi.…`, which is the broker's.
   std::vector<Endpoint> connect = {};  ///< Brokers; it registers with each of them.
-  Security security = {};
+  Security security = {};              ///< Our keys, and the public key of all brokers.
   MajordomoVersion version = MajordomoVersion::v02;
   /// Requests at a time from each broker, 1 to 1000: so often it registers, each with a thread of
   /// its own.

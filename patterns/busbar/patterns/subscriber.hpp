@@ -20,14 +20,15 @@
 namespace busbar {
 
 struct SubscriberOptions {
-  std::string name = {};
+  std::string name = {};  ///< In errors, logs and reports; default: `subscriber`.
   std::vector<Endpoint> bind = {};
   std::vector<Endpoint> connect = {};
   bool recover = true;  ///< Fetch what is missing; messages behind it wait so long, about a second.
   std::size_t waiting_messages = 100'000;  ///< Bounds of what waits behind gaps.
   std::size_t waiting_bytes = 64u << 20;
-  int queue = 1000;  ///< ZeroMQ messages (batches) from each publisher, ZMQ_RCVHWM.
-  Security security = {};
+  /// ZeroMQ messages (batches) from each publisher, ZMQ_RCVHWM. 0: no bound, in memory either.
+  int queue = 1000;
+  Security security = {};  ///< Keys, and the publisher's; off loopback see Security.
 };
 
 /// Counts of messages: received = delivered + duplicates + unwanted + malformed + waiting.
@@ -44,10 +45,11 @@ struct SubscriberLedger {
   std::string unresolved = {};  ///< Why a host has no address, until a connection succeeds.
 };
 
-/// Belongs to one thread, as a Socket does; `stop` may be called by any. Without a thread of its
-/// own: what is not received waits in ZeroMQ's queue, and then at the publisher, whose policy
-/// counts. A stock publisher's messages come as they are, with their second frame as payload
-/// and what is behind it in Message::further.
+/// Belongs to one thread, as a Socket does: the first that subscribes or receives; in any other
+/// both throw Error (usage). `stop` may be called by any. Without a thread of its own: what is not
+/// received waits in ZeroMQ's queue, and then at the publisher, whose policy counts. A stock
+/// publisher's messages come as they are, with their second frame as payload and what is behind it
+/// in Message::further.
 class Subscriber {
  public:
   /// Throws Error as Socket does.
@@ -86,7 +88,9 @@ class Subscriber {
 
   /// For another event loop: readable (poll(2), level-triggered) when `drain` has something to do.
   int fd();
-  /// Hands over what there is, at most `most` messages, and never waits. Answers how many.
+  /// Hands over what there is, at most `most` messages, and never waits. Answers how many. What the
+  /// handler throws comes out of here; its message has been delivered. Call it again then: `fd`
+  /// need not tell of what is left.
   std::size_t drain(const std::function<void(const Message&)>& handler, std::size_t most = 1000);
 
   const std::vector<Endpoint>& bound() const noexcept;

@@ -1,15 +1,23 @@
+#include "support/stock.hpp"
+
 #include <map>
 #include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <sys/resource.h>
 #include <thread>
 
 #include <doctest/doctest.h>
 
+#include <busbar/core/socket.hpp>
 #include <busbar/patterns/buffered_subscriber.hpp>
 #include <busbar/patterns/internal/message_buffer.hpp>
 #include <busbar/patterns/publisher.hpp>
+#include <busbar/protocol/header.hpp>
 
 using namespace busbar;
 using namespace std::chrono_literals;
+using busbar::testing::eventually;
 
 namespace {
 
@@ -136,4 +144,86 @@ TEST_CASE("a waiting reader of a buffer is stopped, and bad bounds are refused")
   CHECK_THROWS_AS((BufferedSubscriber{
                       context, {.connect = {"inproc://none"}}, {.patterns = {">"}, .messages = 0}}),
                   Error);
+}
+
+TEST_CASE("a gap is told without a lock, and what its handler throws is logged") {
+  std::mutex mutex;
+  std::vector<std::string> logged;
+  Context context{{.log = [&](LogLevel level, std::string_view text) {
+    const std::scoped_lock lock(mutex);
+    if (level == LogLevel::error) logged.emplace_back(text);
+  }}};
+  Socket strange{context, SocketType::xpub, {.bind = {"tcp://127.0.0.1:*"}}};
+  BufferedSubscriber lossy{context,
+                           {.name = "lossy", .connect = strange.bound(), .recover = false},
+                           {.patterns = {"n"}}};
+  std::uint64_t missing = 0;
+  lossy.on_gap([&](const Gap& gap) {
+    missing += gap.missing();
+    (void)lossy.ledger();
+    (void)lossy.receive(0ms);
+    if (missing == 3) lossy.stop();
+    missing == 1 ? throw std::runtime_error{"a bad day"} : throw 7;
+  });
+  while (strange.receive(10s)->text(0) != "\1n") {
+  }
+  for (const std::uint64_t number : {1u, 3u, 5u, 7u}) {
+    const protocol::Header header{.publisher = 9, .stream = 1, .sequence = number};
+    CHECK(strange.send(Multipart{"n" + encode(header) + "x"}) == SendResult::sent);
+  }
+  CHECK(eventually([&] {
+    const std::scoped_lock lock(mutex);
+    return logged.size() == 3;
+  }));
+  while (lossy.receive(1h)) {  // until it is stopped
+  }
+  CHECK(missing == 3);
+  const std::scoped_lock lock(mutex);
+  CHECK(logged.front() == "'lossy': on_gap threw: a bad day");
+  CHECK(logged.back() == "'lossy': on_gap threw: what is no std::exception");
+}
+
+TEST_CASE("a buffered subscriber shows in its ledger what is no message, and rests") {
+  Context context;
+  Publisher numbers{context, {.bind = {"tcp://127.0.0.1:*"}}};
+  Socket stock{context, SocketType::xpub, {.bind = {"tcp://127.0.0.1:*"}}};
+  BufferedSubscriber ready{context, {.connect = numbers.bound()}, {.patterns = {"n"}}};
+  BufferedSubscriber never_ready{context, {.connect = stock.bound()}, {.patterns = {"n"}}};
+  ready.wait_ready(std::chrono::milliseconds::max());
+  CHECK(numbers.publish("now", "not wanted") == PublishResult::sent);
+  CHECK(eventually([&] { return ready.ledger().subscriber.unwanted == 1; }));
+  while (stock.receive(10s)->text(0) != "\1n") {
+  }
+  const auto switches = [] {
+    rusage use{};
+    getrusage(RUSAGE_SELF, &use);
+    return use.ru_nvcsw;
+  };
+  const auto before = switches();
+  CHECK_FALSE(never_ready.receive(300ms));
+  CHECK(switches() - before < 150);
+  CHECK(stock.send(Multipart{"n", "late"}) == SendResult::sent);
+  CHECK(never_ready.receive(10s).value().payload() == "late");
+}
+
+TEST_CASE("waiting for a buffered subscriber that is stopped says that it is") {
+  Context context;
+  Socket stock{context, SocketType::xpub, {.bind = {"tcp://127.0.0.1:*"}}};
+  BufferedSubscriber stopped{context, {.connect = stock.bound()}, {.patterns = {"n"}}};
+  stopped.stop();
+  CHECK_THROWS_WITH_AS(stopped.wait_ready(1h), doctest::Contains("it was stopped"), Error);
+}
+
+TEST_CASE("a buffered subscriber ends with its context") {
+  for (const bool early : {true, false}) {
+    CAPTURE(early);
+    Context home;
+    Context context;
+    Publisher numbers{home, {.bind = {"tcp://127.0.0.1:*"}}};
+    BufferedSubscriber all{context, {.connect = numbers.bound()}, {.patterns = {"n"}}};
+    if (!early) all.wait_ready(10s);
+    std::thread stopper{[&] { (void)context.stop(0ms); }};
+    CHECK_FALSE(all.receive(1h));
+    stopper.join();
+  }
 }

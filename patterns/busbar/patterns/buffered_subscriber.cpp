@@ -1,12 +1,12 @@
 #include "busbar/patterns/buffered_subscriber.hpp"
 
-#include <algorithm>
-#include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 
 #include <busbar/core/error.hpp>
+#include <busbar/core/internal/socket_poll.hpp>
 #include <busbar/patterns/internal/message_buffer.hpp>
 
 namespace busbar {
@@ -15,8 +15,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds forever = std::chrono::hours{24 * 365};
 constexpr std::size_t burst = 1000;  // messages between two looks of whoever waits
+constexpr std::chrono::hours longest_rest{24};
 
 void check(const BufferOptions& options) {
   const char* const cause = options.patterns.empty() ? "nothing is subscribed to"
@@ -32,14 +32,23 @@ void check(const BufferOptions& options) {
 
 struct BufferedSubscriber::State {
   State(Context& context, SubscriberOptions options, BufferOptions buffered)
-      : subscriber(context, std::move(options)),
+      : home(context),
+        name(options.name.empty() ? "subscriber" : options.name),
+        subscriber(context, std::move(options)),
         patterns(std::move(buffered.patterns)),
         buffer(buffered.when_full, buffered.messages, buffered.bytes),
         thread([this] { run(); }) {}
 
   void run();
   void read_on();
+  void tell(const Gap& gap);
+  bool wait_for(std::unique_lock<std::mutex>& lock, milliseconds timeout, auto condition) {
+    const TimePoint deadline = after(std::chrono::steady_clock::now(), timeout);
+    return changed.wait_until(lock, deadline, condition);
+  }
 
+  Context home;
+  const std::string name;
   Subscriber subscriber;  ///< The thread's, but for stop.
   std::vector<TopicPattern> patterns;
   mutable std::mutex mutex;  ///< Guards what follows.
@@ -55,7 +64,8 @@ struct BufferedSubscriber::State {
 void BufferedSubscriber::State::run() {
   try {
     read_on();
-  } catch (const Error&) {  // the context was stopped
+  } catch (const std::exception& error) {  // the context was stopped, or no descriptor is left
+    home.log(LogLevel::warning, "'" + name + "' has stopped: " + error.what());
   }
   const std::scoped_lock lock(mutex);
   stopped = true;
@@ -63,25 +73,44 @@ void BufferedSubscriber::State::run() {
 }
 
 void BufferedSubscriber::State::read_on() {
-  subscriber.on_gap([this](const Gap& gap) {
-    const std::scoped_lock lock(mutex);
-    if (gap_handler) gap_handler(gap);
-  });
+  subscriber.on_gap([this](const Gap& gap) { tell(gap); });
   for (const TopicPattern& pattern : patterns) subscriber.subscribe(pattern);
   std::vector<Message> read;
+  const std::function<void(const Message&)> keep = [&](const Message& message) {
+    read.push_back(message);
+  };
+  detail::SocketPoll poll;
   while (true) {
-    if (auto message = subscriber.receive(ready ? forever : milliseconds{1})) {
-      read.push_back(std::move(*message));
-      subscriber.drain([&](const Message& more) { read.push_back(more); }, burst);
-    }
-    const bool is_ready = subscriber.is_ready();
+    // Not `receive`: what is no message has to show as well.
+    poll.start();
+    poll.add(subscriber.fd());
+    poll.wait(longest_rest);
+    subscriber.drain(keep, burst);
     const std::scoped_lock lock(mutex);
     for (Message& message : read) buffer.offer(std::move(message));
     read.clear();
     ledger = subscriber.ledger();
-    ready = ready || is_ready;
+    ready = ready || subscriber.is_ready();
     changed.notify_all();
     if (stopped) return;
+  }
+}
+
+/// Without the mutex: it may call us.
+void BufferedSubscriber::State::tell(const Gap& gap) {
+  std::unique_lock lock(mutex);
+  const auto handler = gap_handler;
+  lock.unlock();
+  if (!handler) return;
+  const auto log = [this](const char* what) {
+    home.log(LogLevel::error, "'" + name + "': on_gap threw: " + what);
+  };
+  try {
+    handler(gap);
+  } catch (const std::exception& error) {
+    log(error.what());
+  } catch (...) {
+    log("what is no std::exception");
   }
 }
 
@@ -99,16 +128,17 @@ BufferedSubscriber::~BufferedSubscriber() {
 void BufferedSubscriber::wait_ready(milliseconds timeout) {
   std::unique_lock lock(state_->mutex);
   const auto settled = [this] { return state_->ready || state_->stopped; };
-  if (state_->changed.wait_for(lock, timeout, settled) && state_->ready) return;
-  throw Error(ErrorKind::timeout, "wait until a buffered subscriber is ready",
-              "no publisher has answered after " + std::to_string(timeout.count()) + " ms",
+  if (state_->wait_for(lock, timeout, settled) && state_->ready) return;
+  throw Error(ErrorKind::timeout, "wait until '" + state_->name + "' is ready",
+              state_->stopped
+                  ? "it was stopped"
+                  : "no publisher has answered after " + std::to_string(timeout.count()) + " ms",
               "start one; stock publishers never answer");
 }
 
 std::optional<Message> BufferedSubscriber::receive(milliseconds timeout) {
   std::unique_lock lock(state_->mutex);
-  state_->changed.wait_for(lock, std::min(timeout, forever),
-                           [this] { return !state_->buffer.empty() || state_->stopped; });
+  state_->wait_for(lock, timeout, [this] { return !state_->buffer.empty() || state_->stopped; });
   return state_->stopped ? std::nullopt : state_->buffer.take();
 }
 

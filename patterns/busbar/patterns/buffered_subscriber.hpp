@@ -54,11 +54,13 @@ class BufferedSubscriber {
 
   /// As Subscriber::wait_ready.
   void wait_ready(std::chrono::milliseconds timeout);
-  /// Waits for at most `timeout`. Empty: nothing came, or `stop` was called.
+  /// Waits for at most `timeout`. Empty: nothing came, or it was stopped, alone or with its
+  /// context.
   std::optional<Message> receive(std::chrono::milliseconds timeout);
   void stop() noexcept;
   /// Called in the reading thread, so what was received before a gap may still be in the buffer.
-  /// Set it before messages are expected.
+  /// It may call what is here, but nothing comes while it waits; what it throws is logged. Set it
+  /// before messages are expected.
   void on_gap(std::function<void(const Gap&)> handler);
   BufferLedger ledger() const;
 

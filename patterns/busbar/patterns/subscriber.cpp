@@ -241,7 +241,7 @@ std::size_t Subscriber::drain(const std::function<void(const Message&)>& handler
                               std::size_t most) {
   std::size_t handed = 0;
   bool idle = false;
-  while (handed < most && !idle) {
+  while (handed < most && !idle && !state_->stopped) {
     if (const Message* message = state_->next()) {
       handler(*message);
       ++handed;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <netdb.h>
 #include <sys/socket.h>
+#include <utility>
 
 #include <busbar/core/clock.hpp>
 #include <busbar/core/error.hpp>
@@ -105,6 +106,15 @@ std::string address_of(int descriptor) {
   return unmapped((v6 ? "[" + name + "]" : name) + ":" + port.data());
 }
 
+/// Its number and its value.
+std::pair<std::uint16_t, std::uint32_t> event_of(const Multipart& message) {
+  std::uint16_t number = 0;
+  std::uint32_t value = 0;
+  std::memcpy(&number, message[0].data(), sizeof number);
+  std::memcpy(&value, static_cast<const char*>(message[0].data()) + sizeof number, sizeof value);
+  return {number, value};
+}
+
 }  // namespace
 
 std::string next_monitor_address() {
@@ -162,6 +172,15 @@ void Monitor::keep_connections(Farewell& farewell) {
   }
 }
 
+int Monitor::bind_failure() {
+  int failure = 0;
+  while (receive_frames(receiver_, message_, ZMQ_DONTWAIT) == Received::message) {
+    const auto [number, value] = event_of(message_);
+    if (number == ZMQ_EVENT_BIND_FAILED) failure = static_cast<int>(value);
+  }
+  return failure;
+}
+
 std::optional<SocketEvent> Monitor::next() {
   while (receive_frames(receiver_, message_, ZMQ_DONTWAIT) == Received::message) {
     if (std::optional<SocketEvent> event = decode()) return event;
@@ -170,10 +189,7 @@ std::optional<SocketEvent> Monitor::next() {
 }
 
 std::optional<SocketEvent> Monitor::decode() {
-  std::uint16_t number = 0;
-  std::uint32_t value = 0;
-  std::memcpy(&number, message_[0].data(), sizeof number);
-  std::memcpy(&value, static_cast<const char*>(message_[0].data()) + sizeof number, sizeof value);
+  const auto [number, value] = event_of(message_);
   const std::optional<Kind> kind = kind_of(number);
   if (!kind) return std::nullopt;
 

@@ -25,6 +25,8 @@ class Monitor {
 
   /// The next event, if there is one; libzmq's events that nobody needs are skipped.
   std::optional<SocketEvent> next();
+  /// The error that the last bind failed with; 0: not told. Reads all events.
+  int bind_failure();
   /// Once the watched socket is closed: waits until libzmq has let go of it, of its addresses and
   /// its connections; for at most `longest`.
   void wait_for_end(std::chrono::milliseconds longest);

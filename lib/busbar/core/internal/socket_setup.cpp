@@ -181,12 +181,15 @@ void apply_options(void* socket, SocketType type, const SocketOptions& options,
   apply_security(socket, options);
 }
 
-Endpoint bind_socket(void* socket, const Endpoint& endpoint, const SocketOptions& options) {
+Endpoint bind_socket(void* socket, const Endpoint& endpoint, const SocketOptions& options,
+                     Monitor& monitor) {
   // libzmq takes a name to bind for that of an interface.
   const bool named = endpoint.transport() == Transport::tcp && endpoint.host() == "localhost";
   const Endpoint target = named ? endpoint.with_host("127.0.0.1") : endpoint;
   if (zmq_bind(socket, target.str().c_str()) != 0) {
-    const int error = zmq_errno();
+    int error = zmq_errno();
+    // Telling the monitor may have overwritten it.
+    if (const int told = monitor.bind_failure(); told != 0) error = told;
     const char* remedy = error == EADDRINUSE ? "another process listens there"
                          : error == EACCES   ? "it needs more rights"
                          : error == ENODEV || error == EADDRNOTAVAIL

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include <busbar/core/internal/monitor.hpp>
 #include <busbar/core/socket_options.hpp>
 
 namespace busbar::detail {
@@ -17,6 +18,7 @@ void apply_options(void* socket, SocketType type, const SocketOptions& options,
                    const std::string& zap_domain);
 
 /// Binds and answers where: the port that the system chose. Throws Error (unreachable).
-Endpoint bind_socket(void* socket, const Endpoint& endpoint, const SocketOptions& options);
+Endpoint bind_socket(void* socket, const Endpoint& endpoint, const SocketOptions& options,
+                     Monitor& monitor);
 
 }  // namespace busbar::detail

@@ -60,7 +60,7 @@ void SocketState::open() {
   apply_options(handle, type, options, zap_domain);
   monitor = std::make_unique<Monitor>(context->handle(), handle, options.failures_only);
   for (const Endpoint& endpoint : options.bind) {
-    bound.push_back(bind_socket(handle, endpoint, options));
+    bound.push_back(bind_socket(handle, endpoint, options, *monitor));
   }
   carry_out(connector.start(context->options().clock->now()));
 }

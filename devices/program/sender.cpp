@@ -90,8 +90,9 @@ void Sender::finish() {
     left = now_left;
   }
   if (left > 0)
-    session_.give_up(counted(left, "message") + " of " + std::to_string(sent_) + " not delivered",
-                     "start the other end, or give a longer --timeout");
+    session_.give_up(
+        counted(left, "message") + " of " + std::to_string(sent_) + " not handed to the system",
+        "start the other end, or give a longer --timeout");
 }
 
 }  // namespace busbar::program

@@ -137,6 +137,13 @@ class PushPull(StockCase):
         with open(self.path("out"), "rb") as out:
             self.assertEqual(out.read(), content)
 
+    def test_an_address_in_use_is_said_by_every_command(self):
+        _, taken = self.bound(zmq.PULL)
+        for command in (("pull", "--bind", taken), ("peer", "join", "x", "--beacon-port", 0, "--bind", taken)):
+            with self.subTest(command):
+                _, err = self.busbar(*command, code=3)
+                self.assertIn("address already in use (another process listens there)", err)
+
     def test_what_is_too_large_is_refused_after_what_came_before(self):
         pull, endpoint = self.bound(zmq.PULL)
         too_long = b"ok\n" + b"x" * (65 << 20) + b"\n"
@@ -158,7 +165,7 @@ class PushPull(StockCase):
         lines = ("x" * (1 << 20) + "\n") * 40
         _, err = self.busbar("push", endpoint, "--wire", "plain", "--timeout", "200ms", stdin=lines,
                              code=4)
-        self.assertRegex(err, r"push tcp://\S+: \d+ messages of 40 not delivered")
+        self.assertRegex(err, r"push tcp://\S+: \d+ messages of 40 not handed to the system")
 
     def test_count_ends_both_ends(self):
         pull = self.start("pull", "--bind", "tcp://127.0.0.1:*", "--count", 2)

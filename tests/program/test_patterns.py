@@ -1,5 +1,6 @@
 """What pub, sub, push and pull have from the patterns: gaps, headers, credit, acknowledgements."""
 import signal
+import time
 
 import zmq
 
@@ -83,14 +84,28 @@ class Publishing(StockCase):
         self.assertEqual(pub.exit_code(), 4)
         self.assertRegex(pub.errors(), r"\d+ of 2000 messages dropped for slow subscribers")
         self.assertRegex(pub.errors(), r"dropped \d+ of topic 't'")
-        self.assertIn("a subscriber did not take all", pub.errors())
+        self.assertIn("messages handed to ZeroMQ, and not all of it read", pub.errors())
 
-    def test_a_blocked_publisher_ends_and_says_what_is_not_delivered(self):
+    def test_a_blocked_publisher_ends_and_says_what_is_not_sent(self):
         pub = self.stalled("--timeout", "2s")
         pub.signal(signal.SIGINT)
         self.assertEqual(pub.exit_code(), 4)
         self.assertRegex(pub.errors(),
-                         r"\d+ messages? of \d+ not delivered, and nothing sent from \S+:\d+ on")
+                         r"\d+ messages? of \d+ not handed to ZeroMQ, .*nothing sent from \S+:\d+ on")
+
+    def test_the_end_takes_one_timeout_and_not_one_for_each_thing_it_waits_for(self):
+        sub, endpoint = self.bound(zmq.SUB, subscribe=b"", rcvhwm=1)
+        pub = self.start("pub", endpoint, "--topic", "t", "--wait", "20s", "--timeout", "2s")
+        pub.write("first\n")
+        sub.recv()
+        sub.close(0)
+        begun = time.monotonic()
+        pub.write("x\n" * 5000)
+        pub.end_of_input()
+        self.assertEqual(pub.exit_code(), 4)
+        self.assertLess(time.monotonic() - begun, 3.9)
+        self.assertRegex(pub.errors(), "of .* not handed to ZeroMQ, and the others perhaps not read; "
+                                       r"nothing sent from line \d+ on")
 
     def test_a_stalled_subscriber_may_be_cut_off(self):
         pub = self.stalled("--slow", "disconnect", "--timeout", "2s")

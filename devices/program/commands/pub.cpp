@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include <busbar/core/clock.hpp>
 #include <busbar/core/error.hpp>
 #include <busbar/core/topic.hpp>
 #include <busbar/patterns/publisher.hpp>
@@ -133,7 +134,7 @@ class Publishing {
     headers.insert(headers.end(), letter.headers.begin(), letter.headers.end());
     if (!headers.empty() && options_.wire == Wire::plain)
       throw Error{ErrorKind::usage, "read " + place, "--wire plain carries no headers"};
-    auto give_up_at = steady_clock::now() + options_.patience();
+    give_up_at_ = steady_clock::now() + options_.patience();
     while (true) {
       switch (publisher_->publish(topic, letter.payload, headers)) {
         case PublishResult::sent:
@@ -149,8 +150,8 @@ class Publishing {
       waiter_.wait(milliseconds{0});
       if (waiter_.asked_to_stop_at_once()) return false;
       if (has_peer() && !waiter_.asked_to_end())
-        give_up_at = steady_clock::now() + options_.patience();
-      if (steady_clock::now() >= give_up_at) return false;  // `finish` says what was not delivered
+        give_up_at_ = steady_clock::now() + options_.patience();
+      if (steady_clock::now() >= give_up_at_) return false;  // `finish` says what was not sent
     }
   }
 
@@ -165,30 +166,40 @@ class Publishing {
     return wanted_;
   }
 
-  /// Waits until subscribers have what was published, and says what they have not.
+  /// Waits until subscribers have what was published, and says what they have not. One time is
+  /// given for all of it, and begins anew only where something moves.
   void finish() {
-    auto give_up_at = steady_clock::now() + options_.patience();
+    if (!unsent_) give_up_at_ = steady_clock::now() + options_.patience();
     std::uint64_t left = publisher_->ledger().waiting;
     while (!publisher_->flush(tick) && !waiter_.asked_to_stop_at_once() &&
-           steady_clock::now() < give_up_at) {
+           steady_clock::now() < give_up_at_) {
       waiter_.wait(milliseconds{0});
       const std::uint64_t now_left = publisher_->ledger().waiting;
-      if (now_left < left) give_up_at = steady_clock::now() + options_.patience();
+      if (now_left < left) give_up_at_ = steady_clock::now() + options_.patience();
       left = now_left;
     }
-    await([] { return false; }, pub_.stay);
+    if (pub_.stay > milliseconds{0}) {
+      await([] { return false; }, pub_.stay);
+      give_up_at_ = std::max(give_up_at_, steady_clock::now() + options_.patience());
+    }
     const PublisherLedger ledger = publisher_->ledger();
     say_losses(ledger);
     const std::string unsent = unsent_ ? "nothing sent from " + *unsent_ + " on" : "";
+    publisher_->end_within(left_until(give_up_at_, steady_clock::now()));
     if (ledger.waiting > 0)
       give_up(counted(ledger.waiting, "message") + " of " + std::to_string(ledger.published) +
-              " not delivered" + (unsent.empty() ? "" : ", and ") + unsent);
-    const auto before = steady_clock::now();
-    publisher_.reset();
-    context_.reset();  // returns when ZeroMQ has sent all, or gives up
-    if (steady_clock::now() - before >= options_.patience())
-      give_up("a subscriber did not take all of " + counted(ledger.published, "message"));
+              " not handed to ZeroMQ, and the others perhaps not read" +
+              (unsent.empty() ? "" : "; ") + unsent);
+    see_off(ledger.published);
     if (unsent_) give_up(unsent);
+  }
+
+  /// Returns when all is sent and read, or gives up.
+  void see_off(std::uint64_t published) {
+    publisher_.reset();
+    context_.reset();
+    if (steady_clock::now() >= give_up_at_)
+      give_up(counted(published, "message") + " handed to ZeroMQ, and not all of it read");
   }
 
   void say_losses(const PublisherLedger& ledger) const {
@@ -226,6 +237,7 @@ class Publishing {
   bool awaited_ = false;
   std::uint64_t published_ = 0;
   std::uint64_t unwanted_ = 0;
+  steady_clock::time_point give_up_at_{};
   std::optional<std::string> unsent_;  ///< The first line that was not published.
 };
 
@@ -281,11 +293,12 @@ Command pub_command() {
           "sends topic and payload as two frames, as stock SUBs want them. With --json a line is\n"
           "{\"topic\":\"t\",\"payload\":\"text\"}, and may have \"headers\":{…}; bytes that are "
           "no\n"
-          "text are {\"base64\":\"…\"} in the payload's place. At the end all is delivered, or it\n"
-          "exits with 4; how many messages had no subscriber, or were dropped for a slow one, is\n"
-          "said. A bad line ends it with 2, after what came before it was sent; a signal with 4 "
-          "and\n"
-          "the place of the first line that is there and was not sent.",
+          "text are {\"base64\":\"…\"} in the payload's place. At the end it waits until all is "
+          "read,\n"
+          "and exits with 4 where nothing moves for --timeout; how many messages had no\n"
+          "subscriber, or were dropped for a slow one, is said. A bad line ends it with 2, after\n"
+          "what came before it was sent; a signal with 4 and the place of the first line that is\n"
+          "there and was not sent.",
       .example = "  tail -F app.log | busbar pub tcp://127.0.0.1:5555 --topic app",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<PubOptions>();

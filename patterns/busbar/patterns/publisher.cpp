@@ -34,6 +34,8 @@ bool Publisher::flush(std::chrono::milliseconds timeout) {
   return loop_->flush(after(std::chrono::steady_clock::now(), timeout));
 }
 
+void Publisher::end_within(std::chrono::milliseconds longest) { loop_->end_within(longest); }
+
 const std::vector<Endpoint>& Publisher::bound() const noexcept { return loop_->bound(); }
 std::uint64_t Publisher::id() const noexcept { return loop_->id(); }
 PublisherLedger Publisher::ledger() const { return loop_->ledger(); }

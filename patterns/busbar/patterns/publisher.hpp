@@ -129,6 +129,10 @@ class Publisher {
   /// Error (usage) where Context::stop left some of it behind.
   bool flush(std::chrono::milliseconds timeout);
 
+  /// The destructor waits no longer than this for what was not sent, nor for what is not read. For
+  /// whoever has waited already.
+  void end_within(std::chrono::milliseconds longest);
+
   /// Where it is bound, with the ports that the system chose.
   const std::vector<Endpoint>& bound() const noexcept;
   /// Which one it is, drawn at random at each start: Message::publisher at the other end.

@@ -23,7 +23,6 @@ constexpr std::chrono::microseconds pace{100};
 // Sending takes libzmq's news from the descriptor that the background thread waits for, at most so
 // often.
 constexpr milliseconds look_every{1};
-constexpr milliseconds last_flush{1000};
 constexpr std::size_t queued_bytes = 64u << 20;
 
 int queue_of(const PublisherOptions& options) {
@@ -98,7 +97,7 @@ PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
 PublisherLoop::~PublisherLoop() {
   {
     Lock lock = lock_for_caller();
-    (void)wait_for_sent(lock, std::chrono::steady_clock::now() + last_flush);
+    (void)wait_for_sent(lock, std::chrono::steady_clock::now() + last_flush_);
     stopping_ = true;
   }
   wake_.signal();
@@ -109,6 +108,16 @@ void PublisherLoop::require_running(const char* operation) const {
   if (!stopping_) [[likely]]
     return;
   throw Error(ErrorKind::usage, operation + (" on '" + name_of(options_)) + "'", "it was stopped");
+}
+
+void PublisherLoop::end_within(milliseconds longest) {
+  const Lock lock = lock_for_caller();
+  if (stopping_) return;
+  options_.linger = std::min(options_.linger, longest);
+  last_flush_ = std::min(last_flush_, longest);
+  const int linger_ms = static_cast<int>(options_.linger.count());
+  // Fails where the context was stopped, and then there is nothing to linger for.
+  zmq_setsockopt(handle_, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
 }
 
 /// A mutex is not fair: a caller in a flood would keep the background thread out.

@@ -50,6 +50,7 @@ class PublisherLoop {
   bool wait_for_subscribers(std::string_view topic, std::size_t count, TimePoint deadline);
   std::size_t subscribers(std::string_view topic) const;
   bool flush(TimePoint deadline);
+  void end_within(std::chrono::milliseconds longest);
   PublisherLedger ledger() const;
 
   const std::vector<Endpoint>& bound() const noexcept { return bound_; }
@@ -97,6 +98,7 @@ class PublisherLoop {
 
   Context context_;
   PublisherOptions options_;
+  std::chrono::milliseconds last_flush_{1000};  ///< By the destructor.
   Socket socket_;
   void* handle_;  ///< Null once it is closed.
   std::vector<Endpoint> bound_;

@@ -101,6 +101,8 @@ Input::State Input::fill() {
   }
   if (got == 0) return State::end;
   if (failure == EAGAIN || failure == EINTR) return State::wait;
+  if (failure == EBADF)
+    throw Error{ErrorKind::usage, "read stdin", "standard input is closed", "give --file FILE"};
   throw Error{ErrorKind::usage, "read " + place(), std::strerror(failure)};
 }
 

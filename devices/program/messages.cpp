@@ -35,10 +35,14 @@ void declare_timeout(CLI::App& app, MessageOptions& options, const std::string& 
 }
 
 void declare_reply_timeout(CLI::App& app, MessageOptions& options, const std::string& help) {
-  declare_timeout(app, options, help, "5s");
-  app.get_option("--timeout")->check([](const std::string& text) -> std::string {
-    return parse_duration(text, "--timeout").count() > 0 ? "" : "no reply comes in no time";
-  });
+  const auto set = [&options](const std::string& text) {
+    options.timeout = parse_duration(text, "--timeout");
+    if (options.timeout->count() > 0) return;
+    throw Error{ErrorKind::usage, "--timeout", "no reply comes in no time", "give a longer one"};
+  };
+  app.add_option_function<std::string>("--timeout", set, help)
+      ->type_name("TIME")
+      ->default_str("5s");
 }
 
 void declare_sending(CLI::App& app, MessageOptions& options) {
@@ -48,7 +52,9 @@ void declare_sending(CLI::App& app, MessageOptions& options) {
 }
 
 void declare_receiving(CLI::App& app, MessageOptions& options) {
-  app.add_option("--file", options.files, "Write to this file instead of stdout")
+  app.add_option("--file", options.files,
+                 "Write to this file instead of stdout; what it had goes "
+                 "when something comes")
       ->type_name("FILE")
       ->expected(1)
       ->allow_extra_args(false);

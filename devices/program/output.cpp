@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <iostream>
 #include <unistd.h>
+#include <utility>
 
 namespace busbar::program {
 
@@ -21,6 +22,7 @@ Output::~Output() {
 }
 
 void Output::begin() {
+  if (std::exchange(begun_, true)) return;
   // A pipe or a device cannot be cut, and need not be.
   if (descriptor_ != STDOUT_FILENO && ::ftruncate(descriptor_, 0) != 0 && errno != EINVAL)
     throw Error{ErrorKind::refused, "write " + name_, std::strerror(errno)};

@@ -18,7 +18,7 @@ class Output {
   Output& operator=(const Output&) = delete;
   ~Output();
 
-  /// What the file had goes. Call it once, when there will be something to write.
+  /// What the file had goes, at the first call: there is something to write.
   void begin();
   /// Append to this, then call `added`.
   std::string& buffer() noexcept { return buffer_; }
@@ -33,6 +33,7 @@ class Output {
   int descriptor_;
   std::string name_;
   std::string buffer_;
+  bool begun_ = false;
 };
 
 /// Stands behind std::cout while it lives, and remembers what could not be written. A reader that

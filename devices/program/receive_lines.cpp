@@ -14,6 +14,7 @@ Lines::Lines(const MessageOptions& options)
       progress_(options.command, options.count, options.progress) {}
 
 void Lines::added() {
+  begin();
   progress_.at(++received_);
   if (!output_.added()) gone_ = true;
 }
@@ -24,13 +25,15 @@ bool Lines::flush() {
 }
 
 int receive_lines(Source& source, Lines& lines, const MessageOptions& options) {
-  lines.begin();
   auto last = steady_clock::now();
   while (true) {
     if (source.read(lines)) last = steady_clock::now();
     if (!lines.flush()) return exit_ok;
     source.written();
-    if (lines.done() || source.ended()) return exit_ok;
+    if (lines.done() || source.ended()) {
+      lines.begin();  // nothing came, and that is what the file shall say
+      return exit_ok;
+    }
     std::optional<std::chrono::milliseconds> left;
     if (options.timeout) {
       left = std::chrono::ceil<std::chrono::milliseconds>(last + *options.timeout -

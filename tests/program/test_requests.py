@@ -2,11 +2,12 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
 import zmq
 
-from support import StockCase
+from support import BUSBAR, StockCase
 
 TCP = ("--bind", "tcp://127.0.0.1:*")
 
@@ -113,6 +114,27 @@ class Requests(StockCase):
         rep = self.start("rep", *TCP, "--echo")
         _, err = self.busbar("req", rep.bound(), "--json", stdin='{"payload":"x","topic":"t"}\n', code=2)
         self.assertIn('line 1: there is no place for "topic"', err)
+
+    def test_options_are_refused_by_their_names(self):
+        there = self.ipc("r")
+        for args, said in ((("req", there, "--timeout", "200ms", "--timeout", 5), "--timeout may be given once only"),
+                           (("push", there, "--no-ack", "--attempts", 3), "--no-ack tries each line once"),
+                           (("call", "", "--connect", there), "the service's name is empty")):
+            with self.subTest(args):
+                self.assertIn(said, self.busbar(*args, code=2)[1])
+
+    def test_a_closed_input_is_called_so(self):
+        rep = self.start("rep", *TCP, "--echo")
+        done = subprocess.run(f"exec {BUSBAR} req {rep.bound()} <&-", shell=True, text=True,
+                              capture_output=True, timeout=20, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("standard input is closed", done.stderr)
+
+    def test_a_file_keeps_what_it_had_where_nothing_comes(self):
+        file = self.file("kept", "precious\n")
+        self.busbar("sub", self.ipc("nobody"), "--timeout", "50ms", "--file", file, code=4)
+        with open(file, encoding="ascii") as kept:
+            self.assertEqual(kept.read(), "precious\n")
 
     def test_a_command_that_answers_with_several_lines_is_refused(self):
         rep = self.start("rep", *TCP, "--command", r"while read x; do printf '1\n2\n'; done")

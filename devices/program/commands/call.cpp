@@ -125,7 +125,11 @@ Run declare(CLI::App& app) {
                "Show a progress bar on stderr even if that is no terminal");
   declare_reply_timeout(app, options->messages, "How long to wait for each reply");
   options->messages.security.declare_client(app);
-  return [options] { return Calling{*options}.run(); };
+  return [options] {
+    if (options->service.empty())
+      throw Error{ErrorKind::usage, "call", "the service's name is empty", "name a service"};
+    return Calling{*options}.run();
+  };
 }
 
 }  // namespace

@@ -205,7 +205,12 @@ Command push_command() {
         declare_headers(app, options->messages);
         declare_wire(app, options->messages, "plain: to stock PULL", {ack, batch, attempts});
         declare_sending(app, options->messages);
-        return [options] { return push(*options); };
+        return [options, attempts] {
+          if (!options->acknowledge && attempts->count() > 0)
+            throw Error{ErrorKind::usage, "push", "--no-ack tries each line once",
+                        "leave out --no-ack, or --attempts"};
+          return push(*options);
+        };
       }};
 }
 

@@ -20,9 +20,10 @@ Parser::Parser(const std::vector<Command>& table)
   app.set_version_flag("--version", "busbar " BUSBAR_VERSION);
   app.require_subcommand(1);
   app.footer(
-      "Exit codes: 0 ok, 2 usage or configuration, 3 could not bind or connect, 4 timed out,\n"
-      "5 refused. stdout is data, stderr is talk. `busbar help COMMAND` explains a "
-      "command.\n\nExample:\n"
+      "Exit codes: 0 ok; 2 usage or configuration; 3 an address that cannot be bound or resolved,\n"
+      "a control endpoint where nobody listens, a connection that was lost; 4 not in time: nobody\n"
+      "was there, no answer, not all delivered; 5 refused. stdout is data, stderr is talk.\n"
+      "`busbar help COMMAND` explains a command.\n\nExample:\n"
       "  busbar forwarder --frontend 'tcp://127.0.0.1:5555' --backend 'tcp://127.0.0.1:5556'");
   for (const Command& command : table) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);

@@ -47,7 +47,7 @@ class Devices(StockCase):
         self.assertEqual(device.started["control"], self.ipc("control"))
         self.assertEqual(device.started["tap"], self.ipc("tap"))
         self.assertEqual(device.started["peer_bytes_max"], 2 * 10 * (64 << 20))
-        device.says("worst case memory for each peer: 2 x 10 messages")
+        device.says("a peer that does not read can hold up to 2 x 10 messages here")
 
     def test_sigterm_hands_on_what_is_queued_before_it_ends(self):
         device = self.device("streamer", "--drain-timeout", "15s", "--control", self.ipc("control"))

@@ -80,10 +80,8 @@ void announce(const Device& device, const DeviceOptions& options, const Options&
   if (const auto control = device.control()) say(options.name + " control " + control->str());
   if (const auto tap = device.tap()) say(options.name + " tap " + tap->str());
   const auto messages = 2 * static_cast<std::uint64_t>(given.queue);
-  say("worst case memory for each peer: 2 x " + std::to_string(given.queue) + " messages (" +
-      human_bytes(messages * 1024) + " at 1 KiB each, " +
-      human_bytes(messages * limits::message_bytes) +
-      " at the limit of 64 MiB); --queue bounds it");
+  say("a peer that does not read can hold up to 2 x " + std::to_string(given.queue) +
+      " messages here (" + human_bytes(messages * 1024) + " at 1 KiB each); --queue bounds it");
   if (!given.json) return;
   nlohmann::json started{{"event", "started"},
                          {"name", options.name},

@@ -62,8 +62,11 @@ void write_page(std::ostream& out) {
   for (std::size_t i = 0; i < table.size(); ++i)
     if (!table[i].hidden) command_entry(out, table[i], *parser.runs[i].first);
   out << ".SH EXIT STATUS\n"
-         ".TP\n0\nok\n.TP\n2\nusage or configuration\n.TP\n3\ncould not bind or connect\n"
-         ".TP\n4\ntimed out\n.TP\n5\nrefused by a peer, a permission or a limit\n"
+         ".TP\n0\nok\n.TP\n2\nusage or configuration\n.TP\n3\nan address that cannot be bound or "
+         "resolved, a control endpoint where nobody listens, or a\n"
+         "connection that was lost\n"
+         ".TP\n4\nnot in time: nobody was there, no answer came, or not all was "
+         "delivered\n.TP\n5\nrefused by a peer, a permission or a limit\n"
          ".SH ENVIRONMENT\n.TP\nBUSBAR_DEBUG\nIf it is not empty, debug messages are shown too.\n";
 }
 

@@ -262,9 +262,10 @@ void declare(CLI::App& app, PubOptions& options) {
   const CLI::Option* const name =
       app.add_option("--name", options.name, "Unique: subscribers notice a restart by it")
           ->type_name("NAME");
-  add_duration(app, "--wait", options.wait, "How long to wait for the first subscriber");
+  add_duration(app, "--wait", options.wait,
+               "How long to wait for the first subscriber; then without one");
   numbers(app.add_option("--wait-subscribers", options.subscribers,
-                         "Wait for so many, for --timeout; else end with 4")
+                         "Insist on so many, for --timeout in place of --wait; else 4")
               ->type_name("N"),
           1, 1'000'000);
   const CLI::Option* const batch =

@@ -133,24 +133,28 @@ int status(const Options& options) {
 }  // namespace
 
 Command status_command() {
-  return {.name = "status",
-          .group = "Control",
-          .summary = "Show the ledgers of a control endpoint, or of a whole topology file",
-          .details =
-              "Exits with 3 where nobody listens at the endpoint, and with 4 where nobody\n"
-              "answers. Of a file, every control endpoint is asked, and those that do not answer\n"
-              "are named; then it exits with 4.",
-          .example = "  busbar status tcp://127.0.0.1:5599 --json\n  busbar status site.toml",
-          .declare = [](CLI::App& app) -> Run {
-            auto options = std::make_shared<Options>();
-            app.add_option("endpoint", options->subject, "A control endpoint, or a topology file")
-                ->type_name("ENDPOINT|FILE.toml")
-                ->required();
-            add_duration(app, "--timeout", options->timeout, "How long to wait for each answer");
-            options->security.declare_client(app);
-            app.add_flag("--json", options->json, "The ledgers as JSON");
-            return [options] { return status(*options); };
-          }};
+  return {
+      .name = "status",
+      .group = "Control",
+      .summary = "Show the ledgers of a control endpoint, or of a whole topology file",
+      .details =
+          "Exits with 3 where nobody listens at the endpoint, and with 4 where nobody\n"
+          "answers. Of a file, every control endpoint is asked, and those that do not answer\n"
+          "are named; then it exits with 4. A ledger reconciles when its device is idle:\n"
+          "frontend.received = backend.sent + filtered + refused + dropped + held, and the same\n"
+          "the other way round. What Busbar's own protocol sends (welcomes, heads of streams)\n"
+          "counts as messages.",
+      .example = "  busbar status tcp://127.0.0.1:5599 --json\n  busbar status site.toml",
+      .declare = [](CLI::App& app) -> Run {
+        auto options = std::make_shared<Options>();
+        app.add_option("endpoint", options->subject, "A control endpoint, or a topology file")
+            ->type_name("ENDPOINT|FILE.toml")
+            ->required();
+        add_duration(app, "--timeout", options->timeout, "How long to wait for each answer");
+        options->security.declare_client(app);
+        app.add_flag("--json", options->json, "The ledgers as JSON");
+        return [options] { return status(*options); };
+      }};
 }
 
 }  // namespace busbar::program

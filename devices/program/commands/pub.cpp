@@ -151,7 +151,8 @@ class Publishing {
       if (waiter_.asked_to_stop_at_once()) return false;
       if (has_peer() && !waiter_.asked_to_end())
         give_up_at_ = steady_clock::now() + options_.patience();
-      if (steady_clock::now() >= give_up_at_) return false;  // `finish` says what was not sent
+      timed_out_ = steady_clock::now() >= give_up_at_;
+      if (timed_out_) return false;  // `finish` says what was not sent
     }
   }
 
@@ -169,7 +170,7 @@ class Publishing {
   /// Waits until subscribers have what was published, and says what they have not. One time is
   /// given for all of it, and begins anew only where something moves.
   void finish() {
-    if (!unsent_) give_up_at_ = steady_clock::now() + options_.patience();
+    if (!timed_out_) give_up_at_ = steady_clock::now() + options_.patience();
     std::uint64_t left = publisher_->ledger().waiting;
     while (!publisher_->flush(tick) && !waiter_.asked_to_stop_at_once() &&
            steady_clock::now() < give_up_at_) {
@@ -238,6 +239,7 @@ class Publishing {
   std::uint64_t published_ = 0;
   std::uint64_t unwanted_ = 0;
   steady_clock::time_point give_up_at_{};
+  bool timed_out_ = false;             ///< A line found no room in time.
   std::optional<std::string> unsent_;  ///< The first line that was not published.
 };
 

@@ -140,7 +140,7 @@ Command status_command() {
       .details =
           "Exits with 3 where nobody listens at the endpoint, and with 4 where nobody\n"
           "answers. Of a file, every control endpoint is asked, and those that do not answer\n"
-          "are named; then it exits with 4. A ledger reconciles when its device is idle:\n"
+          "are named; then it exits with 4. A ledger reconciles:\n"
           "frontend.received = backend.sent + filtered + refused + dropped + held, and the same\n"
           "the other way round. What Busbar's own protocol sends (welcomes, heads of streams)\n"
           "counts as messages.",

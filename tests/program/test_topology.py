@@ -112,7 +112,7 @@ class Files(Case):
         run.says("draining")
         self.assertNotIn("reloaded", run.err_text)
         run.signal()
-        self.assertEqual(run.exit_code(), 0)
+        self.assertEqual(run.exit_code(), 4)  # the message, whoever drained it
 
     def test_status_is_json_also_when_nothing_answers(self):
         for subject, code in ((self.ipc("nobody"), 3), (self.path("none.toml"), 2)):

@@ -63,6 +63,7 @@ struct RunningTopology::State {
   std::mutex guard;                 ///< Of what follows, for a moment.
   detail::RunningChains chains = {};
   std::vector<std::string> order = {};  ///< The devices' names as in the topology.
+  StopReport cut_off = {};  ///< Of chains that a reload ended during the end; while changing.
 };
 
 RunningTopology::RunningTopology(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -127,6 +128,7 @@ void RunningTopology::reload(const Topology& next) {
   try {
     reload.run();
   } catch (...) {
+    if (state_->ending) state_->cut_off = reload.ended();
     state_->replace(reload.chains());
     if (state_->ending) stop_all(state_->current(), milliseconds{0});
     throw;
@@ -134,6 +136,7 @@ void RunningTopology::reload(const Topology& next) {
   state_->replace(reload.chains());
   state_->set_order(next);
   if (!state_->ending) return;
+  state_->cut_off = reload.ended();
   stop_all(state_->current(), milliseconds{0});
   throw Error(ErrorKind::refused, operation, "the topology was stopped meanwhile");
 }
@@ -141,10 +144,14 @@ void RunningTopology::reload(const Topology& next) {
 StopReport RunningTopology::drain(milliseconds deadline) {
   const TimePoint end = std::chrono::steady_clock::now() + deadline;
   state_->ending = true;
-  // A reload that is under way is waited for; it drains as well.
+  // A reload that is under way is waited for: it drains as well, and what it abandons counts.
   const detail::Turn::Held turn = state_->changing.take_until(end);
   const auto left = std::chrono::ceil<milliseconds>(end - std::chrono::steady_clock::now());
-  return drain_all(state_->current(), std::max(left, milliseconds{0}));
+  StopReport report = drain_all(state_->current(), std::max(left, milliseconds{0}));
+  if (!turn) return report;
+  report.abandoned += state_->cut_off.abandoned;
+  report.clean = report.clean && state_->cut_off.clean;
+  return report;
 }
 
 StopReport RunningTopology::stop(milliseconds deadline) {

@@ -113,10 +113,10 @@ void Reload::end_old() {
       deadline = std::max(deadline, device.drain_timeout);
     }
   }
-  const StopReport report = drain_all(leaving_, deadline);
-  if (report.clean && report.abandoned == 0) return;
-  context_.log(LogLevel::warning, "reload: " + report.str() + ", " +
-                                      std::to_string(report.abandoned) + " messages abandoned");
+  ended_ = drain_all(leaving_, deadline);
+  if (ended_.clean && ended_.abandoned == 0) return;
+  context_.log(LogLevel::warning, "reload: " + ended_.str() + ", " +
+                                      std::to_string(ended_.abandoned) + " messages abandoned");
 }
 
 void Reload::start_dependent() {

@@ -17,6 +17,8 @@ class Reload {
   void run();
   /// What runs now, whichever way `run` ended.
   const RunningChains& chains() const noexcept { return running_; }
+  /// How those came to their end that are not kept.
+  const StopReport& ended() const noexcept { return ended_; }
 
  private:
   void match();
@@ -33,7 +35,8 @@ class Reload {
   std::vector<Chain> next_;
   RunningChains kept_;     ///< By position in `next_`; null where the chain is to be started.
   RunningChains leaving_;  ///< Of the old ones, those that are not kept.
-  RunningChains fresh_;    ///< By position in `next_`, the others.
+  StopReport ended_;
+  RunningChains fresh_;  ///< By position in `next_`, the others.
 };
 
 }  // namespace busbar::detail

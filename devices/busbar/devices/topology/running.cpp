@@ -148,9 +148,7 @@ StopReport RunningTopology::drain(milliseconds deadline) {
   const detail::Turn::Held turn = state_->changing.take_until(end);
   const auto left = std::chrono::ceil<milliseconds>(end - std::chrono::steady_clock::now());
   StopReport report = drain_all(state_->current(), std::max(left, milliseconds{0}));
-  if (!turn) return report;
-  report.abandoned += state_->cut_off.abandoned;
-  report.clean = report.clean && state_->cut_off.clean;
+  if (turn) detail::add(report, state_->cut_off);
   return report;
 }
 

@@ -33,12 +33,6 @@ std::shared_ptr<Relay> create(Context& context, const Chain& chain, milliseconds
   }
 }
 
-void add(StopReport& sum, const StopReport& part) {
-  sum.clean = sum.clean && part.clean;
-  sum.abandoned += part.abandoned;
-  sum.remains.insert(sum.remains.end(), part.remains.begin(), part.remains.end());
-}
-
 }  // namespace
 
 RunningChain::RunningChain(Context& context, Chain chain, milliseconds patience)
@@ -87,6 +81,12 @@ bool RunningChain::ended(milliseconds timeout) {
   } catch (const std::exception&) {
     return true;
   }
+}
+
+void add(StopReport& sum, const StopReport& part) {
+  sum.clean = sum.clean && part.clean;
+  sum.abandoned += part.abandoned;
+  sum.remains.insert(sum.remains.end(), part.remains.begin(), part.remains.end());
 }
 
 StopReport drain_all(const RunningChains& chains, milliseconds deadline) {

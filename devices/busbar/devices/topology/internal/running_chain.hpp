@@ -46,6 +46,8 @@ class RunningChain {
 
 using RunningChains = std::vector<std::shared_ptr<RunningChain>>;
 
+/// All but the time.
+void add(StopReport& sum, const StopReport& part);
 /// Drains level by level, upstream first, then ends what is left. At the latest after `deadline`,
 /// and at once where stop_all ends them meanwhile.
 StopReport drain_all(const RunningChains& chains, std::chrono::milliseconds deadline);

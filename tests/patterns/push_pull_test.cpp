@@ -16,13 +16,12 @@
 
 using namespace busbar;
 using namespace std::chrono_literals;
+using busbar::testing::any_port;
 using busbar::testing::eventually;
 using busbar::testing::soon;
 using busbar::testing::Stock;
 
 namespace {
-
-constexpr const char* any_port = "tcp://127.0.0.1:*";
 
 void push_all(Pusher& jobs, int count, int from = 0) {
   for (int i = from; i < from + count; ++i) {
@@ -132,6 +131,21 @@ TEST_CASE("work has its type, its headers and its number") {
   CHECK(work->attempt() == 1);
   CHECK_FALSE(work->redelivered());
   CHECK_FALSE(mine.try_receive());
+}
+
+TEST_CASE("whatever on_give_up throws, the pusher goes on") {
+  Context context;
+  Pusher jobs{context, {.bind = {any_port}, .attempts_max = 1}};
+  jobs.on_give_up([](Message&&) { throw 5; });
+  Puller mine{context, {.connect = jobs.bound()}};
+  for (const char* text : {"one", "two"}) {
+    REQUIRE(jobs.push(text) == SendResult::sent);
+    auto work = mine.receive(soon);
+    REQUIRE(work);
+    work->failed("no such file");
+    jobs.flush(soon);
+  }
+  CHECK(jobs.ledger().given_up == 2);
 }
 
 TEST_CASE("work that is not done goes to another worker, and in the end to a callback") {

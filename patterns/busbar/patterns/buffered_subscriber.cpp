@@ -8,6 +8,7 @@
 #include <busbar/core/error.hpp>
 #include <busbar/core/internal/socket_poll.hpp>
 #include <busbar/patterns/internal/message_buffer.hpp>
+#include <busbar/patterns/internal/thrown_by.hpp>
 
 namespace busbar {
 
@@ -102,16 +103,8 @@ void BufferedSubscriber::State::tell(const Gap& gap) {
   const auto handler = gap_handler;
   lock.unlock();
   if (!handler) return;
-  const auto log = [this](const char* what) {
-    home.log(LogLevel::error, "'" + name + "': on_gap threw: " + what);
-  };
-  try {
-    handler(gap);
-  } catch (const std::exception& error) {
-    log(error.what());
-  } catch (...) {
-    log("what is no std::exception");
-  }
+  if (const auto threw = detail::thrown_by([&] { handler(gap); }))
+    home.log(LogLevel::error, "'" + name + "': on_gap threw: " + *threw);
 }
 
 BufferedSubscriber::BufferedSubscriber(Context& context, SubscriberOptions options,

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <busbar/patterns/internal/thrown_by.hpp>
+
 namespace busbar::detail {
 
 using protocol::Job;
@@ -150,11 +152,8 @@ void PushLoop::give_up(std::vector<Job> jobs) {
                                           " attempts: " + printable(job.failure));
       continue;
     }
-    try {
-      handler(message_of(std::move(job)));
-    } catch (const std::exception& error) {
-      context_.log(LogLevel::error, "'" + name_ + "': on_give_up threw: " + error.what());
-    }
+    if (const auto threw = thrown_by([&] { handler(message_of(std::move(job))); }))
+      context_.log(LogLevel::error, "'" + name_ + "': on_give_up threw: " + *threw);
   }
 }
 

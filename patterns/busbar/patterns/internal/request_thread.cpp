@@ -3,6 +3,7 @@
 
 #include <busbar/core/error.hpp>
 #include <busbar/patterns/internal/request_loop.hpp>
+#include <busbar/patterns/internal/thrown_by.hpp>
 
 namespace busbar::detail {
 
@@ -68,16 +69,8 @@ void RequestLoop::call_first(Lock& lock) {
   std::optional<Call> call = std::move(calls_.front());
   calls_.pop_front();
   lock.unlock();
-  const auto log = [&](const char* what) {
-    context_.log(LogLevel::error, "'" + options_.name + "': a callback threw: " + what);
-  };
-  try {
-    call->callback(std::move(call->reply));
-  } catch (const std::exception& error) {
-    log(error.what());
-  } catch (...) {
-    log("what is no std::exception");
-  }
+  const auto threw = thrown_by([&] { call->callback(std::move(call->reply)); });
+  if (threw) context_.log(LogLevel::error, "'" + options_.name + "': a callback threw: " + *threw);
   call.reset();  // what it holds may be a request of ours
   lock.lock();
 }

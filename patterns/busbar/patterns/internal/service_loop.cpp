@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <busbar/patterns/internal/thrown_by.hpp>
+
 namespace busbar::detail {
 
 using std::chrono::milliseconds;
@@ -184,17 +186,10 @@ bool ServiceLoop::work(std::size_t place, milliseconds wait) {
 
 /// None: the handler failed.
 std::optional<Multipart> ServiceLoop::answer_to(ServiceRequest& request) {
-  const auto failed = [this](const std::string& what) {
-    context_.log(LogLevel::error, name() + ": its handler threw: " + what);
-    return std::nullopt;
-  };
-  try {
-    return handler_(request);
-  } catch (const std::exception& error) {
-    return failed(error.what());
-  } catch (...) {
-    return failed("what is no std::exception");
-  }
+  std::optional<Multipart> answer;
+  const auto threw = thrown_by([&] { answer = handler_(request); });
+  if (threw) context_.log(LogLevel::error, name() + ": its handler threw: " + *threw);
+  return answer;
 }
 
 void ServiceLoop::ended() { engine_->tell(ledger_); }

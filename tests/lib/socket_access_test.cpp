@@ -20,9 +20,7 @@ using namespace busbar;
 using namespace busbar::testing;
 using namespace std::chrono_literals;
 
-namespace {
-const char* any_port = "tcp://127.0.0.1:*";
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("off loopback without keys is refused, with both remedies") {
   Context context;

@@ -13,9 +13,7 @@ using namespace busbar;
 using namespace busbar::testing;
 using namespace std::chrono_literals;
 
-namespace {
-const char* any_port = "tcp://127.0.0.1:*";
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("a subscriber hears again after a publisher sent it an oversize frame") {
   Context context;

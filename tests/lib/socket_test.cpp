@@ -11,9 +11,7 @@ using namespace busbar;
 using namespace busbar::testing;
 using namespace std::chrono_literals;
 
-namespace {
-const char* any_port = "tcp://127.0.0.1:*";
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("a message arrives with all its frames, and being sent empties it") {
   Context context;

@@ -14,12 +14,11 @@
 
 using namespace busbar;
 using namespace std::chrono_literals;
+using busbar::testing::any_port;
 using busbar::testing::eventually;
 using busbar::testing::soon;
 
 namespace {
-
-constexpr const char* any_port = "tcp://127.0.0.1:*";
 
 DeviceOptions with_credit() {
   return {.frontend = {.bind = {any_port}}, .backend = {.bind = {any_port}}, .credit = true};

@@ -20,13 +20,13 @@ using namespace std::chrono_literals;
 using busbar::detail::Arrival;
 using busbar::detail::SubscriberCounts;
 using busbar::detail::SubscriberProtocol;
+using busbar::testing::any_port;
 using busbar::testing::eventually;
 using busbar::testing::soon;
 using busbar::testing::Stock;
 
 namespace {
 
-constexpr const char* any_port = "tcp://127.0.0.1:*";
 constexpr std::uint64_t inbox = 77;
 const TimePoint start{1h};
 

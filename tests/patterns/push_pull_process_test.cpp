@@ -14,12 +14,12 @@
 
 using namespace busbar;
 using namespace std::chrono_literals;
+using busbar::testing::any_port;
 using busbar::testing::Process;
 using busbar::testing::soon;
 
 namespace {
 
-constexpr const char* any_port = "tcp://127.0.0.1:*";
 constexpr std::chrono::milliseconds heartbeat{100};
 
 Process hire(const Pusher& jobs, const Puller& results) {

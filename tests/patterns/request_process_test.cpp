@@ -1,3 +1,4 @@
+#include "support/begun.hpp"
 #include "support/folder.hpp"
 #include "support/process.hpp"
 #include "support/stock.hpp"
@@ -20,6 +21,9 @@
 
 using namespace busbar;
 using namespace std::chrono_literals;
+using busbar::testing::begun;
+using busbar::testing::check_once_at_most;
+using busbar::testing::Outcomes;
 using busbar::testing::Process;
 
 namespace {
@@ -53,14 +57,6 @@ struct Crew {
     if (stopped != nullptr) stopped->send(SIGCONT);
     stopped = nullptr;
   }
-  /// How often each request was begun.
-  std::map<std::string, int> begun() const {
-    std::map<std::string, int> all;
-    std::ifstream file{log};
-    for (std::string line; std::getline(file, line);) ++all[line];
-    return all;
-  }
-
   std::string log;
   std::vector<std::string> places;
   std::string way;
@@ -79,7 +75,7 @@ struct Asked {
 /// Asks under trouble, and checks what became of each.
 void ask_under_trouble(Crew& crew, Requester& ask) {
   CAPTURE(crew.seed);
-  std::map<std::string, Outcome> once;
+  Outcomes once;
   int replied = 0;
   std::deque<Asked> out;
   const auto take = [&] {
@@ -103,18 +99,7 @@ void ask_under_trouble(Crew& crew, Requester& ask) {
   }
   crew.go_on();
   while (!out.empty()) take();
-  const auto begun = crew.begun();
-  for (const auto& entry : once) {
-    const std::string& text = entry.first;
-    const Outcome outcome = entry.second;
-    CAPTURE(text);
-    CAPTURE(name_of(outcome));
-    const auto found = begun.find(text);
-    const int times = found == begun.end() ? 0 : found->second;
-    CHECK(times <= 1);
-    if (outcome == Outcome::replied) CHECK(times == 1);
-    if (outcome == Outcome::no_peer || outcome == Outcome::refused) CHECK(times == 0);
-  }
+  check_once_at_most(once, begun(crew.log));
   CHECK(replied > count);
   const RequesterLedger ledger = ask.ledger();
   CHECK(ledger.reconciles());

@@ -14,27 +14,17 @@
 using namespace busbar;
 using namespace std::chrono_literals;
 using busbar::testing::Account;
+using busbar::testing::any_port;
 using busbar::testing::at;
 using busbar::testing::Desk;
 using busbar::testing::eventually;
+using busbar::testing::Serving;
 using busbar::testing::soon;
 using busbar::testing::Stock;
 
 namespace {
 
-constexpr const char* any_port = "tcp://127.0.0.1:*";
 constexpr RequestOptions patient{.deadline = soon};
-
-/// Serves in a thread, once all handlers are set.
-struct Serving {
-  explicit Serving(Replier& one) : replier(one), thread([&one] { one.serve(); }) {}
-  ~Serving() {
-    replier.stop(soon);
-    thread.join();
-  }
-  Replier& replier;
-  std::thread thread;
-};
 
 int twice(int number) { return 2 * number; }
 

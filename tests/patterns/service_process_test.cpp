@@ -1,4 +1,5 @@
 // A broker and workers in processes of their own, killed and stopped while calls are under way.
+#include "support/begun.hpp"
 #include "support/folder.hpp"
 #include "support/process.hpp"
 #include "support/stock.hpp"
@@ -24,7 +25,9 @@
 
 using namespace busbar;
 using namespace std::chrono_literals;
+using busbar::testing::check_once_at_most;
 using busbar::testing::eventually;
+using busbar::testing::Outcomes;
 using busbar::testing::Process;
 using busbar::testing::soon;
 
@@ -42,22 +45,13 @@ struct Site {
   std::string broker() const { return "ipc://" + folder.path("broker"); }
   std::string log() const { return folder.path("log"); }
   std::string mark() const { return folder.path("mark"); }
-  /// How often each request was begun.
-  std::map<std::string, int> begun() const {
-    std::map<std::string, int> all;
-    std::ifstream file{log()};
-    for (std::string line; std::getline(file, line);) ++all[line];
-    return all;
-  }
+  std::map<std::string, int> begun() const { return testing::begun(log()); }
   bool waits_until_begun(const std::string& request) const {
     return eventually([&] { return begun().contains(request); });
   }
 
   testing::Folder folder;
 };
-
-/// What became of calls that are made once.
-using Outcomes = std::map<std::string, Outcome>;
 
 /// Calls one after the other; every second one may be done twice, and is answered in the end.
 Outcomes ask(Context context, const Site& site, int who, std::atomic<int>& asked) {
@@ -77,20 +71,6 @@ Outcomes ask(Context context, const Site& site, int who, std::atomic<int>& asked
   CHECK(client.ledger().reconciles());
   CHECK(client.ledger().malformed == 0);
   return once;
-}
-
-void check_once_at_most(const Outcomes& once, const std::map<std::string, int>& begun) {
-  for (const auto& entry : once) {
-    const std::string& text = entry.first;
-    const Outcome outcome = entry.second;
-    CAPTURE(text);
-    CAPTURE(name_of(outcome));
-    const auto found = begun.find(text);
-    const int times = found == begun.end() ? 0 : found->second;
-    CHECK(times <= 1);
-    if (outcome == Outcome::replied) CHECK(times == 1);
-    if (outcome == Outcome::no_peer) CHECK(times == 0);
-  }
 }
 
 }  // namespace

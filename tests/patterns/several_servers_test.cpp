@@ -11,6 +11,7 @@
 
 using namespace busbar;
 using namespace std::chrono_literals;
+using busbar::testing::any_port;
 using busbar::testing::at;
 using busbar::testing::Desk;
 using busbar::testing::eventually;
@@ -19,7 +20,6 @@ using busbar::testing::Stock;
 
 namespace {
 
-constexpr const char* any_port = "tcp://127.0.0.1:*";
 constexpr RequestOptions patient{.deadline = soon};
 constexpr RequestOptions again{.deadline = soon, .idempotent = true};
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -23,6 +24,17 @@ struct Balance {
   MSGPACK_DEFINE(cents)
 };
 
+/// Serves in a thread, once all handlers are set.
+struct Serving {
+  explicit Serving(Replier& one) : replier(one), thread([&one] { one.serve(); }) {}
+  ~Serving() {
+    replier.stop(soon);
+    thread.join();
+  }
+  Replier& replier;
+  std::thread thread;
+};
+
 struct Desk {
   Desk(Context& context, ReplierOptions options) : replier(context, std::move(options)) {
     replier.on("balance", [](const Account& account) { return Balance{account.number * 100}; });
@@ -39,15 +51,11 @@ struct Desk {
       kept.push_back(std::move(request));
     });
     replier.on("", [](std::string_view text) { return "default " + std::string(text); });
-    thread = std::thread{[this] { replier.serve(); }};
+    serving.emplace(replier);
   }
   ~Desk() {
-    {
-      const std::scoped_lock lock(mutex);
-      kept.clear();
-    }
-    replier.stop(soon);
-    thread.join();
+    const std::scoped_lock lock(mutex);
+    kept.clear();
   }
   std::size_t keeps() {
     const std::scoped_lock lock(mutex);
@@ -58,7 +66,7 @@ struct Desk {
   std::mutex mutex;
   std::vector<Request> kept;
   std::atomic<int> nothings = 0;
-  std::thread thread;
+  std::optional<Serving> serving;  ///< Last: its end comes first, as handlers use the others.
 };
 
 inline std::vector<Endpoint> at(const Desk& desk) { return desk.replier.bound(); }

@@ -9,8 +9,6 @@
 
 namespace busbar::testing {
 
-inline constexpr const char* any_port = "tcp://127.0.0.1:*";
-
 inline DeviceOptions on_any_port() {
   return {.frontend = {.bind = {any_port}}, .backend = {.bind = {any_port}}};
 }

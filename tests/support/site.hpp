@@ -17,8 +17,6 @@ namespace busbar::testing {
 
 using Frames = std::vector<std::string>;
 
-inline const char* const any_port = "tcp://127.0.0.1:*";
-
 inline DeviceOptions sides(std::vector<Endpoint> frontend, std::vector<Endpoint> backend) {
   return {.frontend = {.bind = std::move(frontend)}, .backend = {.bind = std::move(backend)}};
 }

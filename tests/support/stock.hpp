@@ -14,6 +14,7 @@
 namespace busbar::testing {
 
 inline constexpr std::chrono::milliseconds soon{10'000};  ///< How long a test waits for an event.
+inline constexpr const char* any_port = "tcp://127.0.0.1:*";
 
 class Stock {
  public:

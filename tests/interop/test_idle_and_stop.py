@@ -90,12 +90,13 @@ class IdleAndStop(Case):
         for kind in ("forwarder", "streamer", "queue"):
             for state in ("idle", "paused", "no peer", "blocked"):
                 with self.subTest(f"{kind} {state}"):
-                    # Up to three tries: one stop may have to wait for what else runs on the machine.
+                    # Up to three tries: a stop may have to wait for what else runs on the machine,
+                    # and what the kernel still makes room for comes after the device seems blocked.
                     for _ in range(3):
                         used, took = self.measure(kind, state)
-                        self.assertLess(used, 0.01 * SLOW)
-                        if took < 0.1 * SLOW:
+                        if used < 0.01 * SLOW and took < 0.1 * SLOW:
                             break
+                    self.assertLess(used, 0.01 * SLOW)
                     self.assertLess(took, 0.1 * SLOW)
 
     def test_a_signal_ends_an_idle_device_with_0(self):

@@ -105,13 +105,15 @@ class Services(ServicesCase):
         self.assertEqual({one["topic"] for one in ledger["topics"]}, {"w0.1", "w0.2"})
 
     def test_a_worker_that_is_killed_is_replaced(self):
-        _, endpoint = self.started()
+        device, endpoint = self.started()
         for version in ("0.1", "0.2"):
             service = b"echo" + version.encode()
             first = self.process(work, endpoint, service, version, True)
             self.wait_served(endpoint, service)
             busy = Client(self, endpoint, "0.2")
             busy.send(service, b"hang")
+            device.wait_ledger(lambda ledger, name=service.decode(): any(
+                one["topic"] == name for one in ledger["topics"]))
             second = self.process(work, endpoint, service, version, False)
             self.assertEqual(self.ask_again(endpoint, version, service, b"x"),
                              [b"%d" % second.pid, b"x"])

@@ -74,17 +74,19 @@ struct World {
   void work(std::size_t i, int life, Intake::Item item) {
     const std::uint64_t number = item.header.publisher * pusher_ids + item.header.sequence;
     const auto failed = failed_at.find(number);
-    if (failed != failed_at.end() && time.now() < failed->second + rest_of(item.attempt - 1)) {
+    // An earlier attempt's copy may be late, and has nothing to wait for.
+    if (failed != failed_at.end() && item.attempt > failed->second.attempt &&
+        time.now() < failed->second.when + rest_of(item.attempt - 1)) {
       ++too_early;
     }
     if (item.attempt <= 1 && ++given[number] > 1) ++wrongly_first;
     time.after(std::chrono::milliseconds{time.below(300)},
-               [this, i, life, number, ticket = item.ticket] {
+               [this, i, life, number, ticket = item.ticket, attempt = item.attempt] {
                  Worker& worker = *workers[i];
                  if (worker.life != life) return;
                  const bool fails = time.chance(0.05);
                  if (!fails) ++done[number];
-                 if (fails) failed_at[number] = time.now();
+                 if (fails) failed_at[number] = {attempt, time.now()};
                  worker.desk->settle(ticket, fails ? Verdict::failed : Verdict::done);
                  if (!worker.stopped) flush(i);
                });
@@ -161,7 +163,11 @@ struct World {
   std::map<std::uint64_t, int> given;  ///< How often as a first attempt.
   std::map<std::uint64_t, int> done;
   std::map<std::uint64_t, int> given_up;
-  std::map<std::uint64_t, TimePoint> failed_at;
+  struct Failure {
+    std::uint32_t attempt;
+    TimePoint when;
+  };
+  std::map<std::uint64_t, Failure> failed_at;
   int wrongly_first = 0;
   int too_early = 0;  ///< Given again though it had not rested.
 };

@@ -31,7 +31,8 @@ ServiceEngine::ServiceEngine(Context& context, const ServiceWorkerOptions& optio
 }
 
 void ServiceEngine::connect(Place& place) {
-  place.socket.reset();
+  // Without what it could not deliver: a broker that comes would take its old READY for a worker.
+  if (place.socket) place.socket->close(milliseconds{0});
   place.socket.emplace(context_, SocketType::dealer,
                        SocketOptions{.name = "service '" + printable(options_.service) + "'",
                                      .connect = {place.broker},

@@ -105,6 +105,19 @@ TEST_CASE("a worker's end waits for the handler, as what that uses may go then")
   CHECK(returned);
 }
 
+TEST_CASE("a worker without a broker has nobody to say goodbye to, and ends at once") {
+  const Folder folder;
+  const auto begun = std::chrono::steady_clock::now();
+  {
+    Context context;
+    ServiceWorker worker{context,
+                         {.service = "alone", .connect = {"ipc://" + folder.path("none")}},
+                         [](std::string_view text) { return text; }};
+    CHECK(worker.stop(soon).clean);
+  }
+  CHECK(std::chrono::steady_clock::now() - begun < 800ms);  // its sockets linger for a second
+}
+
 TEST_CASE("a worker that failed at a request is registered anew") {
   BrokerSite site;
   ServiceWorker worker{

@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 
 namespace {
 constexpr int burst = 256;
-}
+}  // namespace
 
 ServiceEngine::ServiceEngine(Context& context, const ServiceWorkerOptions& options)
     : context_(context), options_(options) {
@@ -82,10 +82,21 @@ void ServiceEngine::close() {
   for (Place& place : places_) place.protocol.leave();
 }
 
+/// Whether a broker is connected; of inproc no monitor tells.
+bool ServiceEngine::may_be_heard(const Place& place) {
+  const auto& peers = place.socket->peers();
+  return place.broker.transport() == Transport::inproc ||
+         std::any_of(peers.begin(), peers.end(), [](const PeerInfo& it) { return it.connected; });
+}
+
 void ServiceEngine::see_off(std::chrono::milliseconds longest) {
   const TimePoint end = after(std::chrono::steady_clock::now(), longest);
   for (Place& place : places_) {
-    place.socket->see_off(left_until(end, std::chrono::steady_clock::now()));
+    if (may_be_heard(place)) {
+      place.socket->see_off(left_until(end, std::chrono::steady_clock::now()));
+    } else {
+      place.socket->close(milliseconds{0});
+    }
   }
 }
 

@@ -40,6 +40,7 @@ class ServiceEngine {
     std::optional<Socket> socket = {};
   };
   void connect(Place& place);
+  static bool may_be_heard(const Place& place);
   void hear(const SocketEvent& event);
   void send_all(Place& place);
 

@@ -48,7 +48,8 @@ void declare_reply_timeout(CLI::App& app, MessageOptions& options, const std::st
 void declare_sending(CLI::App& app, MessageOptions& options) {
   add_list(app, "--file", options.files, "Read lines from this file instead of stdin", "FILE");
   app.add_flag("--whole", options.whole, "Send each --file (or all of stdin) as one message");
-  declare_timeout(app, options, "How long to wait for a peer, and for delivery at the end", "5s");
+  declare_timeout(app, options,
+                  "How long the first line waits for a peer, and the last for delivery", "5s");
 }
 
 void declare_receiving(CLI::App& app, MessageOptions& options) {

@@ -12,7 +12,7 @@ bool is_blank(const std::string& line) { return line.find_first_not_of(" \t\r") 
 }  // namespace
 
 std::optional<std::string> send_lines(Waiter& waiter, Input& input, const MessageOptions& options,
-                                      const SendOne& send_one) {
+                                      const SendOne& send_one, const AwaitPeer& await_peer) {
   Progress progress{options.command, input.bytes_total(), options.progress};
   std::string line;
   std::uint64_t sent = 0;
@@ -28,8 +28,12 @@ std::optional<std::string> send_lines(Waiter& waiter, Input& input, const Messag
     const std::string place = input.place();
     if (waiter.asked_to_end()) return place;
     const Shape shape = options.whole ? Shape::plain : options.shape();
-    if (!send_one(parse_line(std::move(line), shape, place, options.payload_only), place))
-      return place;
+    Letter letter = parse_line(std::move(line), shape, place, options.payload_only);
+    if (sent == 0 && await_peer) {
+      await_peer();
+      if (waiter.asked_to_end()) return place;
+    }
+    if (!send_one(std::move(letter), place)) return place;
     ++sent;
     progress.at(input.bytes_read());
   }

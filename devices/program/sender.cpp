@@ -33,16 +33,15 @@ Frame tracked_frame(std::string bytes) {
   return frame;
 }
 
-bool Sender::await_peer() {
+void Sender::await_peer() {
   const auto give_up_at = steady_clock::now() + patience_;
   while (!session_.has_peer()) {
-    if (session_.asked_to_end()) return false;
+    if (session_.asked_to_end()) return;
     if (steady_clock::now() >= give_up_at)
       session_.give_up("no peer within " + format_duration(patience_),
                        "start the other end, or give a longer --timeout");
     session_.wait(0, tick);
   }
-  return true;
 }
 
 void Sender::wait_for_room(steady_clock::time_point& give_up_at) {

@@ -20,8 +20,8 @@ class Sender {
   Sender(Session& session, std::chrono::milliseconds patience)
       : session_(session), patience_(patience) {}
 
-  /// Waits for a connected peer. False: asked to end meanwhile. Throws Error (timeout, refused).
-  bool await_peer();
+  /// Waits for a connected peer, or a signal. Throws Error (timeout, refused).
+  void await_peer();
 
   enum class Outcome { sent, no_peer, ended };
   /// Waits for room as long as a peer is connected, and without one for `patience`; then throws

@@ -13,7 +13,7 @@ class Help(Case):
         none = self.ipc("none")
         for args in (("pub", "--header", "a=b", "--topic", "t", none),
                      ("sub", "--prefix", "a", "--topic", "t", none), ("pull", "--file", self.path("f"), none)):
-            err = self.busbar(*args, "--timeout", "50ms", code=4)[1]
+            err = self.busbar(*args, "--timeout", "50ms", stdin="x\n", code=4)[1]
             self.assertIn(none, err)
 
     def test_every_command_shows_an_example(self):

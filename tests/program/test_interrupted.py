@@ -1,4 +1,4 @@
-"""pub and push that are told to end while they wait: 0 only where nothing is left behind."""
+"""pub, push and peer that are told to end while they wait: 0 only where nothing is left behind."""
 import signal
 import socket
 
@@ -57,3 +57,13 @@ class Interrupted(StockCase):
         self.assertEqual(push.exit_code(), 4)
         # Either was pushed before the signal was seen, or not.
         self.assertRegex(push.errors(), r"messages? of \d not done|nothing sent from line \d on")
+
+    def test_a_line_for_a_peer_that_never_comes_was_not_sent(self):
+        for args in (("whisper", "nobody"), ("shout", "nowhere")):
+            with self.subTest(args):
+                process = self.start("peer", *args, "--beacon-port", 0, "--timeout", "10min")
+                process.says("peer '")
+                process.write("x\n")
+                process.signal(signal.SIGINT)
+                self.assertEqual(process.exit_code(), 4)
+                self.assertIn("nothing sent from line 1 on", process.errors())

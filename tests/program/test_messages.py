@@ -152,7 +152,7 @@ class PushPull(StockCase):
         self.assertEqual(pull.recv(), b"ok")
 
     def test_without_a_peer_it_gives_up_in_time(self):
-        self.busbar("pub", self.ipc("none"), "--topic", "t", "--timeout", "100ms", code=4)
+        self.busbar("pub", self.ipc("none"), "--topic", "t", "--timeout", "100ms", stdin="x\n", code=4)
         for wire in ("busbar", "plain"):
             _, err = self.busbar("push", self.ipc("none"), "--wire", wire, "--timeout", "100ms",
                                  stdin="x\n", code=4)
@@ -188,6 +188,35 @@ class PushPull(StockCase):
         self.assertIn(f"open {self.folder}: Is a directory", err)
         _, err = self.busbar("pull", self.ipc("p"), "--file", self.path("no/where"), code=2)
         self.assertIn(self.path("no/where"), err)
+
+
+class NothingToSend(StockCase):
+    def test_who_has_nothing_to_send_waits_for_nobody(self):
+        there = self.ipc("nobody")
+        empty, peer = self.file("empty", ""), ("--beacon-port", 0, "--timeout", "10min")
+        for args in (("pub", there, "--topic", "t"), ("pub", there, "--topic", "t", "--json"),
+                     ("pub", there, "--topic", "t", "--bind", "--wait-subscribers", 1, "--stay", "10min"),
+                     ("push", there), ("push", there, "--bind"), ("push", there, "--wire", "plain"),
+                     ("push", there, "--file", empty), ("req", there), ("req", there, "--wire", "plain"),
+                     ("call", "echo", "--connect", there), ("peer", "shout", "group", *peer),
+                     ("peer", "whisper", "somebody", *peer)):
+            with self.subTest(args):
+                blank = "\n" if "--json" in args else ""
+                timeout = () if "peer" in args else ("--timeout", "10min")
+                out, _ = self.busbar(*args, *timeout, stdin=blank)
+                self.assertEqual(out, "")
+
+    def test_its_options_are_checked_all_the_same(self):
+        there = self.ipc("nobody")
+        for args in (("pub", there, "--topic", "t", "--server-key", "none"),
+                     ("pub", there, "--topic", "a..b"), ("push", there, "--key", "none"),
+                     ("req", "tcp://", ), ("req", there, "--file", self.path("none")),
+                     ("call", "echo", "--connect", there, "--server-key", "none")):
+            with self.subTest(args):
+                self.busbar(*args, code=2)
+
+    def test_a_bad_first_line_is_refused_before_anybody_is_there(self):
+        self.busbar("push", self.ipc("nobody"), "--json", "--timeout", "10min", stdin="{\n", code=2)
 
 
 class RequestReply(StockCase):

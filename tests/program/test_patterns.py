@@ -247,11 +247,11 @@ class Working(StockCase):
     def test_why_nobody_is_there_decides_the_exit_code(self):
         device = self.device("streamer")  # without --credit
         for args in (("push", device.frontend), ("pull", device.backend)):
-            _, err = self.busbar(*args, "--timeout", "5s", code=5)
+            _, err = self.busbar(*args, "--timeout", "5s", stdin="x\n", code=5)
             self.assertIn("its --wire", err)
         nowhere = "tcp://no.such.host.invalid:5555"
         for command, *more in (("push",), ("pull",), ("sub",), ("pub", "--topic", "t")):
-            _, err = self.busbar(command, nowhere, *more, "--timeout", "3s", code=3)
+            _, err = self.busbar(command, nowhere, *more, "--timeout", "3s", stdin="x\n", code=3)
             self.assertIn("cannot resolve 'no.such.host.invalid'", err)
 
     def test_plain_ends_speak_to_stock_ones(self):

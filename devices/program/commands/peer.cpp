@@ -227,34 +227,39 @@ int speak(const PeerCommand& command) {
       return std::find(known.groups.begin(), known.groups.end(), target) != known.groups.end();
     });
   };
-  if (!present.await(there, patience)) {
-    if (present.waiter().asked_to_end()) return exit_ok;
+  const auto await_peer = [&] {
+    if (present.await(there, patience) || present.waiter().asked_to_end()) return;
     present.give_up((whisper ? "no peer '" : "nobody in the group '") + printable(target) +
                         "' within " + format_duration(patience),
                     "start one, or give a longer --timeout");
-  }
-  send_lines(present.waiter(), input, command.messages,
-             [&](const Letter& letter, const std::string& place) {
-               present->drain([](PeerEvent&) {});
-               if (!whisper) return present->shout(target, letter.payload) > 0;
-               SendResult result = SendResult::full;
-               present.await(
-                   [&] {
-                     result = present->whisper(*to, letter.payload);
-                     return result != SendResult::full;
-                   },
-                   patience);
-               if (result == SendResult::sent) return true;
-               if (present.waiter().asked_to_end()) return false;
-               present.give_up(place + " was not sent: the peer " +
-                                   (result == SendResult::no_peer ? "has left" : "does not read"),
-                               "start it again");
-             });
+  };
+  const auto send_one = [&](const Letter& letter, const std::string& place) {
+    present->drain([](PeerEvent&) {});
+    if (!whisper) {
+      // What those in it miss who do not read is told at the end.
+      if (present->shout(target, letter.payload) > 0 || there()) return true;
+      present.give_up(place + " was not sent: the group is empty", "start one again");
+    }
+    SendResult result = SendResult::full;
+    const auto sent = [&] {
+      result = present->whisper(*to, letter.payload);
+      return result != SendResult::full;
+    };
+    present.await(sent, patience);
+    if (result == SendResult::sent) return true;
+    if (present.waiter().asked_to_end()) return false;
+    present.give_up(place + " was not sent: the peer " +
+                        (result == SendResult::no_peer ? "has left" : "does not read"),
+                    "start it again");
+  };
+  const auto unsent = send_lines(present.waiter(), input, command.messages, send_one, await_peer);
   if (!present->flush(patience))
     present.give_up("not all was sent", "is the peer reading? Or give a longer --timeout");
   if (const std::uint64_t left = present->ledger().overflow; !whisper && left > 0)
     warn(counted(left, "message") + " left out, as peers did not read");
   present.end();
+  if (unsent)
+    present.give_up("ended by a signal; nothing sent from " + *unsent + " on", "start it again");
   return exit_ok;
 }
 

@@ -60,15 +60,12 @@ class Publishing {
   }
 
   int run() {
-    // Whoever binds may be the first to be there; whoever connects needs somebody to be there.
-    if (!options_.bind) await_peer();
-    if (pub_.subscribers > 0 && !topic_.empty()) (void)await_subscribers(topic_);
     std::exception_ptr bad_line;
     try {
-      unsent_ = send_lines(waiter_, input_, options_,
-                           [this](const Letter& letter, const std::string& place) {
-                             return publish(letter, place);
-                           });
+      unsent_ = send_lines(
+          waiter_, input_, options_,
+          [this](const Letter& letter, const std::string& place) { return publish(letter, place); },
+          [this] { await_peer(); });
     } catch (const std::exception&) {
       bad_line = std::current_exception();  // what was accepted before it goes out all the same
     }
@@ -91,8 +88,9 @@ class Publishing {
 
   bool has_peer() const { return any_connected(publisher_->ledger().peers); }
 
-  /// Or for a signal.
+  /// Whoever binds may be the first to be there; whoever connects needs somebody to be there.
   void await_peer() {
+    if (options_.bind) return;
     if (await([this] { return has_peer(); }, options_.patience())) return;
     if (waiter_.asked_to_end()) return;
     give_up("no peer within " + format_duration(options_.patience()));
@@ -129,7 +127,8 @@ class Publishing {
 
   bool publish(const Letter& letter, const std::string& place) {
     const std::string& topic = topic_of(letter, place);
-    if (!await_subscribers(topic)) return false;
+    const bool of_option = pub_.subscribers > 0 && !topic_.empty();
+    if (!await_subscribers(of_option ? topic_ : topic)) return false;
     Headers headers = options_.headers;
     headers.insert(headers.end(), letter.headers.begin(), letter.headers.end());
     if (!headers.empty() && options_.wire == Wire::plain)
@@ -179,7 +178,7 @@ class Publishing {
       if (now_left < left) give_up_at_ = steady_clock::now() + options_.patience();
       left = now_left;
     }
-    if (pub_.stay > milliseconds{0}) {
+    if (pub_.stay > milliseconds{0} && published_ > 0) {
       await([] { return false; }, pub_.stay);
       give_up_at_ = std::max(give_up_at_, steady_clock::now() + options_.patience());
     }

@@ -52,12 +52,12 @@ class Pushing {
   }
 
   int run() {
-    await_worker();
     std::exception_ptr bad_line;
     try {
       unsent_ = send_lines(
           waiter_, input_, options_,
-          [this](const Letter& letter, const std::string& place) { return push(letter, place); });
+          [this](const Letter& letter, const std::string& place) { return push(letter, place); },
+          [this] { await_worker(); });
     } catch (const std::exception&) {
       bad_line = std::current_exception();  // what was accepted before it is done all the same
     }
@@ -142,17 +142,19 @@ int push_plain(const MessageOptions& options) {
   Input input{options.files, options.whole};
   Session session{SocketType::push, options};
   Sender sender{session, options.patience()};
-  (void)sender.await_peer();  // or a signal came
   std::exception_ptr bad_line;
   std::optional<std::string> unsent;
   try {
-    unsent = send_lines(session, input, options, [&](Letter letter, const std::string& place) {
-      if (!letter.headers.empty())
-        throw Error{ErrorKind::usage, "read " + place, "--wire plain carries no headers"};
-      Multipart message;
-      message.push_back(tracked_frame(std::move(letter.payload)));
-      return sender.send(message, place) == Sender::Outcome::sent;
-    });
+    unsent = send_lines(
+        session, input, options,
+        [&](Letter letter, const std::string& place) {
+          if (!letter.headers.empty())
+            throw Error{ErrorKind::usage, "read " + place, "--wire plain carries no headers"};
+          Multipart message;
+          message.push_back(tracked_frame(std::move(letter.payload)));
+          return sender.send(message, place) == Sender::Outcome::sent;
+        },
+        [&] { sender.await_peer(); });
   } catch (const std::exception&) {
     bad_line = std::current_exception();  // what was accepted before it goes out all the same
   }

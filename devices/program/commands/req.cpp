@@ -39,9 +39,9 @@ class Requesting {
         requester_(context_, requester_options(options)) {}
 
   int run() {
-    await_server();
     const auto unsent = send_lines(
-        waiter_, input_, messages_, [this](const Letter& letter, const std::string& place) {
+        waiter_, input_, messages_,
+        [this](const Letter& letter, const std::string& place) {
           out_.emplace_back(requester_.request(options_.method, letter.payload,
                                                {.deadline = messages_.patience(),
                                                 .idempotent = options_.idempotent}),
@@ -51,7 +51,8 @@ class Requesting {
             if (!take_reply()) return false;
           }
           return true;
-        });
+        },
+        [this] { await_server(); });
     while (!unanswered_ && !out_.empty() && take_reply()) {
     }
     check_all_answered(waiter_, subject(messages_), unanswered_ ? unanswered_ : unsent);
@@ -138,14 +139,15 @@ class PlainRequesting {
         sender_(session_, options.patience()) {}
 
   int run() {
-    (void)sender_.await_peer();  // or a signal came
-    const auto unanswered =
-        send_lines(session_, input_, options_, [this](Letter letter, const std::string& place) {
+    const auto unanswered = send_lines(
+        session_, input_, options_,
+        [this](Letter letter, const std::string& place) {
           Multipart request;
           request.push_back(std::string_view{});
           request.push_back(tracked_frame(std::move(letter.payload)));
           return sender_.send(request, place) == Sender::Outcome::sent && await_reply(place);
-        });
+        },
+        [this] { sender_.await_peer(); });
     check_all_answered(session_, session_.name(), unanswered);
     return exit_ok;
   }
@@ -229,7 +231,8 @@ Command req_command() {
                  "FILE");
         app.add_flag("--whole", messages.whole, "Send each --file (or all of stdin) as one");
         declare_wire(app, messages, "plain: as stock REQ; always so with --bind");
-        declare_reply_timeout(app, messages, "How long to wait for a peer, and for each reply");
+        declare_reply_timeout(app, messages,
+                              "How long the first line waits for a peer, and each for its reply");
         return [options] { return req(*options); };
       }};
 }

@@ -1,5 +1,6 @@
 #include "busbar/protocol/header.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <endian.h>
 
@@ -83,11 +84,14 @@ bool read_headers(MsgpackReader& reader, Headers& into) {
   return true;
 }
 
+bool is_sequence(std::uint64_t number) noexcept {
+  return number != 0 && number <= UINT64_MAX - UINT32_MAX;
+}
+
 inline std::optional<Header> checked(std::uint64_t publisher, std::uint64_t stream,
                                      std::uint64_t sequence, std::uint64_t time,
                                      std::uint64_t batch) {
-  if (stream > UINT32_MAX || batch > UINT32_MAX) return std::nullopt;
-  if (sequence == 0 || sequence > UINT64_MAX - UINT32_MAX) return std::nullopt;
+  if (stream > UINT32_MAX || batch > UINT32_MAX || !is_sequence(sequence)) return std::nullopt;
   return Header{.publisher = publisher,
                 .stream = static_cast<std::uint32_t>(stream),
                 .sequence = sequence,
@@ -95,14 +99,20 @@ inline std::optional<Header> checked(std::uint64_t publisher, std::uint64_t stre
                 .batch = static_cast<std::uint32_t>(batch)};
 }
 
-/// As our own encoder writes it; `bytes` then begin behind it.
-inline std::optional<Header> take_short(std::string_view& bytes) noexcept {
+/// As our own encoder writes it.
+inline bool is_short(std::string_view bytes) noexcept {
   const char* const at = bytes.data();
-  const bool is_short = bytes.size() >= short_header_size && at[elements_at] == array_of_fields &&
-                        at[version_at] == header_version && at[publisher_at] == uint64_type &&
-                        at[stream_at] == uint32_type && at[sequence_at] == uint64_type &&
-                        at[time_at] == uint64_type && at[batch_at] == uint32_type;
-  if (!is_short) return std::nullopt;
+  return bytes.size() >= short_header_size && at[0] == header_signature &&
+         at[elements_at] == array_of_fields && at[version_at] == header_version &&
+         at[publisher_at] == uint64_type && at[stream_at] == uint32_type &&
+         at[sequence_at] == uint64_type && at[time_at] == uint64_type &&
+         at[batch_at] == uint32_type && is_sequence(get64(at + sequence_at));
+}
+
+/// `bytes` then begin behind it.
+inline std::optional<Header> take_short(std::string_view& bytes) noexcept {
+  if (!is_short(bytes)) return std::nullopt;
+  const char* const at = bytes.data();
   auto header = checked(get64(at + publisher_at), get32(at + stream_at), get64(at + sequence_at),
                         get64(at + time_at), get32(at + batch_at));
   if (header) bytes.remove_prefix(short_header_size);
@@ -162,6 +172,13 @@ std::optional<Header> take_header(std::string_view& bytes) {
 }
 
 std::optional<Header> decode_header(std::string_view bytes) { return take_header(bytes); }
+
+std::uint32_t messages_behind(std::string_view bytes) noexcept {
+  if (is_short(bytes)) [[likely]]
+    return std::max<std::uint32_t>(1, get32(bytes.data() + batch_at));
+  const auto header = decode_header(bytes);
+  return header ? header->messages() : 1;
+}
 
 std::size_t size_of(const Headers& headers) noexcept {
   std::size_t bytes = 0;

@@ -44,6 +44,8 @@ std::size_t encode_short(const Header& header, char (&into)[short_header_size]) 
 std::string encode(const Header& header);
 /// Empty: no header, or one that is broken or of another version. What is behind it is not read.
 std::optional<Header> decode_header(std::string_view bytes);
+/// How many messages are behind the header that `bytes` begin with; 1 where it is none.
+std::uint32_t messages_behind(std::string_view bytes) noexcept;
 /// A header at the beginning of `bytes`, which then begin behind it; `bytes` stay where it is none.
 std::optional<Header> take_header(std::string_view& bytes);
 

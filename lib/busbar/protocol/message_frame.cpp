@@ -58,9 +58,7 @@ std::optional<MessageFrame> decode_message(std::string_view frame, std::size_t p
 }
 
 std::uint32_t messages_in(std::string_view frame, std::size_t place) noexcept {
-  if (place == std::string_view::npos) return 1;
-  const auto header = decode_header(frame.substr(place));
-  return header ? header->messages() : 1;
+  return place == std::string_view::npos ? 1 : messages_behind(frame.substr(place));
 }
 
 }  // namespace busbar::protocol

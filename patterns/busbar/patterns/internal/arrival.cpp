@@ -4,31 +4,28 @@
 
 namespace busbar::detail {
 
-std::shared_ptr<const Arrival::Owned> Arrival::take(Multipart& frames, std::size_t payload) {
+std::shared_ptr<const Arrival::Owned> Arrival::take(Multipart& frames) {
   auto owned = std::make_shared<Owned>();
   owned->first.move(frames[0]);
-  if (payload > 0) owned->payload.move(frames[payload]);
-  for (std::size_t i = payload + 1; i < frames.size(); ++i) {
-    owned->further.push_back(std::move(frames[i]));
-  }
+  for (std::size_t i = 1; i < frames.size(); ++i) owned->others.push_back(std::move(frames[i]));
   return owned;
 }
 
-Arrival::Arrival(Multipart& frames, std::size_t payload)
+Arrival::Arrival(Multipart& frames)
     : bytes_(frames.bytes()),
-      frames_(take(frames, payload)),
+      frames_(take(frames)),
       topic_(text(frames_->first)),
-      payload_(payload == 0 ? topic_ : text(frames_->payload)),
+      payload_(frames_->others.empty() ? topic_ : text(frames_->others[0])),
       reader_(payload_) {}
 
 std::optional<Arrival> Arrival::from(Multipart& frames) {
   if (frames.empty()) return std::nullopt;
   const std::size_t place =
       frames.size() == 1 ? protocol::header_place(frames.text(0)) : std::string_view::npos;
-  if (place == std::string_view::npos) return Arrival{frames, std::size_t{frames.size() > 1}};
+  if (place == std::string_view::npos) return Arrival{frames};
   auto read = protocol::decode_message(frames.text(0), place);
   if (!read) return std::nullopt;
-  Arrival arrival{frames, 0};
+  Arrival arrival{frames};
   // Small frames have their bytes within themselves, so these have moved.
   arrival.payload_ = arrival.topic_.substr(arrival.topic_.size() - read->payload.size());
   arrival.topic_ = arrival.topic_.substr(0, place);
@@ -42,7 +39,7 @@ bool Arrival::next(std::optional<Message>& message) {
   if (at_ == end()) return false;
   if (header_.batch == 0) {
     message.emplace(frames_, topic(), payload_);
-    message->set_further(frames_->further);
+    message->set_further(std::span{frames_->others}.subspan(frames_->others.empty() ? 0 : 1));
     if (has_header()) {
       message->set_origin(header_, at_);
       message->set_headers(std::move(header_.headers));

@@ -41,11 +41,10 @@ class Arrival {
  private:
   struct Owned {
     Frame first;
-    Frame payload;
-    std::vector<Frame> further;
+    std::vector<Frame> others;
   };
-  static std::shared_ptr<const Owned> take(Multipart& frames, std::size_t payload);
-  Arrival(Multipart& frames, std::size_t payload);
+  static std::shared_ptr<const Owned> take(Multipart& frames);
+  explicit Arrival(Multipart& frames);
 
   std::size_t bytes_;
   std::shared_ptr<const Owned> frames_;

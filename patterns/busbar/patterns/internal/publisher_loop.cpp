@@ -18,8 +18,10 @@ namespace {
 // A message that follows another sooner than this is the beginning of a flood: it opens a batch.
 constexpr std::chrono::microseconds flood{50};
 // The least time between two batches, unless one is full: every batch costs each process on its way
-// several switches of threads.
-constexpr std::chrono::microseconds pace{100};
+// several switches of threads. It doubles while so many messages gather in it.
+constexpr std::chrono::microseconds first_pace{100};
+constexpr std::chrono::microseconds longest_pace{800};
+constexpr std::uint64_t many = 500;
 // Sending takes libzmq's news from the descriptor that the background thread waits for, at most so
 // often.
 constexpr milliseconds look_every{1};
@@ -84,7 +86,8 @@ PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
                  .late_join = options_.late_join,
                  .history =
                      options_.wire == Wire::plain ? HistoryLimits{.messages = 0} : options_.history,
-                 .stock_after = milliseconds{options_.wire == Wire::plain ? 0 : 100}}) {
+                 .stock_after = milliseconds{options_.wire == Wire::plain ? 0 : 100}}),
+      pace_(first_pace) {
   socket_.on_event([this](const SocketEvent& event) {
     slow_peers_.on_event(event);
     if (event.kind == SocketEvent::Kind::not_resolved) counts_.unresolved = event.cause;
@@ -227,7 +230,7 @@ void PublisherLoop::add_to_batch(protocol::Stream& stream, std::string_view payl
   if (stream.open_count++ == 0) {
     if (open_.empty()) {
       batch_due_ = std::max(after(std::chrono::steady_clock::now(), options_.batching->linger),
-                            last_sent_ + pace);
+                            last_sent_ + pace_);
     }
     open_.push_back(&stream);
   }
@@ -261,8 +264,13 @@ void PublisherLoop::close_batch(protocol::Stream& stream, TimePoint now) {
 }
 
 void PublisherLoop::close_batches(TimePoint now) {
-  for (protocol::Stream* stream : open_) close_batch(*stream, now);
+  std::uint64_t gathered = 0;
+  for (protocol::Stream* stream : open_) {
+    gathered += stream->open_count;
+    close_batch(*stream, now);
+  }
   open_.clear();
+  pace_ = gathered < many ? first_pace : std::min(2 * pace_, longest_pace);
 }
 
 void PublisherLoop::send_next(std::uint32_t messages) {

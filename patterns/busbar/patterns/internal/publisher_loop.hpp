@@ -118,6 +118,7 @@ class PublisherLoop {
   TimePoint batch_due_ = TimePoint::max();
   TimePoint wakes_at_ = TimePoint::max();  ///< When the background thread looks again unasked.
   TimePoint last_sent_{};
+  std::chrono::microseconds pace_;  ///< Between two batches.
   TimePoint maintain_at_{};
   TimePoint looked_at_{};            ///< For subscriptions, by a caller.
   bool heard_subscription_ = false;  ///< While looking for room; it is still to be read.

@@ -317,13 +317,14 @@ TEST_CASE("keys and allow-lists are found beside the file that names them") {
   fs::create_directory(folder.path("keys"));
   const CurveKeys keys = CurveKeys::create();
   keys.save(folder.path("keys/site.key"));
+  folder.write("keys/site.key.pub", "public " + keys.public_key + "\n");
   folder.write("keys/allowed", keys.public_key + " a friend\n");
   const fs::path file = folder.write("site.toml",
                                      "[devices.a]\nkind = 'forwarder'\n"
                                      "frontend = { bind = 'tcp://*:5555', key = 'keys/site.key', "
                                      "allow = 'keys/allowed' }\n"
                                      "backend = { connect = 'tcp://10.0.0.1:5555', "
-                                     "key = 'keys/site.key', server-key = 'keys/site.key' }\n"
+                                     "key = 'keys/site.key', server-key = 'keys/site.key.pub' }\n"
                                      "tap = { bind = 'tcp://*:5557', key = 'keys/site.key', "
                                      "allow = 'keys/allowed' }\n");
   const Topology site = Topology::load(file);

@@ -137,13 +137,28 @@ TEST_CASE("a key file that is not there, or is no file, is refused") {
   CHECK(contains(load(folder.file("fifo")), "it is no regular file"));
 }
 
-TEST_CASE("a public key comes as text, from a key file, or from a file of its own") {
+TEST_CASE("permissions come before what is wrong with a secret, and not where there is none") {
+  const Folder folder;
+  const std::string line = "public " + CurveKeys::create().public_key + "\n";
+  const auto broken = folder.write("broken", line + "secret xyz\n", 0644);
+  CHECK(contains(error_of(ErrorKind::refused, [&] { CurveKeys::load(broken); }), "chmod 600"));
+  const auto alone = folder.write("key.pub", line, 0644);
+  CHECK(contains(error_of(ErrorKind::usage, [&] { CurveKeys::load(alone); }),
+                 "no line `secret KEY` (give the file that"));
+  const auto other = folder.write("hosts", "127.0.0.1 localhost\n", 0644);
+  CHECK(contains(error_of(ErrorKind::usage, [&] { CurveKeys::load(other); }),
+                 "neither `public KEY` nor `secret KEY`"));
+}
+
+TEST_CASE("a public key comes as text, or from a file of its own, and not beside a secret") {
   const Folder folder;
   const CurveKeys keys = CurveKeys::create();
   keys.save(folder.file("both"));
   const auto alone = folder.write("public", "public " + keys.public_key + "\n", 0644);
   CHECK(busbar::load_public_key(keys.public_key) == keys.public_key);
-  CHECK(busbar::load_public_key(folder.file("both").string()) == keys.public_key);
+  const auto load = [&] { busbar::load_public_key(folder.file("both").string()); };
+  CHECK(contains(error_of(ErrorKind::usage, load),
+                 "it holds a secret key, which is its owner's alone (give the file with .pub"));
   CHECK(busbar::load_public_key(alone.string()) == keys.public_key);
 }
 
@@ -154,6 +169,9 @@ TEST_CASE("what is neither a key nor a file of one is refused as a public key") 
   CHECK(contains(error_of(ErrorKind::usage, [] { busbar::load_public_key("nonsense"); }),
                  "neither a key nor a file"));
   CHECK(contains(error_of(ErrorKind::usage, [&] { busbar::load_public_key(secret_only.string()); }),
+                 "it holds a secret key"));
+  CHECK(contains(error_of(ErrorKind::usage,
+                          [&] { busbar::load_public_key(folder.write("empty", "# \n").string()); }),
                  "no line `public KEY`"));
 }
 

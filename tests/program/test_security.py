@@ -46,6 +46,14 @@ class Keys(Case):
         _, err = self.busbar("pull", "--wire", "plain", self.ipc("p"), "--key", file, "--server-key", file + ".pub", code=5)
         self.assertIn("chmod 600", err)
 
+    def test_the_wrong_one_of_two_key_files_is_named(self):
+        (file, _), pull = self.keys("k"), ("pull", self.ipc("p"))
+        _, err = self.busbar(*pull, "--key", file, "--server-key", file, code=2)
+        self.assertIn(f"{file}: it holds a secret key, which is its owner's alone (give the file with .pub", err)
+        _, err = self.busbar(*pull, "--key", file + ".pub", "--server-key", file + ".pub", code=2)
+        self.assertIn("no line `secret KEY`", err)
+        self.assertNotIn("chmod", err)
+
     def test_options_that_need_keys_say_so(self):
         self.assertIn("--key", self.busbar("pull", "--wire", "plain", self.ipc("p"), "--server-key", "x", code=2)[1])
 

@@ -40,26 +40,25 @@ struct Descriptor {
   fail(forbidden ? ErrorKind::refused : ErrorKind::usage, verb, file, std::strerror(cause));
 }
 
-enum class Access { any, owner_only };
+struct Content {
+  std::string text = {};
+  bool for_others = false;  ///< Group or others may read it.
+};
 
-std::string read_file(const std::filesystem::path& file, std::string_view verb, Access access) {
+Content read_file(const std::filesystem::path& file, std::string_view verb) {
   // Non-blocking, so that a fifo is refused and not waited for.
   const Descriptor in{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   struct stat facts {};
   if (in.value < 0 || ::fstat(in.value, &facts) != 0) fail_with_errno(verb, file);
   if (S_ISDIR(facts.st_mode)) fail(ErrorKind::usage, verb, file, "it is a directory");
   if (!S_ISREG(facts.st_mode)) fail(ErrorKind::usage, verb, file, "it is no regular file");
-  if (access == Access::owner_only && (facts.st_mode & 077) != 0) {
-    fail(ErrorKind::refused, verb, file, "others may read the secret",
-         "chmod 600 " + printable(file.native()));
-  }
   std::string text;
   std::array<char, 4096> chunk{};
   for (;;) {
     const ssize_t count = ::read(in.value, chunk.data(), chunk.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail_with_errno(verb, file);
-    if (count == 0) return text;
+    if (count == 0) return {std::move(text), (facts.st_mode & 077) != 0};
     text.append(chunk.data(), static_cast<std::size_t>(count));
     if (text.size() > file_bytes_max) fail(ErrorKind::usage, verb, file, "longer than 16 MiB");
   }
@@ -90,6 +89,14 @@ void for_each_line(std::string_view text, const std::filesystem::path& file,
   }
 }
 
+bool holds_secret(std::string_view text, const std::filesystem::path& file) {
+  bool found = false;
+  for_each_line(text, file, [&](std::string_view line, const std::string&) {
+    found = found || split(line).first == "secret";
+  });
+  return found;
+}
+
 /// Never shows a line's text: it may be a secret.
 CurveKeys parse_key_file(std::string_view text, const std::filesystem::path& file) {
   CurveKeys keys;
@@ -112,7 +119,7 @@ CurveKeys parse_key_file(std::string_view text, const std::filesystem::path& fil
 
 std::set<std::string, std::less<>> parse_allow_list(const std::filesystem::path& file) {
   std::set<std::string, std::less<>> keys;
-  const std::string text = read_file(file, "read allow-list", Access::any);
+  const std::string text = read_file(file, "read allow-list").text;
   for_each_line(text, file, [&](std::string_view line, const std::string& where) {
     const std::string_view key = split(line).first;
     if (!is_curve_key(key)) {
@@ -148,11 +155,20 @@ CurveKeys CurveKeys::create() {
 }
 
 CurveKeys CurveKeys::load(const std::filesystem::path& file) {
-  const std::string text = read_file(file, "read key file", Access::owner_only);
+  const auto [text, for_others] = read_file(file, "read key file");
+  // Before anything that is wrong with the secret, but of a file that has none (FILE.pub) it is
+  // not the permissions that are wrong.
+  if (for_others && holds_secret(text, file)) {
+    fail(ErrorKind::refused, "read key file", file, "others may read the secret",
+         "chmod 600 " + printable(file.native()));
+  }
   CurveKeys keys = parse_key_file(text, file);
-  if (keys.public_key.empty() || keys.secret_key.empty()) {
-    fail(ErrorKind::usage, "read key file", file,
-         keys.public_key.empty() ? "no line `public KEY`" : "no line `secret KEY`", key_file_form);
+  if (keys.public_key.empty()) {
+    fail(ErrorKind::usage, "read key file", file, "no line `public KEY`", key_file_form);
+  }
+  if (keys.secret_key.empty()) {
+    fail(ErrorKind::usage, "read key file", file, "no line `secret KEY`",
+         "give the file that `busbar keygen` wrote for its owner, not the one with .pub");
   }
   std::array<char, key_length + 1> derived{};
   if (zmq_curve_public(derived.data(), keys.secret_key.c_str()) == 0 &&
@@ -190,8 +206,15 @@ std::string load_public_key(std::string_view text_or_file) {
     fail(ErrorKind::usage, verb, file, "neither a key nor a file",
          "give 40 characters of Z85, or a file with a line `public KEY`");
   }
-  CurveKeys keys = parse_key_file(read_file(file, verb, Access::any), file);
-  if (keys.public_key.empty()) fail(ErrorKind::usage, verb, file, "no line `public KEY`");
+  const std::string text = read_file(file, verb).text;
+  if (holds_secret(text, file)) {
+    fail(ErrorKind::usage, verb, file, "it holds a secret key, which is its owner's alone",
+         "give the file with .pub, or the public key itself");
+  }
+  CurveKeys keys = parse_key_file(text, file);
+  if (keys.public_key.empty()) {
+    fail(ErrorKind::usage, verb, file, "no line `public KEY`", key_file_form);
+  }
   return keys.public_key;
 }
 

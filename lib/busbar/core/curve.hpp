@@ -32,8 +32,9 @@ struct CurveKeys {
   void save(const std::filesystem::path& file) const;
 };
 
-/// Reads a public key from a key file, or from a file that has only the `public KEY` line, or takes
-/// `text` itself where it is a key. Throws Error where it is neither.
+/// Reads a public key from a file with the line `public KEY`, or takes `text` itself where it is a
+/// key. Throws Error where it is neither, or where the file holds a secret key as well: who needs
+/// the public key of somebody else has no business with the secret one.
 std::string load_public_key(std::string_view text_or_file);
 
 /// The public keys that a bound socket admits. Thread-safe; shared by sockets and reloaded in

@@ -147,7 +147,8 @@ void append_line(std::string& out, const Multipart& message, std::size_t first, 
 }
 
 void append_line(std::string& out, const Message& message, Shape shape) {
-  if (shape == Shape::with_topic) out.append(message.topic()) += '\t';
+  // A raw topic may have a tab or a newline in it, and a terminal's own codes.
+  if (shape == Shape::with_topic) out += printable(message.topic(), message.topic().size()) + '\t';
   if (shape != Shape::json) {
     out.append(payload_of(message)) += '\n';
     return;

@@ -1,6 +1,7 @@
 /// A message as one line of text, both ways.
 ///
-/// plain       the payload; with_topic puts `TOPIC<tab>` before it
+/// plain       the payload; with_topic puts `TOPIC<tab>` before it, and on output what is not
+///             printable in the topic is `\xNN`
 /// json        `{"topic":"t","payload":"text"}`; a payload that is not UTF-8 is `{"base64":"…"}`.
 ///             A Busbar message has its `"headers":{…}`, and a published one `"publisher"`,
 ///             `"sequence"` and `"time"` (microseconds since 1970) as well; of those, input takes

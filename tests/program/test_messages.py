@@ -47,6 +47,13 @@ class PublishSubscribe(StockCase):
                 self.assertEqual("".join(line + "\n" for line in sub.lines(count)), expected)
                 self.assertEqual(sub.exit_code(), 0)
 
+    def test_a_topic_cannot_break_its_line_or_reach_the_terminal(self):
+        stock, endpoint = self.bound(zmq.XPUB)
+        sub = self.start("sub", endpoint, "--with-topic", "--count", 1)
+        subscription_at(stock)
+        stock.send_multipart([b"a\tb\n\x1b[2J\xff\xc3\xa9", b"x\ty"])
+        self.assertEqual(sub.line(), "a\\x09b\\x0a\\x1b[2J\\xffé\tx\ty")
+
     def test_json_carries_text_bytes_and_values_both_ways(self):
         pub = self.start("pub", "--bind", "tcp://127.0.0.1:*", "--json", "--wait", "20s", "--wire",
                          "plain")

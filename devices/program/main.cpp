@@ -19,7 +19,7 @@ namespace {
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_lnames()) names.push_back(name);
   return names;
 }
 
@@ -36,7 +36,8 @@ std::string in_plain_words(const CLI::App& used, const CLI::ParseError& failure)
   if (dynamic_cast<const CLI::RequiredError*>(&failure) != nullptr) {
     for (const CLI::Option* option : used.get_options())
       if (option->get_required() && option->count() == 0)
-        return option->get_type_name() + " is missing";
+        return (option->get_positional() ? "" : option->get_name() + ' ') +
+               option->get_type_name() + " is missing";
     return "no command is given";
   }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&failure) != nullptr)
@@ -47,22 +48,27 @@ std::string in_plain_words(const CLI::App& used, const CLI::ParseError& failure)
   return text;
 }
 
+[[noreturn]] void refuse_unknown(const CLI::App& used, const std::string& option,
+                                 const std::string& help) {
+  const std::string name = option.substr(0, option.find('='));
+  const std::vector<std::string> known = option_names(used);
+  // Without the dashes: all options have these in common.
+  const std::string_view word = std::string_view{name}.substr(name.starts_with("--") ? 2 : 1);
+  const std::string_view meant = detail::nearest(word, {known.begin(), known.end()});
+  refuse("unknown option '" + printable(name) + "'", meant.empty() ? "" : "--" + std::string{meant},
+         help);
+}
+
 [[noreturn]] void explain(const Parser& parser, const CLI::ParseError& failure) {
   const CLI::App* used = &parser.app;
   if (const auto subs = parser.app.get_subcommands(); !subs.empty()) used = subs.front();
   const std::string help = used == &parser.app ? "busbar" : "busbar " + used->get_name();
-  // What is not known first: it may be why something else is missing.
-  if (dynamic_cast<const CLI::ExtrasError*>(&failure) != nullptr ||
-      dynamic_cast<const CLI::RequiredError*>(&failure) != nullptr) {
-    for (const std::string& extra : used->remaining()) {
-      if (extra.size() > 1 && extra.front() == '-') {
-        const std::string name = extra.substr(0, extra.find('='));
-        const std::vector<std::string> known = option_names(*used);
-        refuse("unknown option '" + printable(name) + "'",
-               detail::nearest(name, {known.begin(), known.end()}), help);
-      }
-      refuse("unexpected argument '" + printable(extra) + "'", {}, help);
-    }
+  // What is not known first: it may be why something else is missing, or in the wrong place.
+  const bool too_many = dynamic_cast<const CLI::ExtrasError*>(&failure) != nullptr ||
+                        dynamic_cast<const CLI::RequiredError*>(&failure) != nullptr;
+  for (const std::string& extra : used->remaining()) {
+    if (extra.size() > 1 && extra.front() == '-') refuse_unknown(*used, extra, help);
+    if (too_many) refuse("unexpected argument '" + printable(extra) + "'", {}, help);
   }
   refuse(in_plain_words(*used, failure), {}, help);
 }

@@ -246,6 +246,12 @@ TEST_CASE("what does not fit services or a strategy is refused with the remedy")
   DeviceOptions connecting = ready_anywhere();
   connecting.backend = {.connect = {"tcp://127.0.0.1:5555"}};
   CHECK(refused([&] { QueueProxy device(context, connecting); }));
+  for (DeviceOptions hasty : {services_anywhere(), ready_anywhere()}) {
+    hasty.workers = {.heartbeat = 1s, .expiry = 1s};
+    const bool queue = hasty.strategy == Strategy::ready;
+    CHECK(refused(
+        [&] { Device device(context, queue ? DeviceKind::queue : DeviceKind::services, hasty); }));
+  }
 }
 
 TEST_CASE("a topology file has services and strategies") {
@@ -290,6 +296,12 @@ TEST_CASE("a topology's check finds what does not fit services or a strategy") {
         "clients and workers connect to it");
   CHECK(finding(services) == "nothing can reach it: no endpoint and no link");
   CHECK(finding(services + bound + "stages = ['sample 2']") == "services have no stages");
+  const std::string hasty = "expiry is not above heartbeat: workers would be lost all the time";
+  CHECK(finding(services + bound + "expiry = '500ms'") == hasty);
+  CHECK(finding(services + bound + "heartbeat = '10s'") == hasty);
+  CHECK(finding(services + bound + "heartbeat = '0s'") == "heartbeat is below 1 ms");
+  CHECK(finding("[devices.x]\nkind = 'queue'\nstrategy = 'ready'\nexpiry = '1s'\n" + bound +
+                back) == hasty);
   CHECK(finding("[devices.x]\nkind = 'streamer'\nstrategy = 'ready'\n" + bound + back) ==
         "a strategy is for queues");
   CHECK(finding("[devices.x]\nkind = 'queue'\nstrategy = 'ready'\n" + bound +

@@ -265,6 +265,7 @@ TEST_CASE("what cannot be a service is refused with the remedy") {
   CHECK(refused({.service = "echo", .connect = {"tcp://127.0.0.1:1", "tcp://127.0.0.1:1"}}));
   CHECK(refused({.service = "echo", .connect = {"tcp://127.0.0.1:1"}, .heartbeat = 0ms}));
   CHECK(refused({.service = "echo", .connect = {"tcp://127.0.0.1:1"}, .expiry = 0ms}));
+  CHECK(refused({.service = "echo", .connect = {"tcp://127.0.0.1:1"}, .expiry = 1s}));
   ServiceClient client{context, "tcp://127.0.0.1:1"};
   CHECK_THROWS_AS((void)client.call("", "x", 1s), Error);
   CHECK_THROWS_AS((void)client.call(std::string(256, 'x'), "x", 1s), Error);

@@ -60,7 +60,10 @@ class Help(Case):
                            (("bench", "--size", "16,9999999999"), "--size: '9999999999' is no whole number"),
                            (("graph", "x", "--format", "gif"), "--format: 'gif' is none of dot, mermaid, svg"),
                            (("queue", "-x"), "unknown option '-x' (see `busbar queue --help`)"),
-                           (("pull",), "ENDPOINT is missing"), ((), "no command is given")):
+                           (("pull",), "ENDPOINT is missing"), ((), "no command is given"),
+                           (("call", "echo"), "--connect ENDPOINT is missing"),
+                           (("call", "echo", "--bind"), "unknown option '--bind' (see"),
+                           (("bench", "--sizes", "0"), "unknown option '--sizes' (did you mean '--size'?)")):
             with self.subTest(args):
                 err = self.busbar(*args, code=2)[1]
                 self.assertTrue(err.startswith("busbar: error: command line: "), err)

@@ -119,7 +119,15 @@ class Requests(StockCase):
         there = self.ipc("r")
         for args, said in ((("req", there, "--timeout", "200ms", "--timeout", 5), "--timeout may be given once only"),
                            (("push", there, "--no-ack", "--attempts", 3), "--no-ack tries each line once"),
-                           (("call", "", "--connect", there), "the service's name is empty")):
+                           (("call", "", "--connect", there), "the service's name is empty"),
+                           (("services", "--bind", there, "--expiry", "1s"), "raise expiry (--expiry TIME)"),
+                           (("queue", "--frontend", there, "--backend", self.ipc("q"), "--strategy", "ready",
+                             "--heartbeat", "1min"), "or lower heartbeat (--heartbeat TIME)"),
+                           (("peer", "--beacon-interval", "0s"), "--beacon-interval: that is no time"),
+                           (("peer", "--evasive-after", "0s"), "--evasive-after: that is no time"),
+                           (("peer", "--expire-after", "5s"), "--expire-after: it is not longer than --evasive-after"),
+                           (("peer", "--bind", "inproc://p"), "--bind inproc://p: inproc does not leave"),
+                           (("peer", "find", ""), "it takes one name behind it")):
             with self.subTest(args):
                 self.assertIn(said, self.busbar(*args, code=2)[1])
 

@@ -67,7 +67,7 @@ struct WorkerRules {
   /// intervals (1 s in PPP, 2.5 s in MDP as the guide has them) until they give it up.
   std::chrono::milliseconds heartbeat{1000};
   /// A free worker that was silent for longer is dead. One that is at work is not asked to speak,
-  /// as workers with one thread cannot; it is dead when its connection is.
+  /// as workers with one thread cannot; it is dead when its connection is. Above `heartbeat`.
   std::chrono::milliseconds expiry{10000};
   /// Bounds on requests that wait for a free worker, over all services: what is above them is
   /// dropped, counted as `overflow`, what waited longer as `expired`. A queue holds none, but

@@ -37,10 +37,27 @@ struct PeerCommand {
   milliseconds wait{2000};
 };
 
+/// The library says the same of its own options.
+void check_times(const PeerOptions& peer) {
+  const auto refuse = [](const char* option, const char* cause, const char* remedy) {
+    throw Error{ErrorKind::usage, option, cause, remedy};
+  };
+  if (peer.beacon_interval.count() == 0)
+    refuse("--beacon-interval", "that is no time", "give a longer one, or --beacon-port 0");
+  if (peer.evasive_after.count() == 0)
+    refuse("--evasive-after", "that is no time", "give a longer one");
+  if (peer.expire_after <= peer.evasive_after)
+    refuse("--expire-after", "it is not longer than --evasive-after", "give a longer one");
+}
+
 PeerOptions peer_options(const PeerCommand& command) {
   PeerOptions made = command.peer;
+  check_times(made);
   made.connect = endpoints(command.connect);
   if (!command.bind.empty()) made.bind = Endpoint{command.bind};
+  if (made.bind && made.bind->transport() == Transport::inproc)
+    throw Error{ErrorKind::usage, "--bind " + command.bind, "inproc does not leave this process",
+                "use tcp:// or ipc://"};
   made.headers = command.messages.headers;
   made.security = command.messages.security.load();
   return made;
@@ -271,7 +288,7 @@ int run(PeerCommand& command) {
     return receive_lines(source, lines, command.messages);
   }
   const std::size_t wanted = command.action == "list" ? 0 : 1;
-  if (command.targets.size() != wanted)
+  if (command.targets.size() != wanted || (wanted == 1 && command.targets[0].empty()))
     throw Error{ErrorKind::usage, "peer " + command.action,
                 wanted == 0 ? "it takes nothing behind it" : "it takes one name behind it",
                 "see `busbar help peer`"};

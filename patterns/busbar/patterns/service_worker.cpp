@@ -29,8 +29,10 @@ ServiceWorkerOptions checked(ServiceWorkerOptions options) {
   }
   if (options.threads < 1 || options.threads > threads_max)
     refuse("threads is 0 or above 1000", "give at least 1");
-  if (options.heartbeat.count() < 1 || options.expiry.count() < 1) {
-    refuse("heartbeat or expiry is below 1 ms", "raise it");
+  if (options.heartbeat.count() < 1) refuse("heartbeat is below 1 ms", "raise it");
+  if (options.expiry <= options.heartbeat) {
+    refuse("expiry is not above heartbeat: the broker would be given up all the time",
+           "raise expiry, or lower heartbeat");
   }
   return options;
 }

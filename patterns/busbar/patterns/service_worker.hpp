@@ -28,7 +28,7 @@ struct ServiceWorkerOptions {
   unsigned threads = 1;
   std::chrono::milliseconds heartbeat{1000};  ///< How often a broker is shown that it lives.
   /// A broker that was silent for longer is dead: it is connected to anew. The guide's brokers
-  /// speak every 2.5 s.
+  /// speak every 2.5 s. Above `heartbeat`.
   std::chrono::milliseconds expiry{10000};
 };
 

@@ -49,10 +49,8 @@ void check_workers(const std::string& who, DeviceKind kind, const DeviceOptions&
   } else if (knows_workers(kind, options) && !options.backend.connect.empty()) {
     refuse("with the strategy ready workers connect to it", "give the backend one to bind");
   }
-  const WorkerRules& rules = options.workers;
-  if (knows_workers(kind, options) && (rules.heartbeat.count() < 1 || rules.expiry.count() < 1)) {
-    refuse("heartbeat or expiry is below 1 ms", "raise it");
-  }
+  if (!knows_workers(kind, options)) return;
+  if (const auto misfit = misfit_of(options.workers)) refuse(misfit->problem, misfit->remedy);
 }
 
 /// Said here, as the system knows only that the address is taken.
@@ -107,6 +105,13 @@ bool has_backend(DeviceKind kind) noexcept { return kind != DeviceKind::services
 
 bool knows_workers(DeviceKind kind, const DeviceOptions& options) noexcept {
   return kind == DeviceKind::services || options.strategy == Strategy::ready;
+}
+
+std::optional<Misfit> misfit_of(const WorkerRules& rules) {
+  if (rules.heartbeat.count() < 1) return Misfit{"heartbeat is below 1 ms", "raise it"};
+  if (rules.expiry > rules.heartbeat) return std::nullopt;
+  return Misfit{"expiry is not above heartbeat: workers would be lost all the time",
+                "raise expiry (--expiry TIME), or lower heartbeat (--heartbeat TIME)"};
 }
 
 Socket open_side(Context& context, DeviceKind kind, const DeviceOptions& options, Side side,

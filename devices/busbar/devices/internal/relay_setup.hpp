@@ -1,6 +1,7 @@
 /// What a relay is made of, out of its devices' options.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,12 @@ enum class Side { frontend, backend };
 bool has_backend(DeviceKind kind) noexcept;
 /// Whether it gives requests to workers that say when they are free.
 bool knows_workers(DeviceKind kind, const DeviceOptions& options) noexcept;
+struct Misfit {
+  std::string problem;
+  std::string remedy;
+};
+/// Why no worker could be kept with these times; empty where it can.
+std::optional<Misfit> misfit_of(const WorkerRules& rules);
 Socket open_side(Context& context, DeviceKind kind, const DeviceOptions& options, Side side,
                  const std::string& device);
 /// Throws Error where a device's options do not fit its kind or its place in the chain.

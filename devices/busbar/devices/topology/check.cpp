@@ -2,6 +2,7 @@
 #include <set>
 
 #include <busbar/core/error.hpp>
+#include <busbar/devices/internal/relay_setup.hpp>
 #include <busbar/devices/topology/internal/findings.hpp>
 #include <busbar/devices/topology/internal/loops.hpp>
 #include <busbar/devices/topology/internal/wiring.hpp>
@@ -180,6 +181,12 @@ class Check {
       } else if (!options.backend.connect.empty()) {
         note(place_of(device, "backend.connect"), "with the strategy ready workers connect to it",
              "bind");
+      }
+    }
+    if (detail::knows_workers(device.kind, options)) {
+      if (const auto misfit = detail::misfit_of(options.workers)) {
+        const bool written = device.lines.contains("expiry");
+        note(place_of(device, written ? "expiry" : "heartbeat"), misfit->problem, misfit->remedy);
       }
     }
     if (device.kind != DeviceKind::services) return;

@@ -42,9 +42,9 @@ Absence absence(const std::vector<PeerInfo>& peers, const std::string& unresolve
 void give_up(const std::string& subject, const Absence& absence, const std::string& cause,
              const std::string& remedy) {
   if (!absence.handshake_failure.empty())
-    throw Error{ErrorKind::refused, subject,
-                cause + "; the handshake failed: " + absence.handshake_failure,
-                "check --key, --server-key, the other end's allow list and its --wire"};
+    throw Error{
+        ErrorKind::refused, subject, cause + "; the handshake failed: " + absence.handshake_failure,
+        "check what the other end is and its --wire, --key, --server-key, and its allow list"};
   if (!absence.unresolved.empty())
     throw Error{ErrorKind::unreachable, subject, cause + "; " + absence.unresolved,
                 "check the host's name"};

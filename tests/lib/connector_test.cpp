@@ -91,6 +91,10 @@ TEST_CASE("a reconnection after a failed handshake says why it failed, and what 
                                  ": access refused; check our keys, the server's key and its "
                                  "allow list"));
   world.see(Event::connected, address);
+  reconnect_after("the other side is another kind of socket");
+  CHECK(world.did(Kind::log,
+                  "reconnecting " + address + ": the other side is another kind of socket"));
+  world.see(Event::connected, address);
   reconnect_after({});
   CHECK(world.did(Kind::log, "reconnecting " + address + ": it was closed after a protocol error"));
 }

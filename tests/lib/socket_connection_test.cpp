@@ -2,6 +2,7 @@
 #include "support/stock.hpp"
 #include "support/talk.hpp"
 
+#include <algorithm>
 #include <thread>
 
 #include <doctest/doctest.h>
@@ -34,6 +35,29 @@ TEST_CASE("a subscriber hears again after a publisher sent it an oversize frame"
   }));
   publisher.send({"small"});
   CHECK(sub.receive(soon)->text(0) == "small");
+}
+
+TEST_CASE("a peer that is another kind of socket is told of at both ends, and no other peer is") {
+  Context context;
+  Socket pull(context, SocketType::pull, {.bind = {any_port}});
+  Socket push(context, SocketType::push, {.connect = pull.bound()});
+  CHECK(push.send(Multipart{"1"}) == SendResult::sent);
+  CHECK(pull.receive(soon));
+  push.close();
+  const auto told = [](Socket& socket) {
+    socket.maintain();
+    return std::any_of(socket.peers().begin(), socket.peers().end(), [](const PeerInfo& peer) {
+      return peer.last_failure.find("another kind of socket") != std::string::npos;
+    });
+  };
+  CHECK(eventually([&] {
+    pull.maintain();
+    return !pull.peers().empty() && !pull.peers().front().connected;
+  }));
+  CHECK_FALSE(told(pull));
+  Socket sub(context, SocketType::sub, {.connect = pull.bound()});
+  CHECK(eventually([&] { return told(sub); }));
+  CHECK(eventually([&] { return told(pull); }));
 }
 
 TEST_CASE("a host name is looked up, and an unknown one is named in the log") {

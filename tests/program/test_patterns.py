@@ -254,6 +254,15 @@ class Working(StockCase):
             _, err = self.busbar(command, nowhere, *more, "--timeout", "3s", stdin="x\n", code=3)
             self.assertIn("cannot resolve 'no.such.host.invalid'", err)
 
+    def test_another_kind_of_socket_is_called_so(self):
+        pull = self.start("pull", *TCP)
+        endpoint = pull.bound()
+        for args in (("sub", endpoint), ("push", endpoint, "--wire", "plain")):
+            with self.subTest(args):
+                _, err = self.busbar(*args, "--timeout", "1s", stdin="x\n", code=5)
+                self.assertIn("another kind of socket", err)
+        pull.says("another kind of socket")
+
     def test_plain_ends_speak_to_stock_ones(self):
         stock, endpoint = self.bound(zmq.PULL)
         self.busbar("push", endpoint, "--wire", "plain", stdin="x\n")

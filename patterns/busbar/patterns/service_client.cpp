@@ -51,7 +51,7 @@ RequestError no_peer(std::string_view service, const detail::ServiceLink& link) 
   };
   if (!link.handshake_failure().empty()) {
     return made(ErrorKind::refused, "the handshake failed: " + link.handshake_failure(),
-                "check our keys, the broker's key and its allow list");
+                "check what is there, our keys, the broker's key and its allow list");
   }
   if (!link.unresolved().empty()) {
     return made(ErrorKind::unreachable, link.unresolved(), "check the host's name");

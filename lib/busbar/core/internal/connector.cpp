@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <busbar/core/error.hpp>
+#include <busbar/core/internal/monitor.hpp>
 
 namespace busbar::detail {
 
@@ -108,10 +109,10 @@ std::vector<ConnectorAction> Connector::on_time(TimePoint now) {
       continue;
     }
     plan_repair(connection, Repair::none, TimePoint::max());
-    const std::string why =
-        connection.failure.empty()
-            ? "it was closed after a protocol error"
-            : connection.failure + "; check our keys, the server's key and its allow list";
+    std::string why = "it was closed after a protocol error";
+    if (!connection.failure.empty()) why = connection.failure;
+    if (!connection.failure.empty() && connection.failure != wrong_kind)
+      why += "; check our keys, the server's key and its allow list";
     actions.push_back({Kind::log, "reconnecting " + connection.address + ": " + why});
     actions.push_back({Kind::disconnect, connection.address});
     actions.push_back({Kind::connect, connection.address});

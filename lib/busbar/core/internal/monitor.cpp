@@ -68,7 +68,8 @@ std::string cause_of(std::uint16_t event, std::uint32_t value) {
       return "it does not speak ZMTP 3 as it should (code " + std::to_string(value) + ")";
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
       if (number == EPIPE || number == ECONNRESET || number == 0) {
-        return "the other side hung up (not a ZeroMQ peer, or it refused our keys)";
+        return "the other side hung up (another kind of socket, no ZeroMQ peer, or it refused our "
+               "keys)";
       }
       return zmq_strerror(number);
     case ZMQ_EVENT_BIND_FAILED:
@@ -182,10 +183,35 @@ int Monitor::bind_failure() {
 }
 
 std::optional<SocketEvent> Monitor::next() {
+  if (next_) return std::exchange(next_, std::nullopt);
   while (receive_frames(receiver_, message_, ZMQ_DONTWAIT) == Received::message) {
-    if (std::optional<SocketEvent> event = decode()) return event;
+    std::optional<SocketEvent> event = decode();
+    if (!event) continue;
+    if (event->kind != Kind::disconnected || !ends_silently(*event)) return event;
+    next_ = std::move(event);
+    return SocketEvent{Kind::handshake_failed, next_->endpoint, {}, std::string{wrong_kind}};
   }
   return std::nullopt;
+}
+
+void Monitor::follow_handshake(const SocketEvent& event) {
+  const auto at = shaking_.find(event.endpoint);
+  if (at == shaking_.end()) return;
+  // Nothing says whose it was: with several at one endpoint none is followed any more.
+  if (event.kind == Kind::connected) {
+    shaking_.erase(at);
+  } else if (event.kind == Kind::handshake_failed && at->second.failed < at->second.open.size()) {
+    ++at->second.failed;
+  }
+}
+
+bool Monitor::ends_silently(const SocketEvent& event) {
+  const auto at = shaking_.find(event.endpoint);
+  if (at == shaking_.end() || at->second.open.erase(event.connection) == 0) return false;
+  const bool told = at->second.failed > 0;
+  if (told) --at->second.failed;
+  if (at->second.open.empty()) shaking_.erase(at);
+  return !told;
 }
 
 std::optional<SocketEvent> Monitor::decode() {
@@ -208,6 +234,9 @@ std::optional<SocketEvent> Monitor::decode() {
       connections_.erase(found);
     }
   }
+  if (event.kind == Kind::accepted || number == ZMQ_EVENT_CONNECTED)
+    shaking_[event.endpoint].open.insert(descriptor);
+  follow_handshake(event);
   return event;
 }
 

@@ -5,13 +5,18 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include <busbar/core/internal/farewell.hpp>
 #include <busbar/core/multipart.hpp>
 #include <busbar/core/socket.hpp>
 
 namespace busbar::detail {
+
+/// The cause of a handshake_failed that libzmq does not tell of.
+inline constexpr std::string_view wrong_kind = "the other side is another kind of socket";
 
 /// Owns the monitor's receiving end. Stop the monitored socket's monitor before this is destroyed:
 /// an unread monitor hangs its socket (libzmq issue 2829).
@@ -23,7 +28,9 @@ class Monitor {
   Monitor& operator=(const Monitor&) = delete;
   ~Monitor();
 
-  /// The next event, if there is one; libzmq's events that nobody needs are skipped.
+  /// The next event, if there is one; libzmq's events that nobody needs are skipped. Where the two
+  /// ends' types do not fit, libzmq 4.3.4 ends the handshake without a word at the end that sees
+  /// it first: that is told as handshake_failed, with `wrong_kind`.
   std::optional<SocketEvent> next();
   /// The error that the last bind failed with; 0: not told. Reads all events.
   int bind_failure();
@@ -35,17 +42,27 @@ class Monitor {
   void* handle() const noexcept { return receiver_; }
 
  private:
+  /// Those at one endpoint whose end is still to come.
+  struct Handshakes {
+    std::set<int> open = {};  ///< Descriptors.
+    std::size_t failed = 0;   ///< Of them; their disconnections are still to come.
+  };
   struct Connection {
     std::string peer = {};
     std::uint64_t identity = 0;
   };
 
   std::optional<SocketEvent> decode();
+  void follow_handshake(const SocketEvent& event);
+  /// Whether this disconnection ends a handshake, and nothing said so.
+  bool ends_silently(const SocketEvent& event);
 
   void* watched_;  ///< Null once it is closed.
   void* receiver_;
   Multipart message_;
-  std::map<int, Connection> connections_;  ///< by descriptor
+  std::map<int, Connection> connections_;      ///< by descriptor
+  std::map<std::string, Handshakes> shaking_;  ///< by endpoint
+  std::optional<SocketEvent> next_;
 };
 
 /// A new monitor address, unique in this process.

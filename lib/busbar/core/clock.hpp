@@ -9,10 +9,15 @@ namespace busbar {
 using TimePoint = std::chrono::steady_clock::time_point;
 using Duration = std::chrono::steady_clock::duration;
 
-/// `now + wait`, and TimePoint::max() where that is too far away to be told.
+/// `now + wait`; TimePoint::max() where that is further away than a century, and TimePoint::min()
+/// where it is as long ago.
 constexpr TimePoint after(TimePoint now, std::chrono::milliseconds wait) noexcept {
-  const bool far = wait > std::chrono::ceil<std::chrono::milliseconds>(TimePoint::max() - now) / 2;
-  return far ? TimePoint::max() : now + wait;
+  constexpr std::chrono::milliseconds century = std::chrono::hours{24 * 365 * 100};
+  if (wait > century) return TimePoint::max();
+  if (wait < -century) return TimePoint::min();
+  if (wait.count() > 0 && now > TimePoint::max() - wait) return TimePoint::max();
+  if (wait.count() < 0 && now < TimePoint::min() - wait) return TimePoint::min();
+  return now + wait;
 }
 
 /// How long to wait until `deadline`: rounded up, never negative, at most a day.

@@ -96,6 +96,16 @@ TEST_CASE("a service that nobody offers, and one that no peer could look for, ar
   }
 }
 
+TEST_CASE("a publisher says why nobody is found until somebody is") {
+  Context context;
+  Subscriber subscriber{context, {.bind = {"tcp://127.0.0.1:*"}}};
+  Publisher prices{context, {.connect = {"peer://prices"}}};
+  CHECK(testing::eventually([&] { return !prices.ledger().unresolved.empty(); }));
+  Peer me{context, {.beacon_port = 0}};
+  me.offer("prices", subscriber.bound().front());
+  CHECK(testing::eventually([&] { return prices.ledger().unresolved.empty(); }));
+}
+
 TEST_CASE("a subscriber says why nobody is found until somebody is") {
   Context context;
   Publisher publisher{context, {.bind = {"tcp://127.0.0.1:*"}}};

@@ -6,7 +6,7 @@
 namespace busbar {
 
 Publisher::Publisher(Context& context, PublisherOptions options)
-    : loop_(std::make_unique<PublisherLoop>(context, std::move(options))) {}
+    : loop_(std::make_unique<detail::PublisherLoop>(context, std::move(options))) {}
 Publisher::Publisher(Publisher&&) noexcept = default;
 Publisher& Publisher::operator=(Publisher&&) noexcept = default;
 Publisher::~Publisher() = default;

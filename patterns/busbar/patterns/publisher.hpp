@@ -19,6 +19,10 @@
 
 namespace busbar {
 
+namespace detail {
+class PublisherLoop;
+}
+
 /// What happens where a subscriber's queue is full.
 enum class SlowSubscriber {
   drop,        ///< It misses the message; the others get it. It may fetch it from the history.
@@ -81,7 +85,7 @@ struct PublisherLedger {
   std::size_t history_messages = 0;
   std::size_t history_bytes = 0;
   std::vector<PeerInfo> peers = {};
-  std::string unresolved = {};  ///< Why a host last had no address; stays when it has one.
+  std::string unresolved = {};  ///< Why a host has no address, until a connection succeeds.
 };
 
 /// Any thread may call; messages of one thread keep their order. A thread of its own answers to
@@ -140,7 +144,7 @@ class Publisher {
   PublisherLedger ledger() const;
 
  private:
-  std::unique_ptr<class PublisherLoop> loop_;
+  std::unique_ptr<detail::PublisherLoop> loop_;
 };
 
 }  // namespace busbar

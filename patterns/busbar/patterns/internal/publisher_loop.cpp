@@ -9,7 +9,7 @@
 #include <busbar/patterns/internal/engine.hpp>
 #include <busbar/protocol/message_frame.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 using std::chrono::milliseconds;
 
@@ -54,7 +54,7 @@ std::string name_of(const PublisherOptions& options) {
 
 Socket open_socket(Context& context, const PublisherOptions& options) {
   check(options);
-  detail::require_endpoint("make a publisher", options);
+  require_endpoint("make a publisher", options);
   return Socket(context, SocketType::xpub,
                 {.name = name_of(options),
                  .bind = options.bind,
@@ -81,7 +81,7 @@ PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
       socket_(open_socket(context, options_)),
       handle_(socket_.raw().handle()),
       bound_(socket_.bound()),
-      protocol_({.id = detail::random_id(),
+      protocol_({.id = random_id(),
                  .name = options_.name,
                  .late_join = options_.late_join,
                  .history =
@@ -91,6 +91,7 @@ PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
   socket_.on_event([this](const SocketEvent& event) {
     slow_peers_.on_event(event);
     if (event.kind == SocketEvent::Kind::not_resolved) counts_.unresolved = event.cause;
+    if (event.kind == SocketEvent::Kind::connected) counts_.unresolved.clear();
   });
   calendar_.set(std::chrono::steady_clock::now());
   socket_.release();
@@ -202,21 +203,21 @@ void PublisherLoop::publish_alone(protocol::Stream& stream, std::string_view pay
   Frame& frame = next_.frames.grow();
   frame = protocol::encode_message(stream.topic, header, payload);
   protocol_.keep(stream, header, frame, payload, headers, now);
-  send_next(1);
+  send_next(1, stream.number);
   last_sent_ = now;
 }
 
 void PublisherLoop::publish_plain(std::string_view topic, std::string_view payload) {
   next_.frames.push_back(topic);
   next_.frames.push_back(payload);
-  send_next(1);
+  send_next(1, 0);
   look_for_subscriptions(std::chrono::steady_clock::now());
 }
 
 void PublisherLoop::look_for_subscriptions(TimePoint now) {
   if (now - looked_at_ < look_every) return;
   looked_at_ = now;
-  if ((detail::hear_of_room(handle_) & ZMQ_POLLIN) != 0) wake_.signal();
+  if ((hear_of_room(handle_) & ZMQ_POLLIN) != 0) wake_.signal();
 }
 
 void PublisherLoop::add_to_batch(protocol::Stream& stream, std::string_view payload,
@@ -260,7 +261,7 @@ void PublisherLoop::close_batch(protocol::Stream& stream, TimePoint now) {
   stream.open_batch.reserve(std::min(size + size / 8, options_.batching->bytes + 256));
   stream.open_count = 0;
   last_sent_ = now;
-  send_next(header.batch);
+  send_next(header.batch, stream.number);
 }
 
 void PublisherLoop::close_batches(TimePoint now) {
@@ -273,8 +274,9 @@ void PublisherLoop::close_batches(TimePoint now) {
   pace_ = gathered < many ? first_pace : std::min(2 * pace_, longest_pace);
 }
 
-void PublisherLoop::send_next(std::uint32_t messages) {
+void PublisherLoop::send_next(std::uint32_t messages, std::uint32_t stream) {
   next_.messages = messages;
+  next_.stream = stream;
   next_.bytes = next_.frames.bytes();
   if (waiting_.empty() && send(next_)) return;
   waiting_bytes_ += next_.bytes;
@@ -290,10 +292,10 @@ void PublisherLoop::send_waiting() {
 
 /// 0, or the errno of zmq_msg_send(3).
 int PublisherLoop::try_to_send(Multipart& frames) {
-  const int error = detail::send_frames(handle_, frames, ZMQ_DONTWAIT);
+  const int error = send_frames(handle_, frames, ZMQ_DONTWAIT);
   if (error != EAGAIN) return error;
-  if ((detail::hear_of_room(handle_) & ZMQ_POLLIN) != 0) heard_subscription_ = true;
-  return detail::send_frames(handle_, frames, ZMQ_DONTWAIT);
+  if ((hear_of_room(handle_) & ZMQ_POLLIN) != 0) heard_subscription_ = true;
+  return send_frames(handle_, frames, ZMQ_DONTWAIT);
 }
 
 /// False: it has to wait for room, or the context was stopped.
@@ -315,14 +317,11 @@ bool PublisherLoop::send(Outgoing& outgoing) {
 }
 
 void PublisherLoop::drop(Outgoing& outgoing) {
-  const std::string_view frame = outgoing.frames.text(0);
-  const std::string topic{protocol::topic_of(frame)};
-  const auto message = protocol::decode_message(frame);
-  const std::uint32_t stream = message ? message->header.stream : 0;
-  detail::send_to_those_with_room(handle_, outgoing.frames);
+  const std::string topic{protocol::topic_of(outgoing.frames.text(0))};
+  send_to_those_with_room(handle_, outgoing.frames);
   counts_.dropped += outgoing.messages;
   losses_.count(topic, outgoing.messages, outgoing.bytes);
-  protocol_.note_drop(stream, std::chrono::steady_clock::now());
+  protocol_.note_drop(outgoing.stream, std::chrono::steady_clock::now());
   counts_.slow_peers = slow_peers_.full();
 }
 
@@ -368,4 +367,4 @@ PublisherLedger PublisherLoop::ledger() const {
   return ledger;
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -15,7 +15,7 @@
 #include <busbar/patterns/internal/wake.hpp>
 #include <busbar/patterns/publisher.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 /// One mutex guards it all, the socket included: libzmq allows a socket to change threads with a
 /// full fence. A message goes out in its caller's thread where it can, without a change of threads;
@@ -60,6 +60,7 @@ class PublisherLoop {
   struct Outgoing {
     Multipart frames;
     std::uint32_t messages = 1;
+    std::uint32_t stream = 0;  ///< Its number; 0: none.
     std::size_t bytes = 0;
   };
   using Lock = std::unique_lock<std::mutex>;
@@ -80,7 +81,7 @@ class PublisherLoop {
   // In either.
   void close_batch(protocol::Stream& stream, TimePoint now);
   void close_batches(TimePoint now);
-  void send_next(std::uint32_t messages);
+  void send_next(std::uint32_t messages, std::uint32_t stream);
   void send_waiting();
   int try_to_send(Multipart& frames);
   bool send(Outgoing& outgoing);
@@ -103,7 +104,7 @@ class PublisherLoop {
   void* handle_;  ///< Null once it is closed.
   std::vector<Endpoint> bound_;
   protocol::PublisherProtocol protocol_;
-  detail::Wake wake_;
+  Wake wake_;
 
   mutable std::mutex mutex_;
   mutable std::atomic<int> callers_stand_back_ = 0;  ///< The background thread wants the lock.
@@ -126,10 +127,10 @@ class PublisherLoop {
   std::string checked_topic_;        ///< The last one with wire = plain.
   Calendar calendar_;
   PublisherLedger counts_;
-  detail::TopicLosses losses_;
-  detail::SlowPeers slow_peers_;
-  detail::SocketPoll poll_;
+  TopicLosses losses_;
+  SlowPeers slow_peers_;
+  SocketPoll poll_;
   std::thread thread_;  ///< Last: it uses all of the above.
 };
 
-}  // namespace busbar
+}  // namespace busbar::detail

@@ -4,7 +4,7 @@
 #include <busbar/core/internal/frames.hpp>
 #include <busbar/patterns/internal/publisher_loop.hpp>
 
-namespace busbar {
+namespace busbar::detail {
 
 using std::chrono::milliseconds;
 
@@ -84,7 +84,7 @@ void PublisherLoop::serve(TimePoint now) {
 void PublisherLoop::read_subscriptions(TimePoint now) {
   heard_subscription_ = false;
   Multipart message;
-  while (detail::receive_frames(handle_, message, ZMQ_DONTWAIT) != detail::Received::none) {
+  while (receive_frames(handle_, message, ZMQ_DONTWAIT) != Received::none) {
     if (message.empty()) break;  // the context was stopped, or there were too many frames
     if (message.size() == 1) protocol_.on_subscription(message.text(0), now);
   }
@@ -103,13 +103,13 @@ bool PublisherLoop::send_answer(TimePoint now) {
   if (!waiting_.empty()) {  // what is told of them must not come before them
     if (waiting_bytes_ >= options_.queue_bytes) return false;
     next_.frames = std::move(*answer_);
-    send_next(0);
+    send_next(0, 0);
     answer_.reset();
     return true;
   }
   if (try_to_send(*answer_) == EAGAIN) {
     if (now < answer_until_) return false;
-    detail::send_to_those_with_room(handle_, *answer_);
+    send_to_those_with_room(handle_, *answer_);
   }
   answer_.reset();
   return true;
@@ -130,4 +130,4 @@ milliseconds PublisherLoop::longest_wait(TimePoint now) const {
   return left_until(due, now);
 }
 
-}  // namespace busbar
+}  // namespace busbar::detail

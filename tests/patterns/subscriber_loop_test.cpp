@@ -1,4 +1,5 @@
 // A subscriber that is served by another event loop, or stopped by another thread.
+#include <poll.h>
 #include <string>
 #include <thread>
 
@@ -54,6 +55,30 @@ TEST_CASE("what only time brings comes through the descriptor as well") {
   loop.after(20s, [&] { loop.stop(); });
   loop.run();
   CHECK(received == "five");
+}
+
+TEST_CASE("what a drain leaves, as its handler throws, is told by the descriptor") {
+  Context context;
+  Publisher numbers{context, {.bind = {"tcp://127.0.0.1:*"}, .batching = Batching{}}};
+  Subscriber all{context, {.connect = numbers.bound()}};
+  all.subscribe("n");
+  all.wait_ready(10s);
+  constexpr int count = 100;
+  for (int i = 0; i < count; ++i) numbers.publish("n", i);
+  pollfd readable{all.fd(), POLLIN, 0};
+  int received = 0;
+  while (received < count) {
+    REQUIRE(poll(&readable, 1, 10'000) == 1);
+    try {
+      all.drain([&](const Message&) {
+        ++received;
+        throw received;
+      });
+    } catch (int thrown) {
+      CHECK(thrown == received);
+    }
+  }
+  CHECK(all.ledger().delivered == count);
 }
 
 TEST_CASE("a waiting subscriber is stopped from another thread") {

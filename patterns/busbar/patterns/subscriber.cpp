@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <busbar/core/error.hpp>
 #include <busbar/core/internal/random_id.hpp>
@@ -13,6 +10,7 @@
 #include <busbar/patterns/internal/engine.hpp>
 #include <busbar/patterns/internal/subscriber_protocol.hpp>
 #include <busbar/patterns/internal/wake.hpp>
+#include <busbar/patterns/internal/watch.hpp>
 
 namespace busbar {
 
@@ -32,20 +30,6 @@ Socket open_socket(Context& context, const SubscriberOptions& options) {
                  .security = options.security,
                  .receive_queue = options.queue});
 }
-
-/// A descriptor that is closed at the end.
-struct Descriptor {
-  explicit Descriptor(int opened) : number(opened) {
-    if (number < 0) {
-      throw Error(ErrorKind::refused, "open a descriptor", "none is left",
-                  "raise the limit (ulimit -n)");
-    }
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { close(number); }
-  int number;
-};
 
 }  // namespace
 
@@ -70,6 +54,8 @@ struct Subscriber::State {
   bool read();
   void change_subscriptions();
   void wait(milliseconds longest);
+  /// Has `fd` tell of what is left, or of what time alone will bring.
+  void ring(bool idle);
   TimePoint next_deadline() const { return std::min(protocol.next_deadline(), maintain_at); }
 
   Socket socket;
@@ -82,9 +68,7 @@ struct Subscriber::State {
   Multipart frames;
   detail::SocketPoll poll;
   TimePoint maintain_at{};
-  TimePoint rings_at{};
-  std::optional<Descriptor> timer;  ///< Both only where `fd` was asked for.
-  std::optional<Descriptor> watch;
+  std::optional<detail::Watch> watch;  ///< Where `fd` was asked for.
 };
 
 const Message* Subscriber::State::next() {
@@ -130,6 +114,12 @@ void Subscriber::State::wait(milliseconds longest) {
   poll.add(socket.monitor().handle(), ZMQ_POLLIN);
   poll.add(socket.raw().handle(), ZMQ_POLLIN);
   if (!poll.wait(std::min(longest, left))) stopped = true;
+}
+
+void Subscriber::State::ring(bool idle) {
+  if (!watch) return;
+  const TimePoint now = std::chrono::steady_clock::now();
+  watch->ring(idle ? next_deadline() : now, now);
 }
 
 Subscriber::Subscriber(Context& context, SubscriberOptions options)
@@ -220,48 +210,35 @@ void Subscriber::on_gap(std::function<void(const Gap&)> handler) {
 }
 
 int Subscriber::fd() {
-  if (state_->watch) return state_->watch->number;
-  state_->timer.emplace(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  state_->watch.emplace(epoll_create1(EPOLL_CLOEXEC));
-  const auto watch = [this](int descriptor) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = descriptor;
-    epoll_ctl(state_->watch->number, EPOLL_CTL_ADD, descriptor, &event);
-  };
-  watch(state_->timer->number);
-  watch(state_->stop.descriptor());
-  watch(state_->socket.raw().get(zmq::sockopt::fd));
-  watch(state_->socket.monitor().get(zmq::sockopt::fd));
-  drain([](const Message&) {}, 0);  // arms it
-  return state_->watch->number;
+  if (state_->watch) return state_->watch->descriptor();
+  state_->watch.emplace();
+  state_->watch->add(state_->stop.descriptor());
+  state_->watch->add(state_->socket.raw().get(zmq::sockopt::fd));
+  state_->watch->add(state_->socket.monitor().get(zmq::sockopt::fd));
+  drain([](const Message&) {}, 0);  // rings
+  return state_->watch->descriptor();
 }
 
 std::size_t Subscriber::drain(const std::function<void(const Message&)>& handler,
                               std::size_t most) {
   std::size_t handed = 0;
   bool idle = false;
-  while (handed < most && !idle && !state_->stopped) {
-    if (const Message* message = state_->next()) {
-      handler(*message);
-      ++handed;
-    } else {
-      // Without news, time alone may have brought something.
-      idle = !state_->read() && state_->protocol.next() == nullptr &&
-             !(state_->next_deadline() <= std::chrono::steady_clock::now());
+  try {
+    while (handed < most && !idle && !state_->stopped) {
+      if (const Message* message = state_->next()) {
+        handler(*message);
+        ++handed;
+      } else {
+        // Without news, time alone may have brought something.
+        idle = !state_->read() && state_->protocol.next() == nullptr &&
+               !(state_->next_deadline() <= std::chrono::steady_clock::now());
+      }
     }
+  } catch (...) {
+    state_->ring(false);
+    throw;
   }
-  if (!state_->watch) return handed;
-  // The descriptors of sockets tell only of news (edge-triggered, ZMQ_FD): whatever is known to be
-  // left must ring again by itself. A timer that rings earlier is good enough.
-  const TimePoint now = std::chrono::steady_clock::now();
-  const TimePoint due = idle ? state_->next_deadline() : now;
-  if (state_->rings_at > now && state_->rings_at <= due) return handed;
-  const auto left = left_until(due, now);
-  state_->rings_at = now + left;
-  const auto nanoseconds = std::max<std::int64_t>(1, left.count() * 1'000'000);
-  const itimerspec at{{0, 0}, {nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000}};
-  timerfd_settime(state_->timer->number, 0, &at, nullptr);
+  state_->ring(idle);
   return handed;
 }
 

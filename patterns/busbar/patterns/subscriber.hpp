@@ -89,8 +89,7 @@ class Subscriber {
   /// For another event loop: readable (poll(2), level-triggered) when `drain` has something to do.
   int fd();
   /// Hands over what there is, at most `most` messages, and never waits. Answers how many. What the
-  /// handler throws comes out of here; its message has been delivered. Call it again then: `fd`
-  /// need not tell of what is left.
+  /// handler throws comes out of here; its message has been delivered, and the others stay.
   std::size_t drain(const std::function<void(const Message&)>& handler, std::size_t most = 1000);
 
   const std::vector<Endpoint>& bound() const noexcept;

@@ -216,6 +216,22 @@ TEST_CASE("what a server finds late and we do not is sent there once more, as wa
   CHECK(finished.outcome == Outcome::expired);
 }
 
+TEST_CASE("a reply that is too large is a failure, which both ends learn") {
+  Desk desk;
+  REQUIRE(desk.begins(message(head(1))));
+  const auto made = [&](std::size_t size) { return Frame{size}; };
+  CHECK(desk.protocol.reply(desk.job, made(limits::message_bytes + 1)));
+  const auto told = decode_correlation(desk.job.frames.text(1));
+  REQUIRE(told);
+  REQUIRE(std::holds_alternative<FailureHead>(*told));
+  CHECK(std::get<FailureHead>(*told).status == FailureStatus::failed);
+  CHECK(desk.protocol.counts().failed == 1);
+  REQUIRE(desk.begins(message(head(2))));
+  CHECK(desk.protocol.reply(desk.job, made(limits::message_bytes)));
+  CHECK(desk.protocol.counts().replied == 1);
+  CHECK(desk.protocol.counts().running == 0);
+}
+
 TEST_CASE("a request without any time is expired, and not sent") {
   RequesterProtocol ask{{.id = 9, .servers = 1}};
   ask.connected(0, start);

@@ -91,6 +91,19 @@ TEST_CASE(
   CHECK(logged == 1);
 }
 
+TEST_CASE("a reply that is too large fails, and its requester is told why") {
+  Context context;
+  Replier replier{context, {.bind = {any_port}}};
+  replier.on("large", [] { return std::string(limits::message_bytes, 'x'); });
+  const Serving serving{replier};
+  Requester ask{context, {.connect = replier.bound()}};
+  const Reply failed = ask.request("large", "", patient).get();
+  CHECK(failed.outcome() == Outcome::failed);
+  CHECK(failed.reason() == "the reply is larger than 64 MiB");
+  CHECK(replier.ledger().failed == 1);
+  CHECK(replier.ledger().reconciles());
+}
+
 TEST_CASE("the end of a requester waits for the callback that is being called") {
   Context context;
   Desk desk{context, {.bind = {any_port}}};

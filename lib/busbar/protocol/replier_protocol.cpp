@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <busbar/core/limits.hpp>
+
 namespace busbar::protocol {
 
 using std::chrono::milliseconds;
@@ -202,6 +204,8 @@ void ReplierProtocol::recycle(Job& job) {
 }
 
 bool ReplierProtocol::reply(Job& job, Frame reply) {
+  if (reply.size() > limits::message_bytes)
+    return fail(job, FailureStatus::failed, 0, "the reply is larger than 64 MiB");
   --counts_.running;
   if (!let_go(job)) {
     ++counts_.cancelled;

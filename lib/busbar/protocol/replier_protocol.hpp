@@ -31,7 +31,7 @@ struct ReplierProtocolOptions {
 struct ReplierCounts {
   std::uint64_t received = 0;
   std::uint64_t replied = 0;
-  std::uint64_t failed = 0;       ///< The handler threw, or let go of it.
+  std::uint64_t failed = 0;       ///< The handler threw, let go of it, or said too much.
   std::uint64_t refused = 0;      ///< No such method, or a body that it does not take.
   std::uint64_t expired = 0;      ///< Never begun, as its deadline had passed.
   std::uint64_t unavailable = 0;  ///< Never begun, for want of room or because we leave.
@@ -114,8 +114,8 @@ class ReplierProtocol {
   void on_message(Multipart& message, TimePoint now);
   /// The next one to begin, moved into `job`, whose frames are reused; false: none is there.
   bool take(Job& job, TimePoint now);
-  /// It is answered: `job.frames` becomes the reply, to be sent as it is. False: there is nothing
-  /// to send, since nobody waits for it.
+  /// It is answered: `job.frames` becomes the reply, to be sent as it is; above
+  /// limits::message_bytes it has failed. False: there is nothing to send, since nobody waits.
   bool reply(Job& job, Frame reply);
   bool fail(Job& job, FailureStatus status, std::uint8_t kind, std::string_view reason);
   /// Gives the slots of one that was sent back, to be reused.

@@ -49,9 +49,9 @@ class Request {
   /// whether such news came. Never from a queue's far side, where only the deadline is known.
   bool cancelled() const;
 
-  /// Never blocks. No effect where it was answered. What is above limits::message_bytes less the
-  /// few bytes of a head is not sent: its requester waits until the deadline, and
-  /// ReplierLedger::undeliverable counts it.
+  /// Never blocks. No effect where it was answered. A reply above limits::message_bytes, less the
+  /// few bytes of a head, has failed: its requester is told so, and ReplierLedger::failed counts
+  /// it.
   void reply(std::string_view payload);
   template <class T>
   requires(!std::convertible_to<const T&, std::string_view>) void reply(const T& value) {

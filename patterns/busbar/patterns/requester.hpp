@@ -25,7 +25,8 @@ struct RequesterOptions {
   std::string name = "requester";
   /// Servers: repliers, stock REP and ROUTER sockets, and queues with any of these behind them; 1
   /// to 64. What is not there yet is waited for, and connected to when it comes. Of inproc nobody
-  /// tells whether it is bound: such a server is taken to be there.
+  /// tells whether it is bound: such a server is taken to be there, and where it is not, what is
+  /// asked expires and is never `no_peer`.
   std::vector<Endpoint> connect = {};
   Security security = {};  ///< Our keys, and the public key of all servers.
   Choice choice = Choice::least_loaded;

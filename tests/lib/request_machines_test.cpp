@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <busbar/core/limits.hpp>
 #include <busbar/protocol/replier_protocol.hpp>
 #include <busbar/protocol/requester_protocol.hpp>
 

@@ -5,6 +5,7 @@
 #include <future>
 #include <latch>
 #include <optional>
+#include <poll.h>
 
 #include <doctest/doctest.h>
 
@@ -280,6 +281,78 @@ TEST_CASE("a replier whose context is stopped ends, whatever its threads are abo
     thread.join();
     if (threads > 1) stopping.join();
     CHECK(replier.ledger().running == 0);
+  }
+}
+
+TEST_CASE("a replier is served by another event loop through its descriptor") {
+  Context context;
+  Replier replier{context, {.bind = {any_port}}};
+  std::vector<Request> kept;
+  replier.on("echo", [](std::string_view text) { return std::string{text}; });
+  replier.on("fail", []() -> int { throw 5; });
+  replier.on("keep", [&](Request request) { kept.push_back(std::move(request)); });
+  EventLoop loop{context};
+  loop.add(replier.fd(), [&] { CHECK(replier.drain(3) <= 3); });
+  loop.after(soon, [&] { loop.stop(); });
+  std::thread asking{[&] {
+    Requester ask{context, {.connect = replier.bound()}};
+    std::vector<PendingReply> echoes;
+    for (int i = 0; i < 100; ++i) echoes.push_back(ask.request("echo", "x", patient));
+    for (PendingReply& echo : echoes) CHECK(echo.get<std::string>() == "x");
+    CHECK(ask.request("fail", "", patient).get().outcome() == Outcome::failed);
+    PendingReply one = ask.request("keep", "", patient);
+    PendingReply more = ask.request("keep", "", patient);
+    CHECK(ask.request("echo", "y", patient).get<std::string>() == "y");
+    loop.post([&] {
+      REQUIRE(kept.size() == 2);
+      // Elsewhere than in `drain`: both may take the news of what comes meanwhile.
+      CHECK_FALSE(kept[1].cancelled());
+      kept[0].reply("first");
+      kept[1].reply("second");
+    });
+    CHECK(one.get<std::string>() == "first");
+    CHECK(more.get<std::string>() == "second");
+    CHECK(ask.request("echo", "z", patient).get<std::string>() == "z");
+    loop.stop();
+  }};
+  loop.run();
+  asking.join();
+  CHECK(replier.ledger().replied == 104);
+  CHECK(replier.ledger().reconciles());
+}
+
+TEST_CASE("a replier that another event loop serves is stopped, by a handler too") {
+  for (const bool inside : {false, true}) {
+    CAPTURE(inside);
+    Context context;
+    Replier replier{context, {.bind = {any_port}}};
+    std::optional<StopReport> report;
+    replier.on("end", [&] { report = replier.stop(soon); });
+    replier.on("again", [&] {
+      CHECK_THROWS_WITH_AS(replier.drain(), doctest::Contains("it is served already"), Error);
+    });
+    pollfd readable{replier.fd(), POLLIN, 0};
+    Requester ask{context, {.connect = replier.bound()}};
+    PendingReply pending = ask.request("again", "", patient);
+    const auto serve_until = [&](auto over) {
+      // What ends it may happen at the other end, of which nothing shows here.
+      while (!over())
+        if (poll(&readable, 1, 10) == 1) replier.drain();
+    };
+    serve_until([&] { return pending.ready(); });
+    CHECK(pending.get().ok());
+    if (inside) {
+      pending = ask.request("end", "", patient);
+      serve_until([&] { return report.has_value(); });
+      CHECK(pending.get().ok());
+    } else {
+      report = replier.stop(soon);
+    }
+    CHECK(report->clean);
+    CHECK(poll(&readable, 1, 10'000) == 1);
+    CHECK(replier.drain() == 0);
+    CHECK(poll(&readable, 1, 10'000) == 1);
+    const Socket next{context, SocketType::router, {.bind = replier.bound()}};  // it is free
   }
 }
 

@@ -58,6 +58,11 @@ void Replier::serve() {
   const auto loop = loop_;  // outlives us where we are destroyed meanwhile
   loop->serve();
 }
+int Replier::fd() { return loop_->fd(); }
+std::size_t Replier::drain(std::size_t most) {
+  const auto loop = loop_;  // a handler may end us
+  return loop->drain(most);
+}
 StopReport Replier::stop(milliseconds deadline) { return loop_->stop(deadline); }
 ReplierLedger Replier::ledger() const { return loop_->ledger(); }
 const std::vector<Endpoint>& Replier::bound() const noexcept { return loop_->bound(); }

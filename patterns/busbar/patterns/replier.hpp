@@ -23,9 +23,9 @@ struct ReplierOptions {
   /// Backends of queues.
   std::vector<Endpoint> connect = {};
   Security security = {};  ///< Keys, and who may ask; off loopback see Security.
-  /// That call handlers, and receive in between. With more than one a handler is called by several
-  /// at a time. While all of them are in handlers nothing is read: what comes waits in the socket's
-  /// queues, and what is late or cancelled by then is not begun.
+  /// That call handlers in `serve`, and receive in between. With more than one a handler is called
+  /// by several at a time. While all of them are in handlers nothing is read: what comes waits in
+  /// the socket's queues, and what is late or cancelled by then is not begun.
   unsigned threads = 1;
   /// Requests held that are not begun; what comes above it goes back as not begun.
   std::size_t waiting_max = 10'000;
@@ -85,6 +85,13 @@ class Replier {
   /// Serves until `stop`, in the calling thread and in threads - 1 others. Throws Error (usage)
   /// where it is served already.
   void serve();
+  /// For another event loop, in place of `serve`: readable (poll(2), level-triggered) when `drain`
+  /// has something to do, and from the end on. Good as long as the Replier.
+  int fd();
+  /// Receives, and calls the handlers of what is there in this thread, of at most `most` requests;
+  /// it never waits, but for the last answers to leave once `stop` was called. Answers how many it
+  /// called. One thread at a time; throws Error (usage) where another one does, or serves.
+  std::size_t drain(std::size_t most = 1000);
   /// Begins no more, lets handlers end for at most `deadline`, and makes `serve` return. What
   /// waited goes back as not begun; `abandoned` counts what still runs. A handler may call it: its
   /// own request does not count, and can still be answered until it returns.

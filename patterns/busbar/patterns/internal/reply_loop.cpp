@@ -61,29 +61,28 @@ ReplyLoop::ReplyLoop(Context& context, ReplierOptions options)
 }
 
 /// With the mutex held.
-void ReplyLoop::check_not_serving() const {
+void ReplyLoop::check_not_serving(const char* operation, const char* remedy) const {
   if (serving_ == 0) return;
-  throw Error(ErrorKind::usage, "replier '" + options_.name + "'",
-              "a handler is set while it serves", "set it before `serve`");
+  throw Error(ErrorKind::usage, operation + (" '" + options_.name) + "'", "it is served already",
+              remedy);
 }
 
 void ReplyLoop::set_handler(std::string method, Handler handler) {
   const Lock lock{mutex_};
-  check_not_serving();
+  check_not_serving("set a handler of", "set it before `serve`");
   handlers_[std::move(method)] = std::move(handler);
 }
 
 void ReplyLoop::set_otherwise(Handler handler) {
   const Lock lock{mutex_};
-  check_not_serving();
+  check_not_serving("set a handler of", "set it before `serve`");
   otherwise_ = std::move(handler);
 }
 
 void ReplyLoop::serve() {
   {
     const Lock lock{mutex_};
-    if (serving_ > 0)
-      throw Error(ErrorKind::usage, "serve '" + options_.name + "'", "it is served already");
+    check_not_serving("serve", "call it once");
     if (stopped_) return;
     serving_ = options_.threads;
   }
@@ -97,13 +96,8 @@ void ReplyLoop::run() {
   Lock lock{mutex_};
   Job job;
   while (!stopped_) {
-    const bool something = protocol_.take(job, now());
-    send_rest();
-    if (something) {
-      // Another one leads, or takes the next request and has a third one lead.
-      if (idle_ > 0 && !leading_) changed_.notify_one();
-      handle(lock, job);
-    } else if (!leading_) {
+    if (begin(lock, job)) continue;
+    if (!leading_) {
       lead(lock);
     } else {
       ++idle_;
@@ -111,23 +105,74 @@ void ReplyLoop::run() {
       --idle_;
     }
   }
+  end_serving();
+}
+
+/// Calls a handler for the next request. False: none is there.
+bool ReplyLoop::begin(Lock& lock, Job& job) {
+  const bool something = protocol_.take(job, now());
+  send_rest();
+  if (!something) return false;
+  // Another one leads, or takes the next request and has a third one lead.
+  if (idle_ > 0 && !leading_) changed_.notify_one();
+  handle(lock, job);
+  return true;
+}
+
+void ReplyLoop::end_serving() {
   --serving_;
-  if (serving_ == 0 && !leading_) close(close_until_);
+  if (stopped_ && serving_ == 0 && !leading_) close(close_until_);
   changed_.notify_all();
   ended_.notify_all();
+}
+
+int ReplyLoop::fd() {
+  const Lock lock{mutex_};
+  if (watch_) return watch_->descriptor();
+  watch_.emplace();
+  if (socket_) {
+    watch_->add(socket_->raw().get(zmq::sockopt::fd));
+    watch_->add(socket_->monitor().get(zmq::sockopt::fd));
+    socket_->release();
+  }
+  watch_->ring(now(), now());
+  return watch_->descriptor();
+}
+
+std::size_t ReplyLoop::drain(std::size_t most) {
+  Lock lock{mutex_};
+  check_not_serving("drain", "call either `serve` or `drain`, in one thread at a time");
+  ++serving_;
+  std::size_t begun = 0;
+  bool idle = false;
+  Job job;
+  try {
+    while (begun < most && !idle && !stopped_) begin(lock, job) ? ++begun : idle = look() == 0;
+  } catch (const Error&) {
+    stopped_ = true;  // the context was stopped
+  }
+  if (socket_) socket_->release();
+  if (watch_) watch_->ring(idle && !stopped_ ? maintain_at_ : now(), now());
+  end_serving();
+  return begun;
+}
+
+/// Looks after the connections, and receives what is there: how much it was.
+int ReplyLoop::look() {
+  const TimePoint at = now();
+  if (at >= maintain_at_ || at >= maintained_at_ + monitor_pace) {
+    maintain_at_ = socket_->maintain();
+    maintained_at_ = at;
+    protocol_.set_utc(utc_offset(at));  // which somebody may set
+  }
+  return receive(at);
 }
 
 /// Receives what is there, or waits until something is.
 void ReplyLoop::lead(Lock& lock) {
   leading_ = true;
   try {
-    const TimePoint at = now();
-    if (at >= maintain_at_ || at >= maintained_at_ + monitor_pace) {
-      maintain_at_ = socket_->maintain();
-      maintained_at_ = at;
-      protocol_.set_utc(utc_offset(at));  // which somebody may set
-    }
-    if (receive(at) == 0) sleep(lock);
+    if (look() == 0) sleep(lock);
   } catch (const Error&) {
     stopped_ = true;  // the context was stopped
     socket_->release();
@@ -271,6 +316,12 @@ void ReplyLoop::after_call() {
     sleeping_ = false;
     wake_.signal();
   }
+  // What `cancelled` has received, or what sending has swallowed the news of.
+  if (watch_ && serving_ == 0 &&
+      (protocol_.counts().waiting > 0 ||
+       (hear_of_room(socket_->raw().handle()) & ZMQ_POLLIN) != 0)) {
+    watch_->ring(now(), now());
+  }
   socket_->release();
 }
 
@@ -291,6 +342,7 @@ StopReport ReplyLoop::stop(milliseconds deadline) {
   stopped_ = true;
   const std::uint64_t left = running();
   if (std::exchange(sleeping_, false)) wake_.signal();
+  if (watch_) watch_->ring(now(), now());
   changed_.notify_all();
   // Those that call handlers find out when these return.
   ended_.wait_for(lock, farewell, [&] { return serving_ <= left + stopping_ && !leading_; });

@@ -12,6 +12,7 @@
 #include <busbar/core/internal/socket_poll.hpp>
 #include <busbar/core/socket.hpp>
 #include <busbar/patterns/internal/wake.hpp>
+#include <busbar/patterns/internal/watch.hpp>
 #include <busbar/patterns/replier.hpp>
 #include <busbar/protocol/replier_protocol.hpp>
 
@@ -30,6 +31,8 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   void set_handler(std::string method, Handler handler);
   void set_otherwise(Handler handler);
   void serve();
+  int fd();
+  std::size_t drain(std::size_t most);
   StopReport stop(std::chrono::milliseconds deadline);
   ReplierLedger ledger() const;
   const std::vector<Endpoint>& bound() const noexcept { return bound_; }
@@ -53,9 +56,12 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   };
   static thread_local Here here;
 
-  void check_not_serving() const;
+  void check_not_serving(const char* operation, const char* remedy) const;
   void run();
+  bool begin(Lock& lock, Job& job);
+  void end_serving();
   void lead(Lock& lock);
+  int look();
   int receive(TimePoint now);
   bool freelance() const noexcept { return options_.wire == RequestWire::freelance; }
   bool is_ping(Multipart& message);
@@ -90,8 +96,9 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   std::string unresolved_;
   TimePoint maintain_at_ = TimePoint::min();
   TimePoint maintained_at_{};
-  unsigned serving_ = 0;  ///< Threads.
-  unsigned idle_ = 0;     ///< In changed_.
+  std::optional<Watch> watch_;  ///< Where `fd` was asked for.
+  unsigned serving_ = 0;        ///< Threads; one in `drain` is one as well.
+  unsigned idle_ = 0;           ///< In changed_.
   std::vector<InHand> in_hand_;
   unsigned stopping_ = 0;  ///< Handlers' threads in `stop`.
   TimePoint close_until_{};

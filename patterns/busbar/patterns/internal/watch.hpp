@@ -45,7 +45,8 @@ class Watch {
   /// Readable from `due` on, until this is called again. An earlier bell that has not rung yet
   /// stays.
   void ring(TimePoint due, TimePoint now) {
-    if (rings_at_ > now && rings_at_ <= due) return;
+    const bool has_rung = rings_at_ <= now;
+    if (has_rung ? due <= now : rings_at_ <= due) return;
     const auto left = left_until(due, now);
     rings_at_ = now + left;
     const auto nanoseconds = std::max<std::int64_t>(1, left.count() * 1'000'000);
@@ -60,7 +61,7 @@ class Watch {
  private:
   Descriptor bell_{timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
   Descriptor all_{epoll_create1(EPOLL_CLOEXEC)};
-  TimePoint rings_at_{};
+  TimePoint rings_at_ = TimePoint::max();
 };
 
 }  // namespace busbar::detail

@@ -8,7 +8,10 @@ void History::add(std::uint32_t stream, std::uint64_t first, std::uint32_t count
                   TimePoint now) {
   if (!keeps()) return;
   const std::size_t bytes = sent.size();
-  if (bytes > limits_.bytes) return;
+  if (bytes > limits_.bytes) {
+    newest_of(stream) = 0;  // what is kept of a stream has no hole
+    return;
+  }
   while (size_ > 0 && (size_ == limits_.messages || bytes_ + bytes > limits_.bytes)) drop_oldest();
   if (size_ == ring_.size()) grow();
   const std::uint64_t number = oldest_ + size_;

@@ -16,8 +16,10 @@ namespace busbar {
 /// How much a publisher keeps for subscribers that missed something or come late. Whichever bound
 /// is reached first counts; `messages` 0 keeps nothing.
 struct HistoryLimits {
-  std::size_t messages = 10'000;          ///< Of all streams together; a batch counts as one.
-  std::size_t bytes = 16u << 20;          ///< Of them, with topic and header.
+  std::size_t messages = 10'000;  ///< Of all streams together; a batch counts as one.
+  /// Of them, with topic and header. A message above it is not kept, nor what its stream sent
+  /// before.
+  std::size_t bytes = 16u << 20;
   std::chrono::milliseconds age{60'000};  ///< 0: nothing for longer than a moment.
 };
 

@@ -43,6 +43,19 @@ void print_side(std::ostream& out, const char* name, const SideLedger& side) {
   out << (*separator == ',' ? "]\n" : "\n");
 }
 
+nlohmann::json topics_json(const std::vector<TopicCount>& topics) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const TopicCount& topic : topics)
+    all.push_back({{"topic", topic.topic}, {"messages", topic.messages}, {"bytes", topic.bytes}});
+  return all;
+}
+
+void print_topics(std::ostream& out, const char* name, const std::vector<TopicCount>& topics) {
+  for (const TopicCount& topic : topics)
+    out << "  " << name << printable(topic.topic) << ' ' << topic.messages << " ("
+        << human_bytes(topic.bytes) << ")\n";
+}
+
 void print_peer(std::ostream& out, const PeerInfo& peer) {
   out << "  peer      " << peer.side << ' ' << printable(peer.address)
       << (peer.connected ? " connected" : " not connected") << ", "
@@ -75,10 +88,6 @@ nlohmann::json to_json(const std::vector<Endpoint>& endpoints) {
 }
 
 nlohmann::json to_json(const Ledger& ledger) {
-  nlohmann::json topics = nlohmann::json::array();
-  for (const TopicCount& topic : ledger.topics)
-    topics.push_back(
-        {{"topic", topic.topic}, {"messages", topic.messages}, {"bytes", topic.bytes}});
   nlohmann::json peers = nlohmann::json::array();
   for (const PeerInfo& peer : ledger.peers)
     peers.push_back({{"side", peer.side},
@@ -97,8 +106,10 @@ nlohmann::json to_json(const Ledger& ledger) {
            {{"received", ledger.subscriptions.received},
             {"forwarded", ledger.subscriptions.forwarded},
             {"refused", ledger.subscriptions.refused}}},
-          {"topics", topics},
-          {"peers", peers}};
+          {"topics", topics_json(ledger.topics)},
+          {"peers", peers},
+          {"dropped_topics", topics_json(ledger.dropped_topics)},
+          {"slow_peers", ledger.slow_peers}};
 }
 
 std::string headline(const Ledger& ledger) {
@@ -114,10 +125,11 @@ void print(std::ostream& out, const Ledger& ledger) {
   if (asked.received + asked.forwarded + asked.refused > 0)
     out << "  subscriptions received " << asked.received << ", forwarded " << asked.forwarded
         << ", refused " << asked.refused << '\n';
-  for (const TopicCount& topic : ledger.topics)
-    out << "  topic     " << printable(topic.topic) << ' ' << topic.messages << " ("
-        << human_bytes(topic.bytes) << ")\n";
+  print_topics(out, "topic     ", ledger.topics);
+  print_topics(out, "dropped   ", ledger.dropped_topics);
   for (const PeerInfo& peer : ledger.peers) print_peer(out, peer);
+  for (const std::string& address : ledger.slow_peers)
+    out << "  slow      " << printable(address) << '\n';
 }
 
 std::string line(const nlohmann::json& value) {

@@ -62,6 +62,8 @@ Ledger full_ledger() {
   ledger.subscriptions = {4, 3, 1};
   ledger.topics = {{"prices.eur", 7, 70}};
   ledger.peers = {{"frontend", "127.0.0.1:40312", true, 2, 1, "unknown key"}};
+  ledger.dropped_topics = {{"prices.usd", 2, 20}};
+  ledger.slow_peers = {"127.0.0.1:40313"};
   return ledger;
 }
 
@@ -144,6 +146,10 @@ TEST_CASE("a reply with ledgers comes out as it went in") {
   CHECK(ledger.peers[0].connections == 2);
   CHECK(ledger.peers[0].refused == 1);
   CHECK(ledger.peers[0].last_failure == "unknown key");
+  REQUIRE(ledger.dropped_topics.size() == 1);
+  CHECK(ledger.dropped_topics[0].topic == "prices.usd");
+  CHECK(ledger.dropped_topics[0].messages == 2);
+  CHECK(ledger.slow_peers == std::vector<std::string>{"127.0.0.1:40313"});
 }
 
 TEST_CASE("a refusal comes out with its code and its reason") {
@@ -185,8 +191,8 @@ TEST_CASE("a ledger with a wrong type is refused, and the error names the key") 
 TEST_CASE("keys and causes of a later version are passed over") {
   const std::string body = body_with("\xa4name", "\xa5later\x92\x01\xc0\xa4name");
   std::string one_more = body;
-  REQUIRE(one_more[1] == '\x88');
-  one_more[1] = '\x89';
+  REQUIRE(one_more[1] == '\x8a');
+  one_more[1] = '\x8b';
   CHECK(reply_error({sig, "200", one_more}) == "taken");
   CHECK(reply_error({sig, "200", body_with("\xa9malformed\x03", "\xa9malformee\x03")}) == "taken");
 }

@@ -180,6 +180,28 @@ class Control(StockCase):
         out, _ = self.busbar("status", self.ipc("control"))
         self.assertTrue(out.startswith("hub forwarder running\n  frontend  received 0 "), out)
 
+    def test_status_names_what_was_dropped_and_who_is_slow(self):
+        hub = self.device("forwarder", "--control", self.ipc("control"))
+        sub = self.socket(zmq.SUB, subscribe=b"", rcvhwm=1, rcvbuf=4096)  # and never reads
+        sub.connect(hub.backend)
+        pub = self.socket(zmq.XPUB)
+        pub.connect(hub.frontend)
+        pub.recv()
+
+        def slow():
+            for _ in range(1000):
+                pub.send_multipart([b"prices", b"x" * 10_000])
+            return self.ledger("status", self.ipc("control"))["slow_peers"]
+
+        self.eventually(slow, "somebody is slow")
+        ledger = self.ledger("status", self.ipc("control"))
+        (dropped,) = ledger["dropped_topics"]
+        self.assertEqual(dropped["topic"], "prices")
+        self.assertIn(ledger["slow_peers"][0], [peer["address"] for peer in ledger["peers"]])
+        out, _ = self.busbar("status", self.ipc("control"))
+        self.assertRegex(out, r"\n  dropped   prices \d+ \(")
+        self.assertIn(f"\n  slow      {ledger['slow_peers'][0]}\n", out)
+
     def test_silence_is_4(self):
         queue = self.device("queue")  # it takes the request, and knows nobody who would answer
         _, err = self.busbar("status", queue.frontend, "--timeout", "300ms", code=4)

@@ -22,20 +22,23 @@ struct Way {
   Endpoint publish_to{"inproc://none"};
   Endpoint subscribe_at{"inproc://none"};
   bool direct = true;
+  bool batched = false;  ///< What publishers do where a test does not say it.
 
   Endpoint fresh(const std::string& transport, const std::string& name) const {
     if (transport == "tcp") return "tcp://127.0.0.1:*";
     if (transport == "ipc") return "ipc://" + folder.path(name);
     return "inproc://" + name;
   }
-  Way(const std::string& transport, int forwarders) : direct(forwarders == 0) {
+  Way(const std::string& transport, int forwarders, Overflow overflow = Overflow::block,
+      int queue = 1000)
+      : direct(forwarders == 0) {
     if (direct) publish_to = fresh(transport, "direct");
     for (int i = 0; i < forwarders; ++i) {
       const std::string name = "hub" + std::to_string(i);
       DeviceOptions options{.name = name,
-                            .frontend = {},
-                            .backend = {.bind = {fresh(transport, name + ".out")}},
-                            .overflow = Overflow::block};
+                            .frontend = {.queue = queue},
+                            .backend = {.bind = {fresh(transport, name + ".out")}, .queue = queue},
+                            .overflow = overflow};
       if (i == 0) {
         options.frontend.bind = {fresh(transport, name + ".in")};
       } else {
@@ -49,6 +52,7 @@ struct Way {
   }
   Publisher publisher(PublisherOptions options = {}) {
     (direct ? options.bind : options.connect) = {publish_to};
+    if (batched && !options.batching) options.batching.emplace();
     Publisher made{context, std::move(options)};
     if (direct) subscribe_at = made.bound().front();
     return made;

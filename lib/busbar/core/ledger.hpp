@@ -88,6 +88,11 @@ struct Ledger {
   /// Services: the names that were asked for.
   std::vector<TopicCount> topics;
   std::vector<PeerInfo> peers;
+  /// What a forwarder's subscribers had no room for (Cause::overflow): the busiest first, at
+  /// most 20.
+  std::vector<TopicCount> dropped_topics = {};
+  /// Whose queues were full last, by address, or by endpoint where it connected; tcp and ipc.
+  std::vector<std::string> slow_peers = {};
 
   /// In each direction: received = sent + filtered + refused + dropped + held.
   bool reconciles() const noexcept;

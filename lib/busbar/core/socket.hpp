@@ -48,7 +48,9 @@ struct SocketEvent {
   std::string endpoint;  ///< Ours: the one that was bound or connected.
   std::string peer;      ///< `127.0.0.1:40312` where known (accepted connections), else empty.
   std::string cause;     ///< …_failed, not_resolved: why, in words; else empty.
-  int connection = -1;   ///< accepted, disconnected: which one; used anew once it is closed.
+  /// accepted, disconnected, and connecting once the transport is there: which one; used anew once
+  /// it is closed.
+  int connection = -1;
 };
 std::string_view name_of(SocketEvent::Kind kind) noexcept;
 

@@ -52,6 +52,20 @@ bool Hop::show_and_apply(Multipart& message, Weight& weight) {
   return true;
 }
 
+void Hop::note_overflow(const Multipart& message, const Weight& weight) {
+  overflowed_ = true;
+  if (is_control(kind, message)) return;
+  const bool to_one = protocol::is_reserved(message.text(0));
+  const std::string_view topic = protocol::topic_of(message.text(to_one ? 1 : 0));
+  if (topic.size() > limits::topic_bytes) return;
+  losses_.count(topic, weight.messages, weight.bytes);
+}
+
+void Hop::look_for_slow_peers() {
+  if (overflowed_) slow_peers_ = subscribers.full();
+  overflowed_ = false;
+}
+
 void Hop::maintain() {
   if (tap) tap->maintain();
   if (control) control->maintain();
@@ -65,7 +79,9 @@ Ledger Hop::ledger(std::string_view state) const {
           backend,
           subscriptions,
           topics.busiest(topics_shown),
-          {}};
+          {},
+          losses_.most(),
+          slow_peers_};
 }
 
 }  // namespace busbar::detail

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include <busbar/core/internal/slow_peers.hpp>
+#include <busbar/core/internal/topic_losses.hpp>
 #include <busbar/devices/device.hpp>
 #include <busbar/devices/internal/cache.hpp>
 #include <busbar/devices/internal/control_server.hpp>
@@ -64,7 +66,12 @@ struct Hop {
     if (tap && tap->watched()) tap->show(message, false);
   }
 
+  /// Some of a forwarder's subscribers have no room for it.
+  void note_overflow(const Multipart& message, const Weight& weight);
+
   void maintain();
+  /// With the books' lock.
+  void look_for_slow_peers();
   Ledger ledger(std::string_view state) const;
 
   std::string name;
@@ -77,10 +84,14 @@ struct Hop {
   std::unique_ptr<Tap> tap;
   std::unique_ptr<ControlServer> control;
   std::unique_ptr<Cache> cache;
+  SlowPeers subscribers;  ///< Is told the events of a forwarder's backend.
 
  private:
   bool show_and_apply(Multipart& message, Weight& weight);
 
+  TopicLosses losses_;
+  bool overflowed_ = false;  ///< Since the last look.
+  std::vector<std::string> slow_peers_;
   bool looks_inside_;  ///< Has a tap, a stage or a cache: most devices have none.
 };
 

@@ -121,7 +121,10 @@ bool Lane::deliver_late(void* output, int error) {
     return false;
   }
   // It counts nobody whom it leaves out, so the refusal is what we count.
-  if (error == EAGAIN && fan_out_) send_to_those_with_room(output, message_);
+  if (error == EAGAIN && fan_out_) {
+    hops_.back()->note_overflow(message_, weight_);
+    send_to_those_with_room(output, message_);
+  }
   book[error == EHOSTUNREACH || error == EPIPE ? Cause::no_peer : Cause::overflow] +=
       weight_.messages;
   message_.clear();

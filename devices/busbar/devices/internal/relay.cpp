@@ -54,6 +54,8 @@ Relay::Relay(Context& context, DeviceKind kind, std::vector<DeviceOptions> chain
   }
   if (kind == DeviceKind::forwarder) {
     subscriptions_.emplace(hops_);
+    backend_->on_event(
+        [this](const SocketEvent& event) { hops_.back()->subscribers.on_event(event); });
     subscriptions_->take_all_for_caches(frontend_->raw().handle());
     frontend_->release();  // to whoever steps
   }
@@ -239,6 +241,7 @@ void Relay::maintain(TimePoint now) {
   for (const auto& hop : hops_) hop->maintain();
 
   const std::scoped_lock lock(books_);
+  hops_.back()->look_for_slow_peers();
   peers_.clear();
   for (const auto& [socket, side] :
        {std::pair{&frontend_, "frontend"}, std::pair{&backend_, "backend"}}) {

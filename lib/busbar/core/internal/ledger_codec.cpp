@@ -1,4 +1,5 @@
 #include <limits>
+#include <span>
 
 #include <busbar/core/internal/ledger_codec.hpp>
 
@@ -41,11 +42,15 @@ void pack_side(Packer& out, std::string_view key, const SideLedger& side) {
   }
 }
 
-void pack_topic(Packer& out, const TopicCount& topic) {
-  out.pack_map(3);
-  pack_entry(out, "topic", topic.topic);
-  pack_entry(out, "messages", topic.messages);
-  pack_entry(out, "bytes", topic.bytes);
+void pack_topics(Packer& out, std::string_view key, const std::vector<TopicCount>& topics) {
+  pack_text(out, key);
+  out.pack_array(static_cast<std::uint32_t>(topics.size()));
+  for (const TopicCount& topic : topics) {
+    out.pack_map(3);
+    pack_entry(out, "topic", topic.topic);
+    pack_entry(out, "messages", topic.messages);
+    pack_entry(out, "bytes", topic.bytes);
+  }
 }
 
 void pack_peer(Packer& out, const PeerInfo& peer) {
@@ -60,7 +65,7 @@ void pack_peer(Packer& out, const PeerInfo& peer) {
 }
 
 void pack_ledger(Packer& out, const Ledger& ledger) {
-  out.pack_map(8);
+  out.pack_map(10);
   pack_entry(out, "name", ledger.name);
   pack_entry(out, "kind", ledger.kind);
   pack_entry(out, "state", ledger.state);
@@ -71,12 +76,14 @@ void pack_ledger(Packer& out, const Ledger& ledger) {
   pack_entry(out, "received", ledger.subscriptions.received);
   pack_entry(out, "forwarded", ledger.subscriptions.forwarded);
   pack_entry(out, "refused", ledger.subscriptions.refused);
-  pack_text(out, "topics");
-  out.pack_array(static_cast<std::uint32_t>(ledger.topics.size()));
-  for (const TopicCount& topic : ledger.topics) pack_topic(out, topic);
+  pack_topics(out, "topics", ledger.topics);
   pack_text(out, "peers");
   out.pack_array(static_cast<std::uint32_t>(ledger.peers.size()));
   for (const PeerInfo& peer : ledger.peers) pack_peer(out, peer);
+  pack_topics(out, "dropped_topics", ledger.dropped_topics);
+  pack_text(out, "slow_peers");
+  out.pack_array(static_cast<std::uint32_t>(ledger.slow_peers.size()));
+  for (const std::string& address : ledger.slow_peers) pack_text(out, printable(address, text_max));
 }
 
 [[noreturn]] void refuse(const std::string& where, const std::string& cause) {
@@ -117,11 +124,7 @@ class Fields {
     const msgpack::object* found = find(key);
     return found == nullptr ? 0 : count_in(*found, key);
   }
-  std::string text(std::string_view key) const {
-    const msgpack::object& value = at(key);
-    if (value.type != msgpack::type::STR) refuse(path(key), "is no string");
-    return printable({value.via.str.ptr, value.via.str.size}, text_max);
-  }
+  std::string text(std::string_view key) const { return text_in(at(key), key); }
   bool flag(std::string_view key) const {
     const msgpack::object& value = at(key);
     if (value.type != msgpack::type::BOOLEAN) refuse(path(key), "is no boolean");
@@ -131,13 +134,15 @@ class Fields {
 
   template <class Item>
   std::vector<Item> list(std::string_view key, Item (*read)(const Fields&)) const {
-    const msgpack::object& value = at(key);
-    if (value.type != msgpack::type::ARRAY) refuse(path(key), "is no array");
     std::vector<Item> items;
-    for (std::uint32_t i = 0; i < value.via.array.size; ++i) {
-      items.push_back(
-          read(Fields{value.via.array.ptr[i], path(key) + "[" + std::to_string(i) + "]"}));
+    for (const msgpack::object& item : array(key)) {
+      items.push_back(read(Fields{item, path(key) + "[" + std::to_string(items.size()) + "]"}));
     }
+    return items;
+  }
+  std::vector<std::string> texts(std::string_view key) const {
+    std::vector<std::string> items;
+    for (const msgpack::object& item : array(key)) items.push_back(text_in(item, key));
     return items;
   }
 
@@ -148,6 +153,15 @@ class Fields {
   std::uint64_t count_in(const msgpack::object& value, std::string_view key) const {
     if (value.type != msgpack::type::POSITIVE_INTEGER) refuse(path(key), "is no count");
     return value.via.u64;
+  }
+  std::string text_in(const msgpack::object& value, std::string_view key) const {
+    if (value.type != msgpack::type::STR) refuse(path(key), "is no string");
+    return printable({value.via.str.ptr, value.via.str.size}, text_max);
+  }
+  std::span<const msgpack::object> array(std::string_view key) const {
+    const msgpack::object& value = at(key);
+    if (value.type != msgpack::type::ARRAY) refuse(path(key), "is no array");
+    return {value.via.array.ptr, value.via.array.size};
   }
 
   std::string where_;
@@ -189,6 +203,8 @@ Ledger read_ledger(const Fields& fields) {
                           subscriptions.count("refused")};
   ledger.topics = fields.list("topics", read_topic);
   ledger.peers = fields.list("peers", read_peer);
+  ledger.dropped_topics = fields.list("dropped_topics", read_topic);
+  ledger.slow_peers = fields.texts("slow_peers");
   return ledger;
 }
 

@@ -226,6 +226,7 @@ std::optional<SocketEvent> Monitor::decode() {
     event.peer = address_of(descriptor);
     connections_[descriptor] = {event.peer, identity_of(descriptor)};
   } else if (number == ZMQ_EVENT_CONNECTED) {
+    event.connection = descriptor;
     connections_[descriptor] = {{}, identity_of(descriptor)};
   } else if (event.kind == Kind::disconnected) {
     event.connection = descriptor;

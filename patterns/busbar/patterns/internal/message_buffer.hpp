@@ -7,8 +7,8 @@
 #include <string_view>
 #include <tuple>
 
+#include <busbar/core/internal/topic_losses.hpp>
 #include <busbar/patterns/buffered_subscriber.hpp>
-#include <busbar/patterns/internal/topic_losses.hpp>
 
 namespace busbar::detail {
 

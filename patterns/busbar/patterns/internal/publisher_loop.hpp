@@ -8,10 +8,10 @@
 #include <optional>
 #include <thread>
 
+#include <busbar/core/internal/slow_peers.hpp>
 #include <busbar/core/internal/socket_poll.hpp>
+#include <busbar/core/internal/topic_losses.hpp>
 #include <busbar/core/socket.hpp>
-#include <busbar/patterns/internal/slow_peers.hpp>
-#include <busbar/patterns/internal/topic_losses.hpp>
 #include <busbar/patterns/internal/wake.hpp>
 #include <busbar/patterns/publisher.hpp>
 

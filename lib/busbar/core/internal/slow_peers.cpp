@@ -1,4 +1,4 @@
-#include "busbar/patterns/internal/slow_peers.hpp"
+#include "busbar/core/internal/slow_peers.hpp"
 
 #include <algorithm>
 #include <linux/sockios.h>
@@ -9,9 +9,10 @@ namespace busbar::detail {
 
 void SlowPeers::on_event(const SocketEvent& event) {
   if (event.connection < 0) return;
-  if (event.kind == SocketEvent::Kind::accepted) {
+  using Kind = SocketEvent::Kind;
+  if (event.kind == Kind::accepted || event.kind == Kind::connecting) {
     connections_[event.connection] = event.peer.empty() ? event.endpoint : event.peer;
-  } else if (event.kind == SocketEvent::Kind::disconnected) {
+  } else if (event.kind == Kind::disconnected) {
     connections_.erase(event.connection);
   }
 }

@@ -9,7 +9,8 @@
 
 namespace busbar::detail {
 
-/// Knows tcp and ipc connections that peers made to a bound endpoint.
+/// Knows tcp and ipc connections, whoever made them. The address of one that was made to an
+/// endpoint is that endpoint.
 class SlowPeers {
  public:
   void on_event(const SocketEvent& event);

@@ -31,11 +31,13 @@ enum class SlowSubscriber {
 };
 
 /// What gathers while the last batch is on its way goes as one ZeroMQ message. A lone message still
-/// leaves at once. The bounds are those of a batch, of one topic.
+/// leaves at once, unless there is a linger. The bounds are those of a batch, of one topic.
 struct Batching {
   std::size_t bytes = 256u << 10;
   std::uint32_t messages = 10'000;
-  std::chrono::milliseconds linger{0};  ///< Wait so long for more, unless a bound is reached.
+  /// The first message of a batch waits so long for more, unless a bound is reached, or somebody
+  /// waits for room, in `flush`, or for the end.
+  std::chrono::milliseconds linger{0};
 };
 
 struct PublisherOptions {
@@ -80,8 +82,9 @@ struct PublisherLedger {
   /// ledger has what it lost to the message.
   std::uint64_t dropped = 0;
   std::vector<TopicCount> dropped_topics = {};  ///< The busiest first, at most 20.
-  std::vector<std::string> slow_peers = {};     ///< Whose queues were full last, by address.
-  std::uint64_t disconnected = 0;               ///< Connections cut by SlowSubscriber::disconnect.
+  std::vector<std::string> slow_peers =
+      {};                          ///< Whose queues were full last, by address or endpoint.
+  std::uint64_t disconnected = 0;  ///< Connections cut by SlowSubscriber::disconnect.
   std::size_t history_messages = 0;
   std::size_t history_bytes = 0;
   std::vector<PeerInfo> peers = {};

@@ -78,6 +78,7 @@ Frame frame_of(std::string&& text) {
 PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
     : context_(context),
       options_(std::move(options)),
+      lingers_(options_.batching && options_.batching->linger > milliseconds{0}),
       socket_(open_socket(context, options_)),
       handle_(socket_.raw().handle()),
       bound_(socket_.bound()),
@@ -165,7 +166,7 @@ PublishResult PublisherLoop::publish(std::string_view topic, std::string_view pa
     publish_plain(topic, payload);
   } else {
     protocol::Stream& stream = protocol_.stream_of(topic, stream_name);
-    const bool in_flood = options_.batching && (!open_.empty() || !waiting_.empty());
+    const bool in_flood = lingers_ || (options_.batching && (!open_.empty() || !waiting_.empty()));
     const TimePoint now = in_flood ? TimePoint{} : std::chrono::steady_clock::now();
     if (in_flood || (options_.batching && now - last_sent_ < flood)) {
       add_to_batch(stream, payload, headers);
@@ -180,8 +181,14 @@ PublishResult PublisherLoop::publish(std::string_view topic, std::string_view pa
   return PublishResult::sent;
 }
 
-bool PublisherLoop::wait_for_room(Lock& lock, std::size_t bytes) {
+/// Somebody waits for what gathers.
+void PublisherLoop::end_linger() {
+  batch_due_ = std::min(batch_due_, std::chrono::steady_clock::now());
   wake_.signal();
+}
+
+bool PublisherLoop::wait_for_room(Lock& lock, std::size_t bytes) {
+  end_linger();
   const TimePoint deadline = after(std::chrono::steady_clock::now(), options_.block_for);
   changed_.wait_until(lock, deadline, [&] { return stopping_ || has_room(bytes); });
   return has_room(bytes);
@@ -351,7 +358,7 @@ bool PublisherLoop::flush(TimePoint deadline) {
 
 bool PublisherLoop::wait_for_sent(Lock& lock, TimePoint deadline) {
   const auto sent = [this] { return open_.empty() && waiting_.empty(); };
-  if (!sent()) wake_.signal();
+  if (!sent()) end_linger();
   changed_.wait_until(lock, deadline, [&] { return stopping_ || sent(); });
   return sent();
 }

@@ -69,6 +69,7 @@ class PublisherLoop {
   bool fits(std::string_view topic, std::string_view payload, const Headers& headers) const;
   bool has_room(std::size_t bytes) const;
   bool wait_for_room(Lock& lock, std::size_t bytes);
+  void end_linger();
   void publish_alone(protocol::Stream& stream, std::string_view payload, const Headers& headers,
                      TimePoint now);
   void add_to_batch(protocol::Stream& stream, std::string_view payload, const Headers& headers);
@@ -99,6 +100,7 @@ class PublisherLoop {
 
   Context context_;
   PublisherOptions options_;
+  bool lingers_;                                ///< A lone message opens a batch too.
   std::chrono::milliseconds last_flush_{1000};  ///< By the destructor.
   Socket socket_;
   void* handle_;  ///< Null once it is closed.

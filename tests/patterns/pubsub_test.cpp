@@ -1,4 +1,6 @@
-// Publishers and subscribers on real sockets: one suite for every transport and way.
+// Publishers and subscribers on real sockets: one suite for every transport and way, batched or
+// not.
+#include "support/stock.hpp"
 #include "support/way.hpp"
 
 #include <map>
@@ -11,6 +13,7 @@
 
 using namespace busbar;
 using namespace std::chrono_literals;
+using busbar::testing::eventually;
 using busbar::testing::Way;
 
 namespace {
@@ -19,10 +22,14 @@ template <class Test>
 void every_way(Test test) {
   for (const std::string transport : {"inproc", "ipc", "tcp"}) {
     for (const int forwarders : {0, 1, 3}) {
-      CAPTURE(transport);
-      CAPTURE(forwarders);
-      Way way{transport, forwarders};
-      test(way);
+      for (const bool batched : {false, true}) {
+        CAPTURE(transport);
+        CAPTURE(forwarders);
+        CAPTURE(batched);
+        Way way{transport, forwarders};
+        way.batched = batched;
+        test(way);
+      }
     }
   }
 }
@@ -66,6 +73,7 @@ TEST_CASE("streams within a topic are numbered, kept and recovered apart") {
     order("a", 1);
     order("b", 10);
     order("a", 2);
+    CHECK(orders.flush(10s));  // what is sent when one joins comes to it as an update
     Subscriber late = way.subscriber();
     late.subscribe("orders");
     late.wait_ready(10s);
@@ -106,56 +114,46 @@ TEST_CASE("subscribers are counted on every way, and a lack of them is said") {
     CHECK(prices.subscribers("prices.eur") == 3);
     for (Subscriber& one : quotes) one.wait_ready(10s);
     quotes.erase(quotes.begin() + 1);
-    const TimePoint end = std::chrono::steady_clock::now() + 10s;
-    while (prices.subscribers("prices.eur") != 2 && std::chrono::steady_clock::now() < end) {
-      std::this_thread::yield();
-    }
-    CHECK(prices.subscribers("prices.eur") == 2);
+    CHECK(eventually([&] { return prices.subscribers("prices.eur") == 2; }));
   });
 }
 
 TEST_CASE("a flood arrives in order and whole, batched or not, on every way") {
   every_way([](Way& way) {
-    for (const bool batched : {false, true}) {
-      CAPTURE(batched);
-      PublisherOptions options{.slow = SlowSubscriber::block, .block_for = 20s};
-      if (batched) options.batching.emplace();
-      if (way.direct) way.publish_to = way.fresh(batched ? "tcp" : "ipc", "again");
-      Publisher numbers = way.publisher(std::move(options));
-      Subscriber all = way.subscriber();
-      all.subscribe("n.>");
-      all.wait_ready(10s);  // the one before may still be counted
-      constexpr int count = 20'000;
-      std::thread sender{[&] {
-        for (int i = 0; i < count; ++i) {
-          Headers headers;
-          if (i % 1000 == 0) headers = {{"i", std::to_string(i)}};
-          CHECK(numbers.publish(i % 3 == 0 ? "n.a" : "n.b", i, headers) == PublishResult::sent);
-        }
-      }};
-      std::map<std::string, int, std::less<>> last{{"n.a", -1}, {"n.b", -1}};
-      int received = 0;
-      for (const Message& message : all.messages(10s)) {
-        const int i = message.as<int>();
-        if (i % 1000 == 0) CHECK(message.header("i") == std::to_string(i));
-        int& before = last.find(message.topic())->second;
-        REQUIRE(i > before);
-        before = i;
-        if (++received == count) break;
+    Publisher numbers = way.publisher({.slow = SlowSubscriber::block, .block_for = 20s});
+    Subscriber all = way.subscriber();
+    all.subscribe("n.>");
+    all.wait_ready(10s);
+    constexpr int count = 20'000;
+    std::thread sender{[&] {
+      for (int i = 0; i < count; ++i) {
+        Headers headers;
+        if (i % 1000 == 0) headers = {{"i", std::to_string(i)}};
+        CHECK(numbers.publish(i % 3 == 0 ? "n.a" : "n.b", i, headers) == PublishResult::sent);
       }
-      sender.join();
-      const SubscriberLedger got = all.ledger();
-      CHECK(received == count);
-      CHECK(numbers.flush(10s));
-      const PublisherLedger ledger = numbers.ledger();
-      CHECK(ledger.published == count);
-      CHECK(ledger.sent == count);
-      CHECK(ledger.waiting == 0);
-      CHECK(ledger.dropped == 0);
-      if (batched) CHECK(ledger.batches < count / 2);
-      CHECK(got.lost == 0);
-      CHECK(got.received == got.delivered + got.duplicates + got.unwanted + got.malformed);
+    }};
+    std::map<std::string, int, std::less<>> last{{"n.a", -1}, {"n.b", -1}};
+    int received = 0;
+    for (const Message& message : all.messages(10s)) {
+      const int i = message.as<int>();
+      if (i % 1000 == 0) CHECK(message.header("i") == std::to_string(i));
+      int& before = last.find(message.topic())->second;
+      REQUIRE(i > before);
+      before = i;
+      if (++received == count) break;
     }
+    sender.join();
+    const SubscriberLedger got = all.ledger();
+    CHECK(received == count);
+    CHECK(numbers.flush(10s));
+    const PublisherLedger ledger = numbers.ledger();
+    CHECK(ledger.published == count);
+    CHECK(ledger.sent == count);
+    CHECK(ledger.waiting == 0);
+    CHECK(ledger.dropped == 0);
+    if (way.batched) CHECK(ledger.batches < count / 2);
+    CHECK(got.lost == 0);
+    CHECK(got.received == got.delivered + got.duplicates + got.unwanted + got.malformed);
   });
 }
 
@@ -185,6 +183,47 @@ TEST_CASE("a late joiner gets the last value of each topic, then the updates, on
     CHECK(early.receive(10s));
     CHECK_FALSE(early.receive(50ms));  // what was sent to the other one was not for this one
   });
+}
+
+TEST_CASE(
+    "one that comes and goes is waited for through two forwarders, and waits for publishers") {
+  for (const bool batched : {false, true}) {
+    CAPTURE(batched);
+    Way way{"tcp", 2};
+    way.batched = batched;
+    Publisher prices = way.publisher();
+    Publisher others = way.publisher();
+    Subscriber stays = way.subscriber();
+    stays.subscribe("p.>");
+    stays.wait_ready(10s, 2);
+    std::uint64_t sequence = 0;
+    for (int round = 0; round < 10; ++round) {
+      CAPTURE(round);
+      Subscriber comes = way.subscriber();
+      comes.subscribe(round % 4 < 2 ? "p.a" : "p.*");
+      // Either end may wait; what is published then reaches it.
+      if (round % 2 == 0) {
+        prices.wait_for_subscribers("p.a", 2, 10s);
+      } else {
+        comes.wait_ready(10s, 2);
+        CHECK(prices.subscribers("p.a") == 2);
+        CHECK(others.subscribers("p.a") == 2);
+      }
+      for (int i = 0; i < 3; ++i) CHECK(prices.publish("p.a", i) == PublishResult::sent);
+      for (int i = 0; i < 3; ++i) {
+        const auto message = comes.receive(10s);
+        REQUIRE(message);
+        CHECK(message->as<int>() == i);
+        CHECK(message->sequence() == ++sequence);
+      }
+      CHECK(comes.ledger().lost == 0);
+      { const Subscriber gone = std::move(comes); }
+      // No longer counted, nor is the one that stays forgotten.
+      CHECK(eventually([&] { return prices.subscribers("p.a") == 1; }));
+      CHECK_THROWS_AS(prices.wait_for_subscribers("p.a", 2, 1ms), Error);
+    }
+    for (std::uint64_t i = 1; i <= sequence; ++i) CHECK(stays.receive(10s)->sequence() == i);
+  }
 }
 
 TEST_CASE("a late joiner gets the history, in order") {

@@ -1,4 +1,5 @@
 // Why a gap is told: each cause that needs no faulty link to come about.
+#include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -9,6 +10,7 @@
 using namespace busbar;
 using namespace busbar::protocol;
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using busbar::detail::Arrival;
 using busbar::detail::SubscriberProtocol;
 using busbar::detail::SubscriberProtocolOptions;
@@ -68,17 +70,27 @@ TEST_CASE("what is asked for again and again and does not come is told as unansw
 }
 
 TEST_CASE("a gap that too much waits behind is told as such, and all that waited comes out") {
-  Listener listener{{.inbox = 7, .waiting_messages = 3}};
-  listener.receive(1);
-  for (std::uint64_t number = 4; number < 20; ++number) listener.receive(number);
-  listener.take();
-  REQUIRE(listener.gaps.size() == 1);
-  CHECK(listener.gaps[0].cause == GapCause::no_room);
-  CHECK(listener.gaps[0].first == 2);
-  CHECK(listener.gaps[0].last == 3);
-  CHECK(listener.delivered.size() == 17);
-  CHECK(listener.protocol.counts().lost == 2);
-  CHECK(listener.protocol.counts().waiting == 0);
+  const std::size_t one = "t"s.size() + encode(Header{}).size() + "x"s.size();
+  for (const bool by_count : {true, false}) {
+    CAPTURE(by_count);
+    SubscriberProtocolOptions options{.inbox = 7};
+    (by_count ? options.waiting_messages : options.waiting_bytes) = by_count ? 3 : 3 * one;
+    Listener listener{options};
+    listener.receive(1);
+    for (std::uint64_t number = 4; number < 7; ++number) listener.receive(number);
+    listener.take();
+    CHECK(listener.gaps.empty());
+    CHECK(listener.protocol.counts().waiting == 3);
+    for (std::uint64_t number = 7; number < 20; ++number) listener.receive(number);
+    listener.take();
+    REQUIRE(listener.gaps.size() == 1);
+    CHECK(listener.gaps[0].cause == GapCause::no_room);
+    CHECK(listener.gaps[0].first == 2);
+    CHECK(listener.gaps[0].last == 3);
+    CHECK(listener.delivered.size() == 17);
+    CHECK(listener.protocol.counts().lost == 2);
+    CHECK(listener.protocol.counts().waiting == 0);
+  }
 }
 
 TEST_CASE("without recovery a gap is told at once, as not kept for us") {

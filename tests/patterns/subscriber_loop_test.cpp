@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -13,6 +14,44 @@
 
 using namespace busbar;
 using namespace std::chrono_literals;
+
+TEST_CASE("each form of subscription gets what it names, in each form of receiving") {
+  Context context;
+  Publisher numbers{context, {.bind = {"tcp://127.0.0.1:*"}}};
+  using Topics = std::vector<std::string>;
+  const Topics published{"a", "a.b", "a.bc", "a.b.c", "a.c", "b.a", "a.b"};
+  const auto check = [&](const TopicPattern& pattern, const Topics& expected, auto receive) {
+    Subscriber some{context, {.connect = numbers.bound()}};
+    some.subscribe(pattern);
+    some.wait_ready(10s);
+    for (std::size_t i = 0; i < published.size(); ++i) {
+      CHECK(numbers.publish(published[i], i) == PublishResult::sent);
+    }
+    Topics received;
+    receive(some, [&](const Message& message) {
+      received.emplace_back(message.topic());
+      if (message.as<std::size_t>() + 1 == published.size()) some.stop();
+    });
+    CHECK(received == expected);
+    CHECK(some.ledger().lost == 0);
+  };
+  check("a.b", {"a.b", "a.b"}, [](Subscriber& some, const auto& note) { some.run(note); });
+  check("a.*", {"a.b", "a.bc", "a.c", "a.b"}, [](Subscriber& some, const auto& note) {
+    for (const Message& message : some.messages(10s)) note(message);
+  });
+  check("a.>", {"a.b", "a.bc", "a.b.c", "a.c", "a.b"}, [](Subscriber& some, const auto& note) {
+    while (const auto message = some.receive(10s)) note(*message);
+  });
+  const auto raw = TopicPattern::raw_prefix("a.b");
+  check(raw, {"a.b", "a.bc", "a.b.c", "a.b"}, [](Subscriber& some, const auto& note) {
+    const TimePoint end = std::chrono::steady_clock::now() + 10s;
+    for (bool last = false; !last && std::chrono::steady_clock::now() < end;) {
+      const auto message = some.receive();  // never waits
+      if (message) note(*message);
+      last = message && message->as<std::size_t>() == 6;
+    }
+  });
+}
 
 TEST_CASE("a subscriber is served by another event loop through its descriptor") {
   Context context;

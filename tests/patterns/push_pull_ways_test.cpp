@@ -139,7 +139,8 @@ TEST_CASE("what a worker left behind is done by another one, and says so, on eve
     while (done.size() < count) {
       auto work = mine.receive(soon);
       REQUIRE(work);
-      CHECK(work->redelivered() == left.contains(std::string{work->payload()}));
+      // So may be what was on its way when it left.
+      if (left.contains(std::string{work->payload()})) CHECK(work->redelivered());
       done.emplace(work->payload());
       work->done();
     }

@@ -118,7 +118,8 @@ bool PublisherLoop::send_answer(TimePoint now) {
 void PublisherLoop::cut_slow_subscribers(TimePoint now) {
   if (options_.slow != SlowSubscriber::disconnect || full_since_ == TimePoint::max()) return;
   if (now < after(full_since_, options_.block_for)) return;
-  counts_.slow_peers = slow_peers_.full();
+  // Empty: whoever was cut before is not back yet, and is still the last.
+  if (auto full = slow_peers_.full(); !full.empty()) counts_.slow_peers = std::move(full);
   counts_.disconnected += slow_peers_.cut();
   full_since_ = now;
 }

@@ -302,6 +302,12 @@ TEST_CASE("a topology's check finds what does not fit services or a strategy") {
   CHECK(finding(services + bound + "heartbeat = '0s'") == "heartbeat is below 1 ms");
   CHECK(finding("[devices.x]\nkind = 'queue'\nstrategy = 'ready'\nexpiry = '1s'\n" + bound +
                 back) == hasty);
+  const auto place = [&](const std::string& toml) {
+    const Place found = Topology::parse(services + bound + toml).findings().at(0).place;
+    return found.key + " in line " + std::to_string(found.line);
+  };
+  CHECK(place("drain-timeout = '2s'\nexpiry = '500ms'") == "devices.s.expiry in line 5");
+  CHECK(place("heartbeat = '10s'") == "devices.s.heartbeat in line 4");
   CHECK(finding("[devices.x]\nkind = 'streamer'\nstrategy = 'ready'\n" + bound + back) ==
         "a strategy is for queues");
   CHECK(finding("[devices.x]\nkind = 'queue'\nstrategy = 'ready'\n" + bound +

@@ -351,7 +351,9 @@ Command peer_command() {
               "find NAME        write the endpoints where this service is offered\n"
               "A line of join is enter, evasive, exit: NAME, ID; join, leave: NAME, GROUP, ID;\n"
               "whisper: NAME, PAYLOAD; shout: NAME, GROUP, PAYLOAD; with tabs between; in PAYLOAD\n"
-              "what is not printable is written \\xNN. Nodes of Zyre and Pyre are peers too.",
+              "what is not printable is written \\xNN. Nodes of Zyre and Pyre are peers too.\n"
+              "whisper, shout and find exit with 4 where nobody is there in time, and whisper\n"
+              "and shout where a signal leaves lines unsent.",
           .example =
               "  busbar peer --name a --join sensors\n"
               "  echo 21.5 | busbar peer shout sensors",

@@ -125,7 +125,7 @@ class Pushing {
 
   [[noreturn]] void give_up(const std::string& cause) {
     program::give_up(subject(options_), absence(pusher_.ledger()), cause,
-                     "start the other end, or give a longer --timeout; with a stock PULL or a "
+                     "start a puller there, or give a longer --timeout; with a stock PULL or a "
                      "streamer without --credit give --wire plain");
   }
 

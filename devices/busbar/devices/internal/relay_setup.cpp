@@ -50,7 +50,9 @@ void check_workers(const std::string& who, DeviceKind kind, const DeviceOptions&
     refuse("with the strategy ready workers connect to it", "give the backend one to bind");
   }
   if (!knows_workers(kind, options)) return;
-  if (const auto misfit = misfit_of(options.workers)) refuse(misfit->problem, misfit->remedy);
+  if (const auto misfit = misfit_of(options.workers)) {
+    refuse(misfit->problem, misfit->remedy + " (--expiry TIME, --heartbeat TIME)");
+  }
 }
 
 /// Said here, as the system knows only that the address is taken.
@@ -108,10 +110,11 @@ bool knows_workers(DeviceKind kind, const DeviceOptions& options) noexcept {
 }
 
 std::optional<Misfit> misfit_of(const WorkerRules& rules) {
-  if (rules.heartbeat.count() < 1) return Misfit{"heartbeat is below 1 ms", "raise it"};
+  if (rules.heartbeat.count() < 1)
+    return Misfit{"heartbeat", "heartbeat is below 1 ms", "raise it"};
   if (rules.expiry > rules.heartbeat) return std::nullopt;
-  return Misfit{"expiry is not above heartbeat: workers would be lost all the time",
-                "raise expiry (--expiry TIME), or lower heartbeat (--heartbeat TIME)"};
+  return Misfit{"expiry", "expiry is not above heartbeat: workers would be lost all the time",
+                "raise expiry, or lower heartbeat"};
 }
 
 Socket open_side(Context& context, DeviceKind kind, const DeviceOptions& options, Side side,

@@ -16,6 +16,7 @@ bool has_backend(DeviceKind kind) noexcept;
 /// Whether it gives requests to workers that say when they are free.
 bool knows_workers(DeviceKind kind, const DeviceOptions& options) noexcept;
 struct Misfit {
+  std::string key;  ///< Where a file says so.
   std::string problem;
   std::string remedy;
 };

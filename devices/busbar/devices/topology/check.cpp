@@ -185,8 +185,9 @@ class Check {
     }
     if (detail::knows_workers(device.kind, options)) {
       if (const auto misfit = detail::misfit_of(options.workers)) {
-        const bool written = device.lines.contains("expiry");
-        note(place_of(device, written ? "expiry" : "heartbeat"), misfit->problem, misfit->remedy);
+        const bool written = device.lines.contains(misfit->key);
+        note(place_of(device, written ? misfit->key : "heartbeat"), misfit->problem,
+             misfit->remedy);
       }
     }
     if (device.kind != DeviceKind::services) return;

@@ -249,6 +249,7 @@ class DeviceReader {
 
   void read_time(const std::string& key, const TomlValue& value, std::chrono::milliseconds& into) {
     constexpr const char* form = R"(write e.g. "500ms", "5s", "1min"; at most "24h")";
+    locate(key, value);
     const auto written = reader_.text(key, value, form);
     if (!written) return;
     if (const auto duration = parse_duration(*written)) {

@@ -33,7 +33,7 @@ struct Program {
     return made;
   }
   void publish(const std::string& payload) {
-    if (publisher.publish(topic, payload) == PublishResult::sent) ++next;
+    if (publisher.publish(topic, payload) == SendResult::sent) ++next;
   }
   void obey(const std::string& line) {
     const std::string word = line.substr(0, line.find(' '));

@@ -94,7 +94,7 @@ TEST_CASE("a program that does not read never makes its publisher drop") {
   lazy.wait_ready(10s);
   const std::string payload(10'000, 'x');
   for (int i = 0; i < 2000; ++i) {
-    REQUIRE(numbers.publish("n", payload) == PublishResult::sent);
+    REQUIRE(numbers.publish("n", payload) == SendResult::sent);
   }
   numbers.publish("n", "last");
   std::optional<Message> message;
@@ -190,7 +190,7 @@ TEST_CASE("a buffered subscriber shows in its ledger what is no message, and res
   BufferedSubscriber ready{context, {.connect = numbers.bound()}, {.patterns = {"n"}}};
   BufferedSubscriber never_ready{context, {.connect = stock.bound()}, {.patterns = {"n"}}};
   ready.wait_ready(std::chrono::milliseconds::max());
-  CHECK(numbers.publish("now", "not wanted") == PublishResult::sent);
+  CHECK(numbers.publish("now", "not wanted") == SendResult::sent);
   CHECK(eventually([&] { return ready.ledger().subscriber.unwanted == 1; }));
   while (stock.receive(10s)->text(0) != "\1n") {
   }

@@ -48,7 +48,7 @@ TEST_CASE("a stalled subscriber costs no more memory than was declared") {
         options.history.bytes + queues * one + options.queue_bytes + (8u << 20);
     const std::size_t before = resident_bytes();
     for (int i = 0; i < 100'000; ++i) {
-      REQUIRE(flood.publish("t", payload) == PublishResult::sent);
+      REQUIRE(flood.publish("t", payload) == SendResult::sent);
     }
     const std::size_t after = resident_bytes();
     CHECK(after - std::min(before, after) < bound);

@@ -36,7 +36,7 @@ TEST_CASE("after its context was stopped a publisher says so, and keeps its ledg
     PublisherOptions options{.name = "prices", .bind = {"tcp://127.0.0.1:*"}};
     if (batches) options.batching = Batching{};
     Publisher prices{context, std::move(options)};
-    REQUIRE(prices.publish("a", "1") == PublishResult::sent);
+    REQUIRE(prices.publish("a", "1") == SendResult::sent);
     REQUIRE(prices.flush(10s));
     CHECK(context.stop(10s).clean);
     for (int i = 0; i < 3; ++i) {
@@ -59,7 +59,7 @@ TEST_CASE("a publisher's call that finds its context stopped sends nothing, and 
   std::uint64_t sent = 0;
   std::thread stopper{[&] { (void)context.stop(10s); }};
   const auto publish_on = [&] {
-    while (true) sent += prices.publish("a", "1") == PublishResult::sent ? 1 : 0;
+    while (true) sent += prices.publish("a", "1") == SendResult::sent ? 1 : 0;
   };
   CHECK_THROWS_WITH_AS(publish_on(), doctest::Contains("was stopped"), Error);
   stopper.join();
@@ -81,7 +81,7 @@ TEST_CASE("who waits in a publisher is told when its context is stopped") {
   std::vector<std::function<void()>> calls{
       [&] { full.wait_for_subscribers("a", 2, std::chrono::milliseconds::max()); },
       [&] {
-        while (full.publish("a", payload) == PublishResult::sent) {
+        while (full.publish("a", payload) == SendResult::sent) {
         }
       }};
   std::vector<std::thread> callers;

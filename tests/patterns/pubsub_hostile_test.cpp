@@ -302,7 +302,7 @@ TEST_CASE("a stock publisher that sends hostile headers does not stop a good one
   }
   REQUIRE(hostile.send({std::string(1u << 20, 'p')}));  // plain: as it is
   int plain = 0;
-  REQUIRE(prices.publish("t", "good") == PublishResult::sent);
+  REQUIRE(prices.publish("t", "good") == SendResult::sent);
   int good = 0;
   while (plain + good < 2) {
     const auto message = all.receive(soon);

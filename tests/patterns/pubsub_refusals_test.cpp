@@ -87,11 +87,11 @@ TEST_CASE("a message fits in a frame with its topic and headers, or is refused")
   large.wait_for_subscribers("a", 1, 10s);
   const std::string payload(limits::message_bytes, 'x');
   const std::string_view view{payload};
-  CHECK(large.publish("a", view) == PublishResult::too_large);
-  CHECK(large.publish("a", view.substr(40)) == PublishResult::too_large);
+  CHECK(large.publish("a", view) == SendResult::too_large);
+  CHECK(large.publish("a", view.substr(40)) == SendResult::too_large);
   CHECK(large.publish("a", view.substr(1000), {{"h", std::string(2000, 'y')}}) ==
-        PublishResult::too_large);
-  CHECK(large.publish("a", view.substr(100)) == PublishResult::sent);
+        SendResult::too_large);
+  CHECK(large.publish("a", view.substr(100)) == SendResult::sent);
   const auto message = all.receive(30s);
   REQUIRE(message);
   CHECK(message->payload().size() == limits::message_bytes - 100);
@@ -122,7 +122,7 @@ TEST_CASE("bad topics and payloads are refused, and nothing is sent") {
   CHECK_THROWS_AS(prices.publish("", 1), Error);
   CHECK_THROWS_AS(prices.publish("a..b", 1), Error);
   CHECK_THROWS_AS(prices.publish("\xff", 1), Error);
-  CHECK(prices.publish("a", 1, {{"h", std::string(100'000, 'x')}}) == PublishResult::too_large);
+  CHECK(prices.publish("a", 1, {{"h", std::string(100'000, 'x')}}) == SendResult::too_large);
   CHECK(prices.ledger().published == 0);
   CHECK(prices.ledger().refused == 1);
   CHECK_THROWS_AS((Publisher{context, {}}), Error);
@@ -136,5 +136,5 @@ TEST_CASE("wire = plain refuses what it cannot send before it waits for room") {
   }
   CHECK_THROWS_AS(plain.publish("a", "x", {}, "stream"), Error);
   CHECK(plain.ledger().published == 0);
-  CHECK(plain.publish("a", "x") == PublishResult::sent);
+  CHECK(plain.publish("a", "x") == SendResult::sent);
 }

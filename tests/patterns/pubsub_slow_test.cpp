@@ -80,7 +80,7 @@ TEST_CASE("a publisher that blocks says full when its time is up, and one that c
     slow.subscribe("n");
     slow.wait_ready(10s);
     std::uint64_t accepted = 0;
-    while (numbers.publish("n", payload) == PublishResult::sent) ++accepted;
+    while (numbers.publish("n", payload) == SendResult::sent) ++accepted;
     CHECK(numbers.ledger().refused == 1);
     CHECK(numbers.ledger().waiting * payload.size() <= (1u << 20));
     for (std::uint64_t i = 0; i < accepted; ++i) REQUIRE(slow.receive(10s));
@@ -98,7 +98,7 @@ TEST_CASE("a publisher that blocks says full when its time is up, and one that c
     std::uint64_t accepted = 0;
     const TimePoint end = std::chrono::steady_clock::now() + 20s;
     while (numbers.ledger().disconnected == 0 && std::chrono::steady_clock::now() < end) {
-      if (accepted < count && numbers.publish("n", payload) == PublishResult::sent) ++accepted;
+      if (accepted < count && numbers.publish("n", payload) == SendResult::sent) ++accepted;
     }
     CHECK(numbers.ledger().disconnected == 1);
     CHECK(numbers.ledger().slow_peers.size() == 1);

@@ -42,9 +42,9 @@ TEST_CASE("the first message reaches a subscriber that was waited for, on every 
     Subscriber quotes = way.subscriber();
     quotes.subscribe("prices.*");
     prices.wait_for_subscribers("prices.eur", 1, 10s);
-    CHECK(prices.publish("prices.eur", 1.25, {{"trace", "abc"}}) == PublishResult::sent);
-    CHECK(prices.publish("prices", "not wanted") == PublishResult::sent);
-    CHECK(prices.publish("prices.usd", "bytes") == PublishResult::sent);
+    CHECK(prices.publish("prices.eur", 1.25, {{"trace", "abc"}}) == SendResult::sent);
+    CHECK(prices.publish("prices", "not wanted") == SendResult::sent);
+    CHECK(prices.publish("prices.usd", "bytes") == SendResult::sent);
     const auto first = quotes.receive(10s);
     REQUIRE(first);
     CHECK(first->topic() == "prices.eur");
@@ -68,7 +68,7 @@ TEST_CASE("streams within a topic are numbered, kept and recovered apart") {
     Publisher orders = way.publisher(options);
     const auto order = [&](const std::string& customer, int number) {
       CHECK(orders.publish("orders", number, {{"customer", customer}}, customer) ==
-            PublishResult::sent);
+            SendResult::sent);
     };
     order("a", 1);
     order("b", 10);

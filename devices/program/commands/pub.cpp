@@ -136,14 +136,15 @@ class Publishing {
     give_up_at_ = steady_clock::now() + options_.patience();
     while (true) {
       switch (publisher_->publish(topic, letter.payload, headers)) {
-        case PublishResult::sent:
+        case SendResult::sent:
           ++published_;
           if (!is_wanted(topic)) ++unwanted_;
           return true;
-        case PublishResult::too_large:
+        case SendResult::too_large:
           throw Error{ErrorKind::usage, "send " + place, "it is larger than a message may be",
                       "send it in smaller messages"};
-        case PublishResult::full:
+        case SendResult::full:
+        case SendResult::no_peer:
           break;
       }
       waiter_.wait(milliseconds{0});

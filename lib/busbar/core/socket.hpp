@@ -21,6 +21,7 @@ namespace detail {
 struct SocketState;
 }
 
+/// What became of a message that was to be sent, by a socket or by a pattern.
 enum class SendResult {
   sent,
   full,       ///< No room now, or nobody to send to yet: try again. The message is untouched.

@@ -11,7 +11,7 @@ Publisher::Publisher(Publisher&&) noexcept = default;
 Publisher& Publisher::operator=(Publisher&&) noexcept = default;
 Publisher::~Publisher() = default;
 
-PublishResult Publisher::publish(std::string_view topic, std::string_view payload,
+SendResult Publisher::publish(std::string_view topic, std::string_view payload,
                                  const Headers& headers, std::string_view stream) {
   return loop_->publish(topic, payload, headers, stream);
 }

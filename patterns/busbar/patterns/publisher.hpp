@@ -13,7 +13,7 @@
 #include <busbar/core/codec.hpp>
 #include <busbar/core/context.hpp>
 #include <busbar/core/ledger.hpp>
-#include <busbar/core/socket_options.hpp>
+#include <busbar/core/socket.hpp>
 #include <busbar/patterns/wire.hpp>
 #include <busbar/protocol/publisher_protocol.hpp>
 
@@ -61,13 +61,6 @@ struct PublisherOptions {
   Security security = {};  ///< Keys, and who may subscribe; off loopback see Security.
 };
 
-/// What became of a message.
-enum class PublishResult {
-  sent,       ///< Handed to ZeroMQ, or to the batch that goes next.
-  full,       ///< SlowSubscriber::block: no room within `block_for`. Nothing was published.
-  too_large,  ///< All of it above limits::message_bytes, or its headers above header_bytes.
-};
-
 /// Counts of messages. published = sent + waiting; what was dropped for one subscriber is sent.
 /// After Context::stop `waiting` is what will never go, and there are no peers.
 struct PublisherLedger {
@@ -104,6 +97,11 @@ class Publisher {
   /// SlowSubscriber::block drops none.
   ~Publisher();
 
+  /// sent: handed to ZeroMQ, or to the batch that goes next. full: no room within `block_for`, with
+  /// SlowSubscriber::block only. too_large: all of it above limits::message_bytes, or its headers
+  /// above limits::header_bytes. The answer may be left unread, as the ledger counts what was not
+  /// sent (`refused`).
+  ///
   /// Bytes and text go as they are. Throws Error (usage): no valid topic, headers or a stream with
   /// wire = plain, or the context was stopped. Blocks only with SlowSubscriber::block, or while
   /// queue_bytes of batches wait for the background thread.
@@ -113,11 +111,11 @@ class Publisher {
   /// message that is missing holds up no other stream's, and LateJoin::last_value is kept for each.
   /// 65,536 streams are known at a time: beyond that the one not used for longest is forgotten with
   /// its last value, and comes back as a new one, numbered from 1.
-  PublishResult publish(std::string_view topic, std::string_view payload,
-                        const Headers& headers = {}, std::string_view stream = {});
+  SendResult publish(std::string_view topic, std::string_view payload, const Headers& headers = {},
+                     std::string_view stream = {});
   /// Any other type that msgpack can take goes packed: `message.as<T>()` at the other end.
   template <class T>
-  requires(!std::convertible_to<const T&, std::string_view>) PublishResult
+  requires(!std::convertible_to<const T&, std::string_view>) SendResult
       publish(std::string_view topic, const T& value, const Headers& headers = {},
               std::string_view stream = {}) {
     return publish(topic, std::string_view{pack(value)}, headers, stream);

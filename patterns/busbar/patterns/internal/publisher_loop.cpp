@@ -148,19 +148,19 @@ bool PublisherLoop::has_room(std::size_t bytes) const {
   return options_.batching ? waiting_bytes_ + bytes <= options_.queue_bytes : waiting_.empty();
 }
 
-PublishResult PublisherLoop::publish(std::string_view topic, std::string_view payload,
+SendResult PublisherLoop::publish(std::string_view topic, std::string_view payload,
                                      const Headers& headers, std::string_view stream_name) {
   Lock lock = lock_for_caller();
   if (options_.wire == Wire::plain) check_plain(topic, headers, stream_name);
   if (!fits(topic, payload, headers)) {
     ++counts_.refused;
-    return PublishResult::too_large;
+    return SendResult::too_large;
   }
   const bool room = has_room(payload.size()) || wait_for_room(lock, payload.size());
   require_running("publish");
   if (!room) {
     ++counts_.refused;
-    return PublishResult::full;
+    return SendResult::full;
   }
   if (options_.wire == Wire::plain) {
     publish_plain(topic, payload);
@@ -178,7 +178,7 @@ PublishResult PublisherLoop::publish(std::string_view topic, std::string_view pa
   require_running("publish");  // sending may have found that the context was stopped
   ++counts_.published;
   counts_.published_bytes += payload.size();
-  return PublishResult::sent;
+  return SendResult::sent;
 }
 
 /// Somebody waits for what gathers.

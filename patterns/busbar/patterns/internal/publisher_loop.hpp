@@ -45,7 +45,7 @@ class PublisherLoop {
   PublisherLoop(Context& context, PublisherOptions options);
   ~PublisherLoop();
 
-  PublishResult publish(std::string_view topic, std::string_view payload, const Headers& headers,
+  SendResult publish(std::string_view topic, std::string_view payload, const Headers& headers,
                         std::string_view stream);
   bool wait_for_subscribers(std::string_view topic, std::size_t count, TimePoint deadline);
   std::size_t subscribers(std::string_view topic) const;

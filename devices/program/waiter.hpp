@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 
+#include <busbar/core/error.hpp>
 #include <busbar/core/signals.hpp>
 
 namespace busbar::program {
@@ -36,5 +37,18 @@ class Waiter {
   int signals_seen_ = 0;
   bool broken_ = false;
 };
+
+/// False: what `wait` waits for did not come within its timeout. For those who go on waiting, and
+/// look for signals in between.
+template <class Wait>
+bool in_time(Wait wait) {
+  try {
+    wait();
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::timeout) throw;
+    return false;
+  }
+}
 
 }  // namespace busbar::program

@@ -97,7 +97,8 @@ TEST_CASE("broken correlation frames are refused and counted, and the good go on
   liar.send({asked[0], asked[1], "", "twice"});
   CHECK(pending.get<std::string>() == "truth");
   REQUIRE(eventually([&] {
-    (void)victim.wait_for_servers(2, 1ms);
+    CHECK_THROWS_WITH_AS(victim.wait_for_servers(2, 1ms), doctest::Contains(": 1 of 2 after 1 ms"),
+                         Error);
     return victim.ledger().late == 1;
   }));
   CHECK(victim.ledger().malformed == frames.size() + 3);

@@ -2,6 +2,7 @@
 
 #include "program/bench/process.hpp"
 #include "program/bench/waiting.hpp"
+#include "program/waiter.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -65,7 +66,7 @@ void be_peers(std::size_t mine, std::size_t count, std::uint16_t port, std::size
   shared.nanoseconds[last_start + place] = now();
   const auto when_all_know = [&](std::size_t others, std::size_t what) {
     for (const auto& peer : peers)
-      if (!peer->wait_for_peers(others, longest_await)) ::_exit(1);
+      if (!in_time([&] { peer->wait_for_peers(others, longest_await); })) ::_exit(1);
     shared.nanoseconds[what + place] = now();
     ++shared.ready;
   };

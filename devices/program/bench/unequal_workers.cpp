@@ -33,8 +33,8 @@ steady_clock::duration time_taken(Wire wire, int jobs) {
       if (pusher.push("hello") != SendResult::sent) std::this_thread::yield();
     }
     pusher.flush(longest);
-  } else if (!pusher.wait_for_workers(2, longest)) {
-    throw Error(ErrorKind::timeout, "bench", "the workers did not come");
+  } else {
+    pusher.wait_for_workers(2, longest);
   }
 
   std::mutex mutex;

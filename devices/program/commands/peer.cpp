@@ -270,7 +270,7 @@ int speak(const PeerCommand& command) {
                     "start it again");
   };
   const auto unsent = send_lines(present.waiter(), input, command.messages, send_one, await_peer);
-  if (!present->flush(patience))
+  if (!in_time([&] { present->flush(patience); }))
     present.give_up("not all was sent", "is the peer reading? Or give a longer --timeout");
   if (const std::uint64_t left = present->ledger().overflow; !whisper && left > 0)
     warn(counted(left, "message") + " left out, as peers did not read");

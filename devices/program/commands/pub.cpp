@@ -172,7 +172,7 @@ class Publishing {
   void finish() {
     if (!timed_out_) give_up_at_ = steady_clock::now() + options_.patience();
     std::uint64_t left = publisher_->ledger().waiting;
-    while (!publisher_->flush(tick) && !waiter_.asked_to_stop_at_once() &&
+    while (!in_time([this] { publisher_->flush(tick); }) && !waiter_.asked_to_stop_at_once() &&
            steady_clock::now() < give_up_at_) {
       waiter_.wait(milliseconds{0});
       const std::uint64_t now_left = publisher_->ledger().waiting;

@@ -70,7 +70,7 @@ class Pushing {
   /// Or for a signal.
   void await_worker() {
     const auto give_up_at = steady_clock::now() + options_.patience();
-    while (!pusher_.wait_for_workers(1, tick)) {
+    while (!in_time([this] { pusher_.wait_for_workers(1, tick); })) {
       waiter_.wait(milliseconds{0});
       if (waiter_.asked_to_end()) return;
       if (steady_clock::now() >= give_up_at)

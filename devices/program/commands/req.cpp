@@ -69,7 +69,7 @@ class Requesting {
   /// Or for a signal.
   void await_server() {
     const auto give_up_at = steady_clock::now() + messages_.patience();
-    while (!requester_.wait_for_servers(1, tick)) {
+    while (!in_time([this] { requester_.wait_for_servers(1, tick); })) {
       waiter_.wait(milliseconds{0});
       if (waiter_.asked_to_end()) return;
       if (steady_clock::now() < give_up_at) continue;

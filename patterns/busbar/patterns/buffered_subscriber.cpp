@@ -122,7 +122,8 @@ void BufferedSubscriber::wait_ready(milliseconds timeout) {
   std::unique_lock lock(state_->mutex);
   const auto settled = [this] { return state_->ready || state_->stopped; };
   if (state_->wait_for(lock, timeout, settled) && state_->ready) return;
-  throw Error(ErrorKind::timeout, "wait until '" + state_->name + "' is ready",
+  throw Error(state_->stopped ? ErrorKind::usage : ErrorKind::timeout,
+              "wait until '" + state_->name + "' is ready",
               state_->stopped
                   ? "it was stopped"
                   : "no publisher has answered after " + std::to_string(timeout.count()) + " ms",

@@ -24,7 +24,7 @@ SendResult Peer::whisper(const PeerId& to, std::string_view payload) {
 std::size_t Peer::shout(const std::string& group, std::string_view payload) {
   return loop_->shout(group, payload);
 }
-bool Peer::flush(milliseconds timeout) { return loop_->flush(timeout); }
+void Peer::flush(milliseconds timeout) { loop_->flush(timeout); }
 void Peer::offer(const std::string& name, const Endpoint& endpoint) {
   loop_->offer(name, endpoint);
 }
@@ -57,8 +57,8 @@ std::size_t Peer::drain(const std::function<void(PeerEvent&)>& handler, std::siz
 }
 
 std::vector<KnownPeer> Peer::peers() const { return loop_->peers(); }
-bool Peer::wait_for_peers(std::size_t n, milliseconds timeout) {
-  return loop_->wait_for_peers(n, timeout);
+void Peer::wait_for_peers(std::size_t count, milliseconds timeout) {
+  loop_->wait_for_peers(count, timeout);
 }
 PeerLedger Peer::ledger() const { return loop_->ledger(); }
 void Peer::stop() { loop_->close(); }

@@ -118,8 +118,9 @@ class Peer {
     return shout(group, std::string_view{pack(value)});
   }
 
-  /// Waits until all that was said is on its way to those who read. False: not within `timeout`.
-  [[nodiscard]] bool flush(std::chrono::milliseconds timeout);
+  /// Returns when all that was said is on its way to those who read. Throws Error (timeout), and
+  /// Error (usage) after a stop.
+  void flush(std::chrono::milliseconds timeout);
 
   /// Tells all peers that the service `name` is at `endpoint`, for as long as we live; `*` as its
   /// host stands for our interface's address. A name has 1 to 200 printable bytes without space.
@@ -146,8 +147,9 @@ class Peer {
 
   /// Who is there, as far as its `enter` was heard, received or not.
   std::vector<KnownPeer> peers() const;
-  /// Waits until `n` are there at least, or for `timeout`. False: fewer are.
-  [[nodiscard]] bool wait_for_peers(std::size_t n, std::chrono::milliseconds timeout);
+  /// Returns once `count` are there at least. Throws Error (timeout) that says how many were, and
+  /// Error (usage) after a stop.
+  void wait_for_peers(std::size_t count, std::chrono::milliseconds timeout);
   PeerLedger ledger() const;
 
   /// Ends `events` and every waiting call, and leaves.

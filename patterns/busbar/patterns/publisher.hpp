@@ -130,9 +130,9 @@ class Publisher {
   /// How many take the topic now, counted likewise. Never waits; as long as it takes to lock.
   std::size_t subscribers(std::string_view topic) const;
 
-  /// Waits until all that was published is handed to ZeroMQ. False: not within `timeout`. Throws
-  /// Error (usage) where Context::stop left some of it behind.
-  bool flush(std::chrono::milliseconds timeout);
+  /// Returns when all that was published is handed to ZeroMQ. Throws Error (timeout) that says how
+  /// much is not, and Error (usage) where a stop left some of it behind.
+  void flush(std::chrono::milliseconds timeout);
 
   /// The destructor waits no longer than this for what was not sent, nor for what is not read. For
   /// whoever has waited already.

@@ -18,8 +18,8 @@ void Pusher::on_give_up(std::function<void(Message&&)> handler) {
 }
 void Pusher::flush(milliseconds timeout) { loop_->flush(timeout); }
 StopReport Pusher::stop(milliseconds deadline) { return runner_.stop(deadline); }
-bool Pusher::wait_for_workers(std::size_t n, milliseconds timeout) {
-  return loop_->wait_for_workers(n, timeout);
+void Pusher::wait_for_workers(std::size_t count, milliseconds timeout) {
+  loop_->wait_for_workers(count, timeout);
 }
 PusherLedger Pusher::ledger() const { return loop_->ledger(); }
 const std::vector<Endpoint>& Pusher::bound() const noexcept { return loop_->bound(); }

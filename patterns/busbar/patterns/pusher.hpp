@@ -107,14 +107,14 @@ class Pusher {
   void on_give_up(std::function<void(Message&&)> handler);
   /// Returns when all that was pushed is done or given up. Throws Error (timeout) that says how
   /// many are not; the pusher goes on with them. Throws Error (refused) where some were given up
-  /// since the last flush, and no `on_give_up` took them.
+  /// since the last flush, and no `on_give_up` took them, and Error (usage) where a stop left some.
   void flush(std::chrono::milliseconds timeout);
   /// Flushes for at most `deadline`, then leaves; `abandoned` counts what is not done.
   StopReport stop(std::chrono::milliseconds deadline);
 
-  /// Waits until `n` workers are there at least, or for `timeout`. False: fewer are. Not with
-  /// plain.
-  [[nodiscard]] bool wait_for_workers(std::size_t n, std::chrono::milliseconds timeout);
+  /// Returns once `count` workers are there at least. Throws Error (timeout) that says how many
+  /// there were, and Error (usage) after a stop. With wire = plain nobody is seen.
+  void wait_for_workers(std::size_t count, std::chrono::milliseconds timeout);
   PusherLedger ledger() const;
   /// Where it is bound, with the ports that the system chose.
   const std::vector<Endpoint>& bound() const noexcept;

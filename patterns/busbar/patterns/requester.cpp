@@ -76,8 +76,8 @@ std::size_t Requester::drain(std::size_t most) {
   return loop->drain(most);
 }
 
-bool Requester::wait_for_servers(std::size_t n, milliseconds timeout) {
-  return loop_->wait_for_servers(n, timeout);
+void Requester::wait_for_servers(std::size_t count, milliseconds timeout) {
+  loop_->wait_for_servers(count, timeout);
 }
 RequesterLedger Requester::ledger() const { return loop_->ledger(); }
 StopReport Requester::stop(milliseconds deadline) {

@@ -211,8 +211,9 @@ class Requester {
   /// Calls those that are due in this thread, at most `most`, and never waits. Answers how many.
   std::size_t drain(std::size_t most = 1000);
 
-  /// Waits until `n` servers are connected at least, or for `timeout`. False: fewer are.
-  [[nodiscard]] bool wait_for_servers(std::size_t n, std::chrono::milliseconds timeout);
+  /// Returns once `count` servers are connected at least. Throws Error (timeout) that says how many
+  /// were, and Error (usage) after a stop.
+  void wait_for_servers(std::size_t count, std::chrono::milliseconds timeout);
   RequesterLedger ledger() const;
   /// Takes no more, waits for what is under way for at most `deadline`, and cancels the rest;
   /// `abandoned` counts it. A callback may call it: the others are called meanwhile.

@@ -151,7 +151,8 @@ void Subscriber::wait_ready(milliseconds timeout, std::size_t publishers) {
       const std::string who = publishers <= 1
                                   ? "no publisher has"
                                   : "fewer than " + std::to_string(publishers) + " have";
-      throw Error(ErrorKind::timeout, "wait until '" + state_->socket.name() + "' is ready",
+      throw Error(state_->stopped ? ErrorKind::usage : ErrorKind::timeout,
+                  "wait until '" + state_->socket.name() + "' is ready",
                   state_->stopped
                       ? "it was stopped"
                       : who + " answered after " + std::to_string(timeout.count()) + " ms",

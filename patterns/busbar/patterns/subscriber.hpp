@@ -63,7 +63,8 @@ class Subscriber {
   void subscribe(const TopicPattern& pattern);
   void unsubscribe(const TopicPattern& pattern);
   /// Returns once so many publishers have welcomed every subscription: from now on nothing that
-  /// they publish is missed. Throws Error (timeout). Stock publishers never welcome anyone.
+  /// they publish is missed. Throws Error (timeout), and Error (usage) after a stop. Stock
+  /// publishers never welcome anyone.
   void wait_ready(std::chrono::milliseconds timeout, std::size_t publishers = 1);
   /// Whether one has, as far as was received.
   bool is_ready() const noexcept;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <busbar/core/internal/services.hpp>
+#include <busbar/patterns/internal/check_enough.hpp>
 
 namespace busbar::detail {
 
@@ -159,11 +160,13 @@ std::size_t PeerLoop::shout(const std::string& group, std::string_view payload) 
   return reached;
 }
 
-bool PeerLoop::flush(milliseconds timeout) {
+void PeerLoop::flush(milliseconds timeout) {
   std::unique_lock lock(mutex_);
   const auto sent = [this] { return engine_ && engine_->all_sent(); };
-  wait_for(lock, timeout, [&] { return closed_ || sent(); });
-  return sent();
+  if (wait_for(lock, timeout, [&] { return closed_ || sent(); }) && sent()) return;
+  throw Error(closed_ ? ErrorKind::usage : ErrorKind::timeout, "flush '" + name_ + "'",
+              closed_ ? "it was stopped" : "a peer has not taken all that was said to it",
+              closed_ ? "" : "allow more time, or look at who does not read");
 }
 
 void PeerLoop::offer(const std::string& name, const Endpoint& endpoint) {
@@ -258,11 +261,12 @@ std::vector<KnownPeer> PeerLoop::peers() const {
   return known;
 }
 
-bool PeerLoop::wait_for_peers(std::size_t n, milliseconds timeout) {
+void PeerLoop::wait_for_peers(std::size_t count, milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  const auto there = [&] { return engine_ && engine_->protocol().ready() >= n; };
-  wait_for(lock, timeout, [&] { return closed_ || there(); });
-  return there();
+  const auto there = [this] { return engine_ ? engine_->protocol().ready() : 0; };
+  wait_for(lock, timeout, [&] { return closed_ || there() >= count; });
+  check_enough("wait for peers of '" + name_ + "'", there(), count, timeout, closed_,
+               "start them, or look at their interfaces and keys");
 }
 
 PeerLedger PeerLoop::ledger() const {

@@ -29,14 +29,14 @@ class PeerLoop final : public EngineLoop<PeerEngine> {
   void leave(const std::string& group);
   SendResult whisper(const PeerId& to, std::string_view payload);
   std::size_t shout(const std::string& group, std::string_view payload);
-  bool flush(std::chrono::milliseconds timeout);
+  void flush(std::chrono::milliseconds timeout);
   void offer(const std::string& name, const Endpoint& endpoint);
   void withdraw(const std::string& name);
   std::vector<Endpoint> find(const std::string& name, std::chrono::milliseconds timeout);
   std::optional<PeerEvent> take(std::chrono::milliseconds timeout);
   int fd();
   std::vector<KnownPeer> peers() const;
-  bool wait_for_peers(std::size_t n, std::chrono::milliseconds timeout);
+  void wait_for_peers(std::size_t count, std::chrono::milliseconds timeout);
   PeerLedger ledger() const;
   void close();
   bool closed() const;

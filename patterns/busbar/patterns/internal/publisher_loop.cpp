@@ -6,6 +6,7 @@
 
 #include <busbar/core/internal/frames.hpp>
 #include <busbar/core/internal/random_id.hpp>
+#include <busbar/patterns/internal/check_enough.hpp>
 #include <busbar/patterns/internal/engine.hpp>
 #include <busbar/protocol/message_frame.hpp>
 
@@ -149,7 +150,7 @@ bool PublisherLoop::has_room(std::size_t bytes) const {
 }
 
 SendResult PublisherLoop::publish(std::string_view topic, std::string_view payload,
-                                     const Headers& headers, std::string_view stream_name) {
+                                  const Headers& headers, std::string_view stream_name) {
   Lock lock = lock_for_caller();
   if (options_.wire == Wire::plain) check_plain(topic, headers, stream_name);
   if (!fits(topic, payload, headers)) {
@@ -332,16 +333,18 @@ void PublisherLoop::drop(Outgoing& outgoing) {
   counts_.slow_peers = slow_peers_.full();
 }
 
-bool PublisherLoop::wait_for_subscribers(std::string_view topic, std::size_t count,
-                                         TimePoint deadline) {
+void PublisherLoop::wait_for_subscribers(std::string_view topic, std::size_t count,
+                                         milliseconds timeout) {
   (void)Topic{topic};  // a pattern would wait for nobody
   Lock lock = lock_for_caller();
-  const auto enough = [&] {
-    return protocol_.subscribers_of(topic, std::chrono::steady_clock::now()) >= count;
+  const TimePoint deadline = after(std::chrono::steady_clock::now(), timeout);
+  const auto there = [&] {
+    return protocol_.subscribers_of(topic, std::chrono::steady_clock::now());
   };
-  changed_.wait_until(lock, deadline, [&] { return stopping_ || enough(); });
+  changed_.wait_until(lock, deadline, [&] { return stopping_ || there() >= count; });
   require_running("wait for subscribers");
-  return enough();
+  check_enough("wait for subscribers to '" + printable(topic) + "'", there(), count, timeout, false,
+               "start them, or look at what they subscribe to");
 }
 
 std::size_t PublisherLoop::subscribers(std::string_view topic) const {
@@ -349,11 +352,14 @@ std::size_t PublisherLoop::subscribers(std::string_view topic) const {
   return protocol_.subscribers_of(topic, std::chrono::steady_clock::now());
 }
 
-bool PublisherLoop::flush(TimePoint deadline) {
+void PublisherLoop::flush(milliseconds timeout) {
   Lock lock = lock_for_caller();
-  if (wait_for_sent(lock, deadline)) return true;
+  if (wait_for_sent(lock, after(std::chrono::steady_clock::now(), timeout))) return;
   require_running("flush");
-  return false;
+  throw Error(ErrorKind::timeout, "flush '" + name_of(options_) + "'",
+              std::to_string(counts_.published - counts_.sent) + " of " +
+                  std::to_string(counts_.published) + " messages are not sent",
+              "allow more time, or look at `slow`");
 }
 
 bool PublisherLoop::wait_for_sent(Lock& lock, TimePoint deadline) {

@@ -46,10 +46,11 @@ class PublisherLoop {
   ~PublisherLoop();
 
   SendResult publish(std::string_view topic, std::string_view payload, const Headers& headers,
-                        std::string_view stream);
-  bool wait_for_subscribers(std::string_view topic, std::size_t count, TimePoint deadline);
+                     std::string_view stream);
+  void wait_for_subscribers(std::string_view topic, std::size_t count,
+                            std::chrono::milliseconds timeout);
   std::size_t subscribers(std::string_view topic) const;
-  bool flush(TimePoint deadline);
+  void flush(std::chrono::milliseconds timeout);
   void end_within(std::chrono::milliseconds longest);
   PublisherLedger ledger() const;
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <busbar/patterns/internal/check_enough.hpp>
 #include <busbar/patterns/internal/thrown_by.hpp>
 
 namespace busbar::detail {
@@ -175,17 +176,18 @@ void PushLoop::flush(milliseconds timeout) {
                     " attempts",
                 "take them with on_give_up; the log has their failures");
   }
-  throw Error(ended_ ? ErrorKind::refused : ErrorKind::timeout, "flush '" + name_ + "'",
+  throw Error(ended_ ? ErrorKind::usage : ErrorKind::timeout, "flush '" + name_ + "'",
               std::to_string(held()) + " of " + std::to_string(ledger_.pushed + inbox_messages_) +
                   " messages are not done, " + std::to_string(ledger_.workers) +
                   " workers are there",
               ended_ ? "the pusher was stopped" : "allow more time, or start workers");
 }
 
-bool PushLoop::wait_for_workers(std::size_t n, milliseconds timeout) {
+void PushLoop::wait_for_workers(std::size_t count, milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  wait_for(lock, timeout, [&] { return ended_ || ledger_.workers >= n; });
-  return ledger_.workers >= n;
+  wait_for(lock, timeout, [&] { return ended_ || ledger_.workers >= count; });
+  check_enough("wait for workers of '" + name_ + "'", ledger_.workers, count, timeout, ended_,
+               "start them");
 }
 
 void PushLoop::on_give_up(std::function<void(Message&&)> handler) {

@@ -20,7 +20,7 @@ class PushLoop final : public EngineLoop<PushEngine> {
   // Any thread; see Pusher.
   SendResult push(std::string_view payload, const Pusher::With& with);
   void flush(std::chrono::milliseconds timeout);
-  bool wait_for_workers(std::size_t n, std::chrono::milliseconds timeout);
+  void wait_for_workers(std::size_t count, std::chrono::milliseconds timeout);
   void on_give_up(std::function<void(Message&&)> handler);
   PusherLedger ledger() const;
 

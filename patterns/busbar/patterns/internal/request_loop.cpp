@@ -5,6 +5,7 @@
 
 #include <busbar/core/error.hpp>
 #include <busbar/core/internal/random_id.hpp>
+#include <busbar/patterns/internal/check_enough.hpp>
 
 namespace busbar::detail {
 
@@ -291,14 +292,13 @@ void RequestLoop::forget(std::uint64_t number) noexcept {
   if (slots_.find(number) != nullptr) slots_.erase(number);
 }
 
-bool RequestLoop::wait_for_servers(std::size_t n, milliseconds timeout) {
+void RequestLoop::wait_for_servers(std::size_t count, milliseconds timeout) {
   Lock lock{mutex_};
   const TimePoint until = after(now(), timeout);
-  while (protocol_.connected_servers() < n) {
-    if (!links_ || now() >= until) return false;
+  while (protocol_.connected_servers() < count && links_ && now() < until)
     leading_ ? follow(lock, until) : lead(lock, until);
-  }
-  return true;
+  check_enough("wait for servers of '" + options_.name + "'", protocol_.connected_servers(), count,
+               timeout, !links_, "start them, or allow more time");
 }
 
 RequesterLedger RequestLoop::ledger() const {

@@ -53,7 +53,7 @@ class RequestLoop final : public Active {
   std::size_t drain(std::size_t most);
   /// Nobody will drain any more.
   void let_go() noexcept;
-  bool wait_for_servers(std::size_t n, std::chrono::milliseconds timeout);
+  void wait_for_servers(std::size_t count, std::chrono::milliseconds timeout);
   RequesterLedger ledger() const;
 
  private:

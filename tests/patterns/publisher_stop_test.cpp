@@ -1,4 +1,4 @@
-// What a publisher does once its context is stopped, be it while somebody waits in it.
+// What a publisher does once it or its context is stopped, be it while somebody waits in it.
 #include "support/stock.hpp"
 
 #include <functional>
@@ -10,6 +10,7 @@
 
 #include <busbar/core/socket.hpp>
 #include <busbar/patterns/publisher.hpp>
+#include <busbar/patterns/subscriber.hpp>
 
 using namespace busbar;
 using namespace std::chrono_literals;
@@ -96,4 +97,40 @@ TEST_CASE("who waits in a publisher is told when its context is stopped") {
   const PublisherLedger ledger = full.ledger();
   CHECK(ledger.published == ledger.sent + ledger.waiting);
   CHECK(ledger.waiting > 0);
+}
+
+TEST_CASE("a publisher is stopped within its deadline, and says what it abandoned") {
+  Context context;
+  Publisher full{context,
+                 {.bind = {"tcp://127.0.0.1:*"},
+                  .batching = Batching{},
+                  .slow = SlowSubscriber::block,
+                  .block_for = 0ms,
+                  .queue = 1}};
+  const Deaf deaf{context, full};
+  full.wait_for_subscribers("a", 1, 10s);
+  const std::string payload(1u << 20, 'x');
+  while (full.publish("a", payload) == SendResult::sent) {
+  }
+  const StopReport report = full.stop(50ms);
+  CHECK_FALSE(report.clean);
+  CHECK(report.abandoned == full.ledger().waiting);
+  CHECK(report.took >= 50ms);
+  CHECK(report.took < 10s);
+  CHECK_THROWS_WITH_AS(full.publish("a", "1"), doctest::Contains("was stopped"), Error);
+  CHECK(full.stop(0ms).abandoned == report.abandoned);
+}
+
+TEST_CASE("a publisher that is stopped has sent what was published, and its subscriber has it") {
+  Context context;
+  Publisher numbers{context, {.bind = {"tcp://127.0.0.1:*"}, .batching = Batching{}}};
+  Subscriber all{context, {.connect = numbers.bound()}};
+  all.subscribe("n");
+  all.wait_ready(10s);
+  for (int i = 0; i < 1000; ++i) numbers.publish("n", i);
+  std::thread stopping{[&] { CHECK(numbers.stop(10s).clean); }};
+  int received = 0;
+  while (received < 1000 && all.receive(10s)) ++received;
+  stopping.join();
+  CHECK(received == 1000);
 }

@@ -186,7 +186,7 @@ class Publishing {
     const PublisherLedger ledger = publisher_->ledger();
     say_losses(ledger);
     const std::string unsent = unsent_ ? "nothing sent from " + *unsent_ + " on" : "";
-    publisher_->end_within(left_until(give_up_at_, steady_clock::now()));
+    (void)publisher_->stop(left_until(give_up_at_, steady_clock::now()));
     if (ledger.waiting > 0)
       give_up(counted(ledger.waiting, "message") + " of " + std::to_string(ledger.published) +
               " not handed to ZeroMQ, and the others perhaps not read" +

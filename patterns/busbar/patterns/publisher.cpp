@@ -27,8 +27,7 @@ std::size_t Publisher::subscribers(std::string_view topic) const {
 
 void Publisher::flush(std::chrono::milliseconds timeout) { loop_->flush(timeout); }
 
-void Publisher::end_within(std::chrono::milliseconds longest) { loop_->end_within(longest); }
-
+StopReport Publisher::stop(std::chrono::milliseconds deadline) { return loop_->stop(deadline); }
 const std::vector<Endpoint>& Publisher::bound() const noexcept { return loop_->bound(); }
 std::uint64_t Publisher::id() const noexcept { return loop_->id(); }
 PublisherLedger Publisher::ledger() const { return loop_->ledger(); }

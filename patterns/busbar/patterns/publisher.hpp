@@ -134,9 +134,10 @@ class Publisher {
   /// much is not, and Error (usage) where a stop left some of it behind.
   void flush(std::chrono::milliseconds timeout);
 
-  /// The destructor waits no longer than this for what was not sent, nor for what is not read. For
-  /// whoever has waited already.
-  void end_within(std::chrono::milliseconds longest);
+  /// Flushes, and stays until what was sent is read for at most `linger`, both within `deadline`;
+  /// then leaves. `abandoned` counts what was not handed to ZeroMQ. Every other call that waits
+  /// returns, and what is published later throws.
+  StopReport stop(std::chrono::milliseconds deadline);
 
   /// Where it is bound, with the ports that the system chose.
   const std::vector<Endpoint>& bound() const noexcept;

@@ -26,6 +26,8 @@ constexpr std::uint64_t many = 500;
 // Sending takes libzmq's news from the descriptor that the background thread waits for, at most so
 // often.
 constexpr milliseconds look_every{1};
+constexpr milliseconds last_flush{1000};  // by the destructor
+constexpr milliseconds patience{100};     // of `stop`, with the thread that ends
 constexpr std::size_t queued_bytes = 64u << 20;
 
 int queue_of(const PublisherOptions& options) {
@@ -103,7 +105,7 @@ PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
 PublisherLoop::~PublisherLoop() {
   {
     Lock lock = lock_for_caller();
-    (void)wait_for_sent(lock, std::chrono::steady_clock::now() + last_flush_);
+    (void)wait_for_sent(lock, std::chrono::steady_clock::now() + last_flush);
     stopping_ = true;
   }
   wake_.signal();
@@ -116,14 +118,27 @@ void PublisherLoop::require_running(const char* operation) const {
   throw Error(ErrorKind::usage, operation + (" on '" + name_of(options_)) + "'", "it was stopped");
 }
 
-void PublisherLoop::end_within(milliseconds longest) {
-  const Lock lock = lock_for_caller();
-  if (stopping_) return;
-  options_.linger = std::min(options_.linger, longest);
-  last_flush_ = std::min(last_flush_, longest);
-  const int linger_ms = static_cast<int>(options_.linger.count());
-  // Fails where the context was stopped, and then there is nothing to linger for.
-  zmq_setsockopt(handle_, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+StopReport PublisherLoop::stop(milliseconds deadline) {
+  const TimePoint start = std::chrono::steady_clock::now();
+  const TimePoint until = after(start, deadline);
+  Lock lock = lock_for_caller();
+  (void)wait_for_sent(lock, until);
+  if (!stopping_) {
+    options_.linger =
+        std::min(options_.linger, left_until(until, std::chrono::steady_clock::now()));
+    const int linger_ms = static_cast<int>(options_.linger.count());
+    // Fails where the context was stopped, and then there is nothing to linger for.
+    zmq_setsockopt(handle_, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+    stopping_ = true;
+  }
+  wake_.signal();
+  changed_.notify_all();
+  changed_.wait_until(lock, after(until, patience), [this] { return ended_; });
+  const std::uint64_t left = counts_.published - counts_.sent;
+  const auto took = std::chrono::steady_clock::now() - start;
+  return {.clean = left == 0,
+          .took = std::chrono::duration_cast<milliseconds>(took),
+          .abandoned = left};
 }
 
 /// A mutex is not fair: a caller in a flood would keep the background thread out.

@@ -51,7 +51,7 @@ class PublisherLoop {
                             std::chrono::milliseconds timeout);
   std::size_t subscribers(std::string_view topic) const;
   void flush(std::chrono::milliseconds timeout);
-  void end_within(std::chrono::milliseconds longest);
+  StopReport stop(std::chrono::milliseconds deadline);
   PublisherLedger ledger() const;
 
   const std::vector<Endpoint>& bound() const noexcept { return bound_; }
@@ -127,6 +127,7 @@ class PublisherLoop {
   TimePoint looked_at_{};            ///< For subscriptions, by a caller.
   bool heard_subscription_ = false;  ///< While looking for room; it is still to be read.
   bool stopping_ = false;            ///< Nothing goes any more: this is the end, or the context's.
+  bool ended_ = false;               ///< Closed, and seen off.
   std::string checked_topic_;        ///< The last one with wire = plain.
   Calendar calendar_;
   PublisherLedger counts_;

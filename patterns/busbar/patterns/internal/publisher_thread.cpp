@@ -64,6 +64,9 @@ void PublisherLoop::end() {
     changed_.notify_all();
   }
   gone->see_off(options_.linger);  // without the mutex, when all can see that it has ended
+  const Lock lock{mutex_};
+  ended_ = true;
+  changed_.notify_all();
 }
 
 void PublisherLoop::serve(TimePoint now) {

@@ -138,8 +138,11 @@ TEST_CASE("a waiting reader of a buffer is stopped, and bad bounds are refused")
   Publisher none{context, {.bind = {"inproc://none"}}};
   BufferedSubscriber waiting{context, {.connect = {"inproc://none"}}, {.patterns = {">"}}};
   std::thread stopper{[&] { waiting.stop(); }};
-  CHECK_FALSE(waiting.receive(1h));
+  for (const Message& message : waiting.messages()) FAIL(message.topic());
   stopper.join();
+  CHECK(waiting.stopped());
+  CHECK_FALSE(waiting.receive(1h));
+  CHECK_FALSE(waiting.receive());
   CHECK_THROWS_AS((BufferedSubscriber{context, {.connect = {"inproc://none"}}, {}}), Error);
   CHECK_THROWS_AS((BufferedSubscriber{
                       context, {.connect = {"inproc://none"}}, {.patterns = {">"}, .messages = 0}}),

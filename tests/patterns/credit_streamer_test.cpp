@@ -92,7 +92,7 @@ TEST_CASE("what a worker behind a streamer had goes to another one, and says so"
     }
   }
   while (given_up == 0) {
-    if (auto work = mine.try_receive()) {
+    if (auto work = mine.receive()) {
       most_attempts = std::max(most_attempts, work->attempt());
       work->failed("broken");
     }
@@ -141,7 +141,7 @@ TEST_CASE("a streamer with credit that is stopped or replaced loses nothing") {
   running.emplace(*device);
   std::set<std::string> done;
   while (jobs.ledger().done < 300) {
-    if (auto work = mine.try_receive()) work->done();
+    if (auto work = mine.receive()) work->done();
   }
   CHECK(jobs.ledger().reconciles());
   CHECK(running->stop(soon).abandoned == 0);

@@ -130,7 +130,7 @@ TEST_CASE("work has its type, its headers and its number") {
   CHECK(work->message().publisher() != 0);
   CHECK(work->attempt() == 1);
   CHECK_FALSE(work->redelivered());
-  CHECK_FALSE(mine.try_receive());
+  CHECK_FALSE(mine.receive());
 }
 
 TEST_CASE("whatever on_give_up throws, the pusher goes on") {
@@ -160,7 +160,7 @@ TEST_CASE("work that is not done goes to another worker, and in the end to a cal
   Puller* first = nullptr;
   REQUIRE(eventually([&] {
     for (Puller* one : {&a, &b}) {
-      if (first == nullptr && one->try_receive()) first = one;
+      if (first == nullptr && one->receive()) first = one;
     }
     return first != nullptr;
   }));

@@ -128,5 +128,6 @@ TEST_CASE("a waiting subscriber is stopped from another thread") {
   std::thread stopper{[&] { waiting.stop(); }};
   for (const Message& message : waiting.messages()) FAIL(message.topic());
   stopper.join();
+  CHECK(waiting.stopped());
   CHECK_FALSE(waiting.receive(1h));
 }

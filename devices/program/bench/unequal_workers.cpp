@@ -29,7 +29,7 @@ steady_clock::duration time_taken(Wire wire, int jobs) {
   Puller b{context, {.connect = pusher.bound(), .credit = credit, .wire = wire}};
   if (wire == Wire::plain) {
     // Stock sockets do not say who is there: one message each has to go round first.
-    for (int met = 0; met < 3; met |= (a.try_receive() ? 1 : 0) | (b.try_receive() ? 2 : 0)) {
+    for (int met = 0; met < 3; met |= (a.receive() ? 1 : 0) | (b.receive() ? 2 : 0)) {
       if (pusher.push("hello") != SendResult::sent) std::this_thread::yield();
     }
     pusher.flush(longest);

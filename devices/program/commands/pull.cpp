@@ -41,7 +41,7 @@ class Working final : public Source {
   bool read(Lines& lines) override {
     bool any = false;
     for (int i = 0; i < burst && !lines.done(); ++i) {
-      if (!next_) next_ = puller_.try_receive();
+      if (!next_) next_ = puller_.receive();
       if (!next_) break;
       any = true;
       if (options_.whole)

@@ -136,6 +136,18 @@ std::optional<Message> BufferedSubscriber::receive(milliseconds timeout) {
   return state_->stopped ? std::nullopt : state_->buffer.take();
 }
 
+BufferedSubscriber::Messages BufferedSubscriber::messages(milliseconds timeout) {
+  const Messages::Next next = [](BufferedSubscriber& subscriber, milliseconds wait) {
+    return subscriber.receive(wait);
+  };
+  return {*this, next, timeout};
+}
+
+bool BufferedSubscriber::stopped() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->stopped;
+}
+
 void BufferedSubscriber::stop() noexcept {
   {
     const std::scoped_lock lock(state_->mutex);

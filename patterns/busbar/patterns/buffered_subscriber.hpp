@@ -54,10 +54,17 @@ class BufferedSubscriber {
 
   /// As Subscriber::wait_ready.
   void wait_ready(std::chrono::milliseconds timeout);
+  /// Empty: nothing is there now.
+  std::optional<Message> receive() { return receive(std::chrono::milliseconds{0}); }
   /// Waits for at most `timeout`. Empty: nothing came, or it was stopped, alone or with its
   /// context.
   std::optional<Message> receive(std::chrono::milliseconds timeout);
+  /// All messages until `stop`, or until none came for `timeout`.
+  using Messages = detail::Incoming<BufferedSubscriber, std::optional<Message>>;
+  Messages messages(std::chrono::milliseconds timeout = detail::unlimited);
+  /// Makes every waiting call return, and all later ones return at once.
   void stop() noexcept;
+  bool stopped() const;
   /// Called in the reading thread, so what was received before a gap may still be in the buffer.
   /// It may call what is here, but nothing comes while it waits; what it throws is logged. Set it
   /// before messages are expected.

@@ -9,6 +9,9 @@
 
 namespace busbar::detail {
 
+/// How long a loop waits for the next one where nothing else is said.
+inline constexpr std::chrono::milliseconds unlimited = std::chrono::hours{24 * 365};
+
 /// What such a loop needs, and no more. `Held` is a std::optional or a pointer: the next one, for
 /// which `next` waits, or empty at the end. What is held is let go of before that.
 template <class Source, class Held>

@@ -35,13 +35,9 @@ std::vector<Endpoint> Peer::find(const std::string& name, milliseconds timeout) 
 
 std::optional<PeerEvent> Peer::receive(milliseconds timeout) { return loop_->take(timeout); }
 
-Peer::Events Peer::events() {
-  const Events::Next next = [](Peer& peer, milliseconds wait) {
-    std::optional<PeerEvent> event;
-    while (!event && !peer.stopped()) event = peer.receive(wait);
-    return event;
-  };
-  return {*this, next, std::chrono::hours{1}};
+Peer::Events Peer::events(milliseconds timeout) {
+  const Events::Next next = [](Peer& peer, milliseconds wait) { return peer.receive(wait); };
+  return {*this, next, timeout};
 }
 
 int Peer::fd() { return loop_->fd(); }

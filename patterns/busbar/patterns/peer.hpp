@@ -132,12 +132,14 @@ class Peer {
   /// `timeout`.
   std::vector<Endpoint> find(const std::string& name, std::chrono::milliseconds timeout);
 
-  /// Empty: none came within `timeout`, or it was stopped.
-  std::optional<PeerEvent> receive(std::chrono::milliseconds timeout);
+  /// Empty: nothing is there now.
   std::optional<PeerEvent> receive() { return receive(std::chrono::milliseconds{0}); }
-  /// `for (busbar::PeerEvent& event : me.events())`: waits for each, and ends with `stop`.
+  /// Waits for at most `timeout`. Empty: none came, or it was stopped.
+  std::optional<PeerEvent> receive(std::chrono::milliseconds timeout);
+  /// All events until `stop`, or until none came for `timeout`:
+  /// `for (busbar::PeerEvent& event : me.events())`.
   using Events = detail::Incoming<Peer, std::optional<PeerEvent>>;
-  Events events();
+  Events events(std::chrono::milliseconds timeout = detail::unlimited);
   /// For another event loop: readable (poll(2), level-triggered) while there is an event, and from
   /// the end on. Good as long as the Peer.
   int fd();

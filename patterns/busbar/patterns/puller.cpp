@@ -49,14 +49,9 @@ std::optional<Work> Puller::receive(milliseconds timeout) {
   return Work{std::move(message), item->attempt, item->ticket, loop_};
 }
 
-Puller::Range Puller::work() {
-  const Range::Next next = [](Puller& puller, milliseconds wait) {
-    while (true) {
-      auto work = puller.receive(wait);
-      if (work || puller.stopped()) return work;
-    }
-  };
-  return {*this, next, std::chrono::hours{1}};
+Puller::AllWork Puller::work(milliseconds timeout) {
+  const AllWork::Next next = [](Puller& puller, milliseconds wait) { return puller.receive(wait); };
+  return {*this, next, timeout};
 }
 
 int Puller::fd() { return loop_->fd(); }
@@ -64,7 +59,7 @@ int Puller::fd() { return loop_->fd(); }
 std::size_t Puller::drain(const std::function<void(Work&)>& handler, std::size_t most) {
   std::size_t count = 0;
   for (; count < most; ++count) {
-    auto work = try_receive();
+    auto work = receive();
     if (!work) break;
     handler(*work);
   }

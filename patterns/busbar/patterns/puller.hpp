@@ -109,15 +109,16 @@ class Puller {
   Puller(Puller&&) noexcept;
   ~Puller();
 
-  /// Empty: none came within `timeout`, or it was stopped.
+  /// Empty: nothing is there now.
+  std::optional<Work> receive() { return receive(std::chrono::milliseconds{0}); }
+  /// Waits for at most `timeout`. Empty: none came, or it was stopped.
   std::optional<Work> receive(std::chrono::milliseconds timeout);
-  /// Does not block.
-  std::optional<Work> try_receive() { return receive(std::chrono::milliseconds{0}); }
 
-  /// `for (busbar::Work& work : puller.work())`: waits for each, and ends with `stop`. One loop at
-  /// a time for each call; what is not done when the loop turns has failed.
-  using Range = detail::Incoming<Puller, std::optional<Work>>;
-  Range work();
+  /// All work until `stop`, or until none came for `timeout`:
+  /// `for (busbar::Work& work : puller.work())`. One loop at a time for each call; what is not done
+  /// when the loop turns has failed.
+  using AllWork = detail::Incoming<Puller, std::optional<Work>>;
+  AllWork work(std::chrono::milliseconds timeout = detail::unlimited);
 
   /// For another event loop: readable (poll(2), level-triggered) while there is work to take, and
   /// from the end on. Good as long as the Puller.

@@ -206,6 +206,8 @@ void Subscriber::stop() noexcept {
   state_->stop.signal();
 }
 
+bool Subscriber::stopped() const noexcept { return state_->stopped; }
+
 void Subscriber::on_gap(std::function<void(const Gap&)> handler) {
   state_->gap_handler = std::move(handler);
 }

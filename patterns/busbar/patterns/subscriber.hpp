@@ -78,11 +78,12 @@ class Subscriber {
   /// `for (const Message& message : quotes.messages())`. A message is good until the next one;
   /// copies are good for longer.
   using Messages = detail::Incoming<Subscriber, const Message*>;
-  Messages messages(std::chrono::milliseconds timeout = std::chrono::hours{24 * 365});
+  Messages messages(std::chrono::milliseconds timeout = detail::unlimited);
   /// Hands every message to `handler`, until `stop`. What it throws comes out of here.
   void run(const std::function<void(const Message&)>& handler);
   /// Makes every waiting call return, and all later ones return at once. Any thread.
   void stop() noexcept;
+  bool stopped() const noexcept;
 
   /// Called between the message before a gap and the one behind it, by whatever call receives.
   void on_gap(std::function<void(const Gap&)> handler);

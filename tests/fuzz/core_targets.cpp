@@ -181,7 +181,7 @@ void work(std::string_view bytes) {
   check(given.pushed == given.done + given.given_up + given.lost + given.waiting + given.out,
         "the pusher's counts do not reconcile");
   const auto got = puller.counts();
-  check(got.received == got.taken + got.waiting + got.dropped + got.doubled,
+  check(got.received == got.taken + got.waiting + got.dropped + got.duplicates,
         "the puller's counts do not reconcile");
 }
 

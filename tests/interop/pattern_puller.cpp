@@ -1,6 +1,6 @@
 // pattern_puller ENDPOINT...: does all work that it is given; prints `did NAME ATTEMPT` for each
 // before it says that it is done. `report` on its input prints
-//   report received R taken T done D failed F late L dropped X doubled U waiting W held H
+//   report received R taken T done D failed F late L dropped X duplicates U waiting W held H
 // Ends with its input.
 #include "pattern_program.hpp"
 
@@ -39,7 +39,7 @@ struct Program {
     add("failed", now.failed);
     add("late", now.late);
     add("dropped", now.dropped);
-    add("doubled", now.doubled);
+    add("duplicates", now.duplicates);
     add("waiting", now.waiting);
     add("held", now.held);
     say(line);

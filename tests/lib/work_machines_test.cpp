@@ -290,7 +290,7 @@ TEST_CASE("a worker does not do again what it did, though its answer was lost") 
   shop.settle("a", held, Verdict::done);
   CHECK_FALSE(shop.desks.at("a").take());
   CHECK(shop.pusher.counts().done == 2);
-  CHECK(shop.desks.at("a").counts().doubled == 2);
+  CHECK(shop.desks.at("a").counts().duplicates == 2);
 }
 
 TEST_CASE("what waits in the middle of a batch and comes by another way is handed out once") {
@@ -311,7 +311,7 @@ TEST_CASE("what waits in the middle of a batch and comes by another way is hande
   come("a", 2, {.delivery = 1, .attempt = 1}, {.sequence = 1, .batch = 4}, "\xa1w\xa1x\xa1y\xa1z");
   come("b", 4, {.delivery = 5, .attempt = 2}, {.sequence = 3}, "y");
   CHECK(desk.counts().waiting == 4);
-  CHECK(desk.counts().doubled == 1);
+  CHECK(desk.counts().duplicates == 1);
   for (const char* payload : {"w", "x", "y", "z"}) {
     const auto item = desk.take();
     REQUIRE(item);
@@ -381,18 +381,18 @@ TEST_CASE("a pusher that gives more than was asked for, or a broken batch, is re
   };
   registered(1);
   hand(1, 3, "\xa1x\xa1x\xa1x");
-  CHECK(desk.counts().refused == 1);
+  CHECK(desk.counts().malformed == 1);
   CHECK(desk.counts().pushers == 0);
   registered(2);
   hand(2, 2, "\xa1x\xc4");
-  CHECK(desk.counts().refused == 2);
+  CHECK(desk.counts().malformed == 2);
   CHECK_FALSE(desk.take());
   registered(3);
   hand(3, 2, "\xa1x\xa1y");
   CHECK(desk.counts().waiting == 2);
   Multipart noise{"hello"};
   desk.on_message("a", noise, start);
-  CHECK(desk.counts().refused == 3);
+  CHECK(desk.counts().malformed == 3);
 }
 
 TEST_CASE("answers of strangers, doubled or for what was not given, change nothing") {
@@ -409,7 +409,7 @@ TEST_CASE("answers of strangers, doubled or for what was not given, change nothi
   CHECK(shop.pusher.counts().out == 1);
   // Too many: the worker is registered anew, and what it has is redelivered to it.
   answer("a", {.pusher = 9, .registration = 1, .number = 1, .runs = {{1, UINT64_MAX / 2}}});
-  CHECK(shop.pusher.counts().refused == 1);
+  CHECK(shop.pusher.counts().malformed == 1);
   shop.carry();
   CHECK(shop.take("a").attempt == 2);
 }

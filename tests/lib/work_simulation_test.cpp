@@ -179,7 +179,7 @@ bool reconciles(const Dispatcher& pusher) {
 
 bool reconciles(const Intake& desk) {
   const IntakeCounts c = desk.counts();
-  return c.received == c.taken + c.waiting + c.dropped + c.doubled &&
+  return c.received == c.taken + c.waiting + c.dropped + c.duplicates &&
          c.taken == c.done + c.failed + c.late + c.held;
 }
 

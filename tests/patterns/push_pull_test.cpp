@@ -219,7 +219,7 @@ TEST_CASE("a pusher has bounds in messages and bytes, and says when it is full")
   Pusher few{context, {.bind = {any_port}, .queue_messages = 3}};
   push_all(few, 3);
   CHECK(few.push("one more") == SendResult::no_peer);
-  CHECK(few.ledger().full == 1);
+  CHECK(few.ledger().refused == 1);
   CHECK_THROWS_WITH_AS(few.flush(0ms), doctest::Contains("3 of 3 messages are not done, 0 workers"),
                        Error);
   Pusher small{context, {.bind = {any_port}, .queue_bytes = 10}};
@@ -386,7 +386,7 @@ TEST_CASE("noise on a pusher's or a puller's port harms nobody") {
   push_all(jobs, 100);
   jobs.flush(soon);
   CHECK(crew.different() == 100);
-  REQUIRE(eventually([&] { return jobs.ledger().refused >= 6; }));
+  REQUIRE(eventually([&] { return jobs.ledger().malformed >= 6; }));
 }
 
 TEST_CASE("what a puller acknowledged before it left is done") {

@@ -30,7 +30,7 @@ TEST_CASE("what a handler throws is counted, whatever it is, and its thread goes
         return request;
       }};
   ServiceClient client{site.context, site.broker()};
-  CHECK_FALSE(client.call("flaky", "poison", 200ms));
+  CHECK_FALSE(client.call("flaky", "poison", 200ms).ok());
   CHECK(eventually([&] { return worker.ledger().failed == 1; }));
   CHECK(client.call("flaky", "food", soon).payload() == "food");
 }
@@ -73,7 +73,7 @@ TEST_CASE("a payload that a worker's handler does not take has failed") {
                        {.service = "accounts", .connect = {site.broker()}},
                        [](const Account& account) { return account.number; }};
   ServiceClient client{site.context, site.broker()};
-  CHECK_FALSE(client.call("accounts", "no account", 200ms));
+  CHECK_FALSE(client.call("accounts", "no account", 200ms).ok());
   CHECK(eventually([&] { return worker.ledger().failed == 1; }));
   CHECK(client.call("accounts", Account{7}, soon).as<int>() == 7);
 }
@@ -92,7 +92,7 @@ TEST_CASE("a worker's end waits for the handler, as what that uses may go then")
                  });
   site.wait_for("slow");
   ServiceClient client{site.context, site.broker()};
-  CHECK_FALSE(client.call("slow", "", 10ms));
+  CHECK_FALSE(client.call("slow", "", 10ms).ok());
   begun.wait();
   const StopReport report = worker->stop(0ms);
   CHECK(report.abandoned == 1);
@@ -126,7 +126,7 @@ TEST_CASE("a worker that failed at a request is registered anew") {
         return echo(request);
       }};
   ServiceClient client{site.context, site.broker()};
-  CHECK_FALSE(client.call("echo", "poison", 200ms));
+  CHECK_FALSE(client.call("echo", "poison", 200ms).ok());
   CHECK(client.call("echo", "food", soon).payload() == "food");
   CHECK(worker.ledger().connections == 2);
 }

@@ -58,7 +58,7 @@ void Dispatcher::on_message(const Address& from, const Multipart& frames, TimePo
   Worker* worker = found == workers_.end() ? nullptr : &found->second;
   if (worker != nullptr) worker->heard = now;
   if (!message) {
-    ++counts_.refused;
+    ++counts_.malformed;
   } else if (const auto* ready = std::get_if<Ready>(&*message)) {
     on(worker, from, *ready, now);
   } else if (const auto* answer = std::get_if<Answer>(&*message)) {
@@ -66,7 +66,7 @@ void Dispatcher::on_message(const Address& from, const Multipart& frames, TimePo
   } else if (std::holds_alternative<Goodbye>(*message)) {
     if (worker != nullptr) dismiss(*worker, Loss::leave, now);
   } else {
-    ++counts_.refused;
+    ++counts_.malformed;
   }
 }
 
@@ -120,7 +120,7 @@ void Dispatcher::on(Worker* worker, const Address& from, const Answer& answer, T
   if (answer.number <= worker->answers) return;  // it was doubled on its way
   if (answer.number > worker->answers + 1 || deliveries > worker->out) {
     // Answers were lost, or it answers for what it was not given: begin anew, from what we know.
-    counts_.refused += answer.number == worker->answers + 1 ? 1 : 0;
+    counts_.malformed += answer.number == worker->answers + 1 ? 1 : 0;
     return enroll(from,
                   {.worker = worker->id,
                    .session = worker->session,

@@ -49,8 +49,8 @@ struct DispatcherCounts {
   std::uint64_t waiting = 0;  ///< With us.
   std::uint64_t out = 0;      ///< With workers, not answered for.
   std::uint64_t redelivered = 0;
-  std::uint64_t stale = 0;    ///< Answers for what had been taken away from that worker.
-  std::uint64_t refused = 0;  ///< Messages that are not of this protocol, or break it.
+  std::uint64_t stale = 0;      ///< Answers for what had been taken away from that worker.
+  std::uint64_t malformed = 0;  ///< Messages that are not of this protocol, or break it.
   std::size_t workers = 0;
 };
 

@@ -29,7 +29,7 @@ struct IntakeOptions {
   std::function<std::uint64_t()> draw = {};
 };
 
-/// received = taken + waiting + dropped + doubled.
+/// received = taken + waiting + dropped + duplicates.
 /// taken = done + failed + late + held (done counts what needs no acknowledgement, too).
 struct IntakeCounts {
   std::uint64_t received = 0;  ///< Messages, those of a batch one by one.
@@ -39,10 +39,10 @@ struct IntakeCounts {
   std::uint64_t late = 0;  ///< Settled when the pusher had given it to another one already.
   /// Not taken: the pusher gave it to another one, or it was returned on leaving.
   std::uint64_t dropped = 0;
-  std::uint64_t doubled = 0;  ///< Redelivered, but held or done here already.
+  std::uint64_t duplicates = 0;  ///< Redelivered, but held or done here already.
   std::uint64_t waiting = 0;
-  std::uint64_t held = 0;     ///< Taken and not settled.
-  std::uint64_t refused = 0;  ///< Messages that are not of this protocol, or break it.
+  std::uint64_t held = 0;       ///< Taken and not settled.
+  std::uint64_t malformed = 0;  ///< Messages that are not of this protocol, or break it.
   std::size_t pushers = 0;
 };
 

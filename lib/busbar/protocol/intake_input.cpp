@@ -74,7 +74,7 @@ void Intake::on_message(const Address& from, Multipart& frames, TimePoint now) {
     if (const auto* alive = std::get_if<Alive>(&*message)) return on(from, *alive, now);
     if (std::holds_alternative<Goodbye>(*message)) return on_goodbye(from);
   }
-  ++counts_.refused;
+  ++counts_.malformed;
 }
 
 void Intake::on(const Address& from, const Alive& alive, TimePoint now) {
@@ -101,7 +101,7 @@ void Intake::on(const Address& from, const Alive& alive, TimePoint now) {
 void Intake::on(const Address& from, const Hand& hand, Multipart& frames, TimePoint now) {
   auto header = frames.size() == 3 ? decode_header(frames.text(1)) : std::nullopt;
   if (!header) {
-    ++counts_.refused;
+    ++counts_.malformed;
     return;
   }
   const Link pusher = link(from, now);
@@ -119,7 +119,7 @@ void Intake::accept(const Link& pusher, const Hand& hand, Header header, Multipa
   const std::uint32_t messages = header.messages();
   if (messages > credit_ever_ - std::min<std::uint64_t>(pusher->out, credit_ever_) ||
       !is_whole(header, frames.text(2))) {
-    ++counts_.refused;
+    ++counts_.malformed;
     return begin_anew(pusher);
   }
   counts_.received += messages;
@@ -138,7 +138,7 @@ void Intake::accept(const Link& pusher, const Hand& hand, Header header, Multipa
   if (hand.attempt <= 1) return add(std::move(bundle));
   for (std::uint32_t i = 0; i < messages; ++i) {
     Bundle one = split(bundle, 1);
-    known(one.origin) ? void(++counts_.doubled) : add(std::move(one));
+    known(one.origin) ? void(++counts_.duplicates) : add(std::move(one));
   }
 }
 

@@ -30,14 +30,18 @@ struct BufferOptions {
 };
 
 /// What became of the messages that the subscriber delivered into the buffer:
-/// subscriber.delivered = taken + held + dropped.
+/// subscriber.delivered = taken + waiting + dropped.
 struct BufferLedger {
   SubscriberLedger subscriber;
   std::uint64_t taken = 0;
-  std::uint64_t held = 0;
-  std::uint64_t held_bytes = 0;
+  std::uint64_t waiting = 0;
+  std::uint64_t waiting_bytes = 0;
   std::uint64_t dropped = 0;
   std::vector<TopicCount> dropped_topics = {};  ///< The busiest first, at most 20.
+
+  bool reconciles() const noexcept {
+    return subscriber.reconciles() && subscriber.delivered == taken + waiting + dropped;
+  }
 };
 
 /// A Subscriber in a thread of its own with a bounded buffer behind it: the publisher never sees

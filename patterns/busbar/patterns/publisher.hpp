@@ -82,6 +82,8 @@ struct PublisherLedger {
   std::size_t history_bytes = 0;
   std::vector<PeerInfo> peers = {};
   std::string unresolved = {};  ///< Why a host has no address, until a connection succeeds.
+
+  bool reconciles() const noexcept { return published == sent + waiting; }
 };
 
 /// Any thread may call; messages of one thread keep their order. A thread of its own answers to

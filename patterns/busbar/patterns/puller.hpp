@@ -78,7 +78,7 @@ struct PullerOptions {
   Wire wire = Wire::busbar;
 };
 
-/// received = taken + waiting + dropped + doubled; taken = done + failed + late + held.
+/// received = taken + waiting + dropped + duplicates; taken = done + failed + late + held.
 struct PullerLedger {
   std::uint64_t received = 0;
   std::uint64_t taken = 0;
@@ -86,17 +86,18 @@ struct PullerLedger {
   std::uint64_t failed = 0;
   std::uint64_t late = 0;     ///< Settled when the pusher had given it to another one, or had gone.
   std::uint64_t dropped = 0;  ///< Never taken: its pusher has given it to another one.
-  std::uint64_t doubled = 0;  ///< Redelivered, but held or done here already: not handed out again.
+  std::uint64_t duplicates = 0;  ///< Redelivered, but held or done here already.
   std::uint64_t waiting = 0;
-  std::uint64_t held = 0;     ///< Taken and not settled.
-  std::uint64_t refused = 0;  ///< Frames that broke the protocol.
+  std::uint64_t held = 0;       ///< Taken and not settled.
+  std::uint64_t malformed = 0;  ///< Frames that broke the protocol.
   std::size_t pushers = 0;
   /// Why a connection of ours was refused, or its host has no address, until one succeeds.
   std::string handshake_failure = {};
   std::string unresolved = {};
 
   bool reconciles() const noexcept {
-    return received == taken + waiting + dropped + doubled && taken == done + failed + late + held;
+    return received == taken + waiting + dropped + duplicates &&
+           taken == done + failed + late + held;
   }
 };
 

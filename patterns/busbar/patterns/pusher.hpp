@@ -57,8 +57,8 @@ struct PusherLedger {
   std::uint64_t out = 0;          ///< With workers.
   std::uint64_t redelivered = 0;  ///< Sent once more.
   std::uint64_t stale = 0;        ///< Answers for what had been given to another worker meanwhile.
-  std::uint64_t refused = 0;      ///< Frames that broke the protocol.
-  std::uint64_t full = 0;         ///< Pushes that were turned down for want of room.
+  std::uint64_t refused = 0;      ///< Pushes that were turned down: `full`, `no_peer`, `too_large`.
+  std::uint64_t malformed = 0;    ///< Frames that broke the protocol.
   std::uint64_t bytes = 0;        ///< Of what is held.
   std::size_t workers = 0;
   /// Why a connection of ours was refused, or its host has no address, until one succeeds.

@@ -96,7 +96,7 @@ ServiceReply ServiceClient::call(std::string_view service, std::string_view payl
   ++ledger_.called;
   try {
     ServiceReply reply = converse(service, payload, timeout, with);
-    ++(reply                                 ? ledger_.answered
+    ++(reply.ok()                            ? ledger_.replied
        : reply.outcome() == Outcome::no_peer ? ledger_.no_peer
        : reply.outcome() == Outcome::lost    ? ledger_.lost
                                              : ledger_.expired);
@@ -170,7 +170,7 @@ bool ServiceClient::take(std::string_view service, Multipart& frames, const With
 
 std::optional<bool> ServiceClient::is_served(std::string_view service, milliseconds timeout) {
   const ServiceReply reply = call(majordomo::mmi_service, service, timeout, {.idempotent = true});
-  if (!reply) return std::nullopt;
+  if (!reply.ok()) return std::nullopt;
   return reply.payload() == "200";
 }
 

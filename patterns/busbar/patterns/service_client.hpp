@@ -31,10 +31,10 @@ struct ServiceClientOptions {
   MajordomoVersion version = MajordomoVersion::v02;
 };
 
-/// called = answered + expired + no_peer + lost + failed; see Outcome.
+/// called = replied + expired + no_peer + lost + failed; see Outcome.
 struct ServiceClientLedger {
   std::uint64_t called = 0;
-  std::uint64_t answered = 0;
+  std::uint64_t replied = 0;
   std::uint64_t expired = 0;    ///< Sent, and no answer in time.
   std::uint64_t no_peer = 0;    ///< Never sent: no broker was there in time.
   std::uint64_t lost = 0;       ///< The connection went while it was out.
@@ -47,9 +47,7 @@ struct ServiceClientLedger {
   std::string handshake_failure = {};
   std::string unresolved = {};
 
-  bool reconciles() const noexcept {
-    return called == answered + expired + no_peer + lost + failed;
-  }
+  bool reconciles() const noexcept { return called == replied + expired + no_peer + lost + failed; }
 };
 
 /// What a call brought. Views live as long as it does.
@@ -63,8 +61,7 @@ class ServiceReply {
   /// replied, expired, no_peer or lost.
   Outcome outcome() const noexcept { return why_ ? why_->outcome() : Outcome::replied; }
   /// False: no answer came in time, or none can come. Whether it was worked on see `outcome`.
-  bool answered() const noexcept { return !why_; }
-  explicit operator bool() const noexcept { return answered(); }
+  bool ok() const noexcept { return !why_; }
   /// Throws RequestError unless it was answered.
   void check() const {
     if (why_) throw RequestError{*why_};

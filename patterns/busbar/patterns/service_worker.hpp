@@ -32,20 +32,20 @@ struct ServiceWorkerOptions {
   std::chrono::milliseconds expiry{10000};
 };
 
-/// received = answered + failed + late + working.
+/// received = replied + failed + late + running.
 struct ServiceWorkerLedger {
   std::uint64_t received = 0;
-  std::uint64_t answered = 0;
+  std::uint64_t replied = 0;
   std::uint64_t failed = 0;       ///< The handler threw: nobody is answered.
   std::uint64_t late = 0;         ///< Done when the connection that it came by was gone.
-  std::uint64_t working = 0;      ///< In the handler.
-  std::uint64_t refused = 0;      ///< Frames that broke the protocol.
+  std::uint64_t running = 0;      ///< In the handler.
+  std::uint64_t malformed = 0;    ///< Frames that broke the protocol.
   std::uint64_t connections = 0;  ///< Registrations, with those after a broker's death.
   /// Why a broker refused a connection, or its host has no address, until one is connected.
   std::string handshake_failure = {};
   std::string unresolved = {};
 
-  bool reconciles() const noexcept { return received == answered + failed + late + working; }
+  bool reconciles() const noexcept { return received == replied + failed + late + running; }
 };
 
 namespace detail {

@@ -43,6 +43,10 @@ struct SubscriberLedger {
   std::uint64_t lost = 0;        ///< Told as gaps.
   std::vector<PeerInfo> peers = {};
   std::string unresolved = {};  ///< Why a host has no address, until a connection succeeds.
+
+  bool reconciles() const noexcept {
+    return received == delivered + duplicates + unwanted + malformed + waiting;
+  }
 };
 
 /// Belongs to one thread, as a Socket does: the first that subscribes or receives; in any other

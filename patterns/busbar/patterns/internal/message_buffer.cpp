@@ -48,8 +48,8 @@ void MessageBuffer::count_dropped(const Message& message) {
 BufferLedger MessageBuffer::ledger() const {
   return {.subscriber = {},
           .taken = taken_,
-          .held = messages_.size(),
-          .held_bytes = bytes_,
+          .waiting = messages_.size(),
+          .waiting_bytes = bytes_,
           .dropped = dropped_,
           .dropped_topics = losses_.most()};
 }

@@ -96,10 +96,10 @@ PullerLedger PullLoop::ledger() const {
           .failed = counts.failed,
           .late = counts.late,
           .dropped = counts.dropped,
-          .doubled = counts.doubled,
+          .duplicates = counts.duplicates,
           .waiting = counts.waiting,
           .held = counts.held,
-          .refused = counts.refused,
+          .malformed = counts.malformed,
           .pushers = counts.pushers,
           .handshake_failure = std::move(trouble.handshake),
           .unresolved = std::move(trouble.unresolved)};

@@ -43,6 +43,8 @@ PushLoop::PushLoop(Context& context, PusherOptions options)
 
 SendResult PushLoop::push(std::string_view payload, const Pusher::With& with) {
   if (payload.size() > limits::message_bytes || !protocol::fits(with.headers)) {
+    const std::scoped_lock lock(mutex_);
+    ++ledger_.refused;
     return SendResult::too_large;
   }
   const std::size_t bytes = protocol::bytes_of(payload, with.headers);
@@ -60,7 +62,7 @@ SendResult PushLoop::push(std::string_view payload, const Pusher::With& with) {
     throw Error(ErrorKind::usage, "push on '" + name_ + "'", "it was stopped");
   }
   if (!has_room(bytes)) {
-    ++ledger_.full;
+    ++ledger_.refused;
     return ledger_.workers == 0 && options_.wire != Wire::plain ? SendResult::no_peer
                                                                 : SendResult::full;
   }
@@ -129,8 +131,8 @@ void PushLoop::show_counts() {
              .out = counts.out,
              .redelivered = counts.redelivered,
              .stale = counts.stale,
-             .refused = counts.refused,
-             .full = ledger_.full,
+             .refused = ledger_.refused,
+             .malformed = counts.malformed,
              .bytes = engine_->bytes(),
              .workers = counts.workers,
              .handshake_failure = std::move(trouble.handshake),

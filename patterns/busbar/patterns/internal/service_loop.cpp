@@ -111,8 +111,8 @@ TimePoint ServiceEngine::add_to(SocketPoll& poll) {
 }
 
 void ServiceEngine::tell(ServiceWorkerLedger& ledger) const {
-  ledger.refused = 0;
-  for (const Place& place : places_) ledger.refused += place.protocol.refused();
+  ledger.malformed = 0;
+  for (const Place& place : places_) ledger.malformed += place.protocol.malformed();
   ledger.connections = connections_;
   ledger.handshake_failure = handshake_failure_;
   ledger.unresolved = unresolved_;
@@ -133,7 +133,7 @@ bool ServiceLoop::turn(TimePoint now) {
     const std::scoped_lock lock(mutex_);
     ++ledger_.received;
     // One that was never begun, and whose connection is gone.
-    ++(jobs_[place] ? ledger_.late : ledger_.working);
+    ++(jobs_[place] ? ledger_.late : ledger_.running);
     jobs_[place] = std::move(request);
     changed_.notify_all();
   });
@@ -162,8 +162,8 @@ void ServiceLoop::take_answers(TimePoint now) {
     }
     if (!answer.final) continue;
     const std::scoped_lock lock(mutex_);
-    --ledger_.working;
-    ++(!answer.body ? ledger_.failed : in_time ? ledger_.answered : ledger_.late);
+    --ledger_.running;
+    ++(!answer.body ? ledger_.failed : in_time ? ledger_.replied : ledger_.late);
   }
   taken_.clear();
 }
@@ -171,7 +171,7 @@ void ServiceLoop::take_answers(TimePoint now) {
 void ServiceLoop::put(Answer answer) {
   const std::scoped_lock lock(mutex_);
   if (ended_ && answer.final) {
-    --ledger_.working;
+    --ledger_.running;
     ++(answer.body ? ledger_.late : ledger_.failed);
   }
   if (ended_) return;
@@ -208,7 +208,7 @@ void ServiceLoop::ended() { engine_->tell(ledger_); }
 
 StopReport ServiceLoop::report() const {
   const std::scoped_lock lock(mutex_);
-  return {.clean = ledger_.working == 0, .abandoned = ledger_.working};
+  return {.clean = ledger_.running == 0, .abandoned = ledger_.running};
 }
 
 ServiceWorkerLedger ServiceLoop::ledger() const {

@@ -75,7 +75,7 @@ class ServiceLoop final : public EngineLoop<ServiceEngine> {
   };
   bool turn(TimePoint now) override;
   bool needs_turn() const override { return !answers_.empty(); }
-  bool may_leave() const override { return ledger_.working == 0 && answers_.empty(); }
+  bool may_leave() const override { return ledger_.running == 0 && answers_.empty(); }
   void ended() override;
   bool is_leaving() const;
   void take_answers(TimePoint now);

@@ -43,7 +43,7 @@ std::optional<WorkerProtocol::Request> WorkerProtocol::on_message(Multipart& fra
   const auto message = majordomo::read(frames, 0, false);
   if (!connected_ || !message || message->role != majordomo::Role::worker ||
       message->dialect.version != options_.dialect.version) {
-    ++refused_;
+    ++malformed_;
     return {};
   }
   heard_ = now;
@@ -54,7 +54,7 @@ std::optional<WorkerProtocol::Request> WorkerProtocol::on_message(Multipart& fra
   backoff_ = {};
   if (message->command != Command::request) return {};
   if (busy_ || leaving_) {
-    ++refused_;
+    ++malformed_;
     return {};
   }
   busy_ = true;

@@ -48,7 +48,7 @@ class WorkerProtocol {
   /// The next message to send; false: none. Sent before the socket is replaced.
   bool next(Multipart& out);
   bool busy() const noexcept { return busy_; }
-  std::uint64_t refused() const noexcept { return refused_; }
+  std::uint64_t malformed() const noexcept { return malformed_; }
 
  private:
   void disconnect(TimePoint now);
@@ -65,7 +65,7 @@ class WorkerProtocol {
   TimePoint beat_at_ = TimePoint::max();
   TimePoint retry_at_ = TimePoint::min();
   std::chrono::milliseconds backoff_{0};
-  std::uint64_t refused_ = 0;
+  std::uint64_t malformed_ = 0;
   std::deque<Multipart> out_;
 };
 

@@ -120,7 +120,7 @@ TEST_CASE("a program that reads late gets the latest of each customer") {
   lazy.wait_ready(10s);
   for (const char* payload : {"1", "2", "3"}) {
     for (const char* customer : {"customer-7", "customer-8"}) {
-      orders.publish("orders", std::string{customer} + payload, {}, customer);
+      orders.publish("orders", std::string{customer} + payload, {.stream = customer});
     }
   }
   orders.publish("orders", "end");

@@ -45,7 +45,7 @@ struct Desk {
     replier.on("price", [](const std::string& of) { return of + ": 350"; });
     thread = std::jthread{[this] { replier.serve(); }};
   }
-  ~Desk() { replier.stop(); }
+  ~Desk() { replier.stop(0ms); }
   Desk(const Desk&) = delete;
   Desk& operator=(const Desk&) = delete;
 

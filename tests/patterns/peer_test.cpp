@@ -319,8 +319,9 @@ TEST_CASE("with keys peers prove who they are, and who is not on the list stays 
 TEST_CASE("who does not read its events stops reading, and is not taken for dead") {
   const std::uint16_t port = testing::free_udp_port();
   Context context;
-  Peer reader{context,
-              {.beacon_port = port, .evasive_after = 300ms, .expire_after = 600ms, .queue = 10}};
+  Peer reader{
+      context,
+      {.beacon_port = port, .evasive_after = 300ms, .expire_after = 600ms, .waiting_max = 10}};
   Peer writer{context, {.beacon_port = port}};
   writer.wait_for_peers(1, longest);
   const std::string payload(1000, 'x');

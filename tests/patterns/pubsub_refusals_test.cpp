@@ -89,7 +89,7 @@ TEST_CASE("a message fits in a frame with its topic and headers, or is refused")
   const std::string_view view{payload};
   CHECK(large.publish("a", view) == SendResult::too_large);
   CHECK(large.publish("a", view.substr(40)) == SendResult::too_large);
-  CHECK(large.publish("a", view.substr(1000), {{"h", std::string(2000, 'y')}}) ==
+  CHECK(large.publish("a", view.substr(1000), {.headers = {{"h", std::string(2000, 'y')}}}) ==
         SendResult::too_large);
   CHECK(large.publish("a", view.substr(100)) == SendResult::sent);
   const auto message = all.receive(30s);
@@ -108,7 +108,7 @@ TEST_CASE("what makes no sense is refused, and says why") {
   CHECK_THROWS_AS(make({.name = std::string(241, 'n')}), Error);
   CHECK_THROWS_AS(make({.block_for = -1ms}), Error);
   Publisher plain = make({.wire = Wire::plain});
-  CHECK_THROWS_AS(plain.publish("t", "x", {{"h", "v"}}), Error);
+  CHECK_THROWS_AS(plain.publish("t", "x", {.headers = {{"h", "v"}}}), Error);
   CHECK_THROWS_AS(plain.wait_for_subscribers("a.*", 1, 1ms), Error);
   Subscriber late{context, {.connect = plain.bound()}};
   late.subscribe("t");
@@ -122,7 +122,8 @@ TEST_CASE("bad topics and payloads are refused, and nothing is sent") {
   CHECK_THROWS_AS(prices.publish("", 1), Error);
   CHECK_THROWS_AS(prices.publish("a..b", 1), Error);
   CHECK_THROWS_AS(prices.publish("\xff", 1), Error);
-  CHECK(prices.publish("a", 1, {{"h", std::string(100'000, 'x')}}) == SendResult::too_large);
+  CHECK(prices.publish("a", 1, {.headers = {{"h", std::string(100'000, 'x')}}}) ==
+        SendResult::too_large);
   CHECK(prices.ledger().published == 0);
   CHECK(prices.ledger().refused == 1);
   CHECK_THROWS_AS((Publisher{context, {}}), Error);
@@ -134,7 +135,7 @@ TEST_CASE("wire = plain refuses what it cannot send before it waits for room") {
   for (const char* topic : {"", "a..b", "a.*", "\xff"}) {
     CHECK_THROWS_AS(plain.publish(topic, "x"), Error);
   }
-  CHECK_THROWS_AS(plain.publish("a", "x", {}, "stream"), Error);
+  CHECK_THROWS_AS(plain.publish("a", "x", {.stream = "stream"}), Error);
   CHECK(plain.ledger().published == 0);
   CHECK(plain.publish("a", "x") == SendResult::sent);
 }

@@ -42,7 +42,7 @@ TEST_CASE("the first message reaches a subscriber that was waited for, on every 
     Subscriber quotes = way.subscriber();
     quotes.subscribe("prices.*");
     prices.wait_for_subscribers("prices.eur", 1, 10s);
-    CHECK(prices.publish("prices.eur", 1.25, {{"trace", "abc"}}) == SendResult::sent);
+    CHECK(prices.publish("prices.eur", 1.25, {.headers = {{"trace", "abc"}}}) == SendResult::sent);
     CHECK(prices.publish("prices", "not wanted") == SendResult::sent);
     CHECK(prices.publish("prices.usd", "bytes") == SendResult::sent);
     const auto first = quotes.receive(10s);
@@ -67,7 +67,8 @@ TEST_CASE("streams within a topic are numbered, kept and recovered apart") {
     options.late_join = LateJoin::last_value;
     Publisher orders = way.publisher(options);
     const auto order = [&](const std::string& customer, int number) {
-      CHECK(orders.publish("orders", number, {{"customer", customer}}, customer) ==
+      CHECK(orders.publish("orders", number,
+                           {.headers = {{"customer", customer}}, .stream = customer}) ==
             SendResult::sent);
     };
     order("a", 1);
@@ -91,8 +92,8 @@ TEST_CASE("streams within a topic are numbered, kept and recovered apart") {
     CHECK(numbers ==
           std::map<std::string, std::vector<int>>{{"a", {2}}, {"b", {10, 11}}, {"", {100}}});
     CHECK(sequences == std::map<std::string, std::uint64_t>{{"a", 2}, {"b", 2}, {"", 1}});
-    CHECK_THROWS_AS(orders.publish("orders", 1, {}, std::string(limits::topic_bytes + 1, 'x')),
-                    Error);
+    CHECK_THROWS_AS(
+        orders.publish("orders", 1, {.stream = std::string(limits::topic_bytes + 1, 'x')}), Error);
   });
 }
 

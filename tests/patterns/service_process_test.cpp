@@ -63,7 +63,7 @@ Outcomes ask(Context context, const Site& site, int who, std::atomic<int>& asked
         (idempotent ? "again " : "once ") + std::to_string(who) + " " + std::to_string(i);
     const ServiceReply reply =
         client.call("note", text, idempotent ? 2min : 300ms,
-                    {.idempotent = idempotent, .attempt = idempotent ? 300ms : 0ms});
+                    {.idempotent = idempotent, .attempt_timeout = idempotent ? 300ms : 0ms});
     if (reply.ok()) CHECK(reply.payload() == text);
     if (idempotent) CHECK(reply.ok());
     if (!idempotent) once[text] = reply.outcome();
@@ -115,7 +115,7 @@ TEST_CASE("a worker that is stopped in mid-request: another one has it, and its 
   CHECK(client.call("note", "ready", soon).ok());
   SUBCASE("a call that may be done twice") {
     auto pending = std::async(std::launch::async, [&] {
-      return client.call("note", "stop", 2min, {.idempotent = true, .attempt = 300ms});
+      return client.call("note", "stop", 2min, {.idempotent = true, .attempt_timeout = 300ms});
     });
     REQUIRE(site.waits_until_begun("stop"));
     const Process other = site.start_worker();

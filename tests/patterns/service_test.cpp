@@ -121,7 +121,7 @@ TEST_CASE("a broker that takes connections and says nothing costs an attempt") {
   ServiceClient client{
       site.context,
       {.connect = {Endpoint{silent.raw().get(zmq::sockopt::last_endpoint)}, site.broker()}}};
-  CHECK(client.call("echo", "1", soon, {.attempt = 100ms}).payload() == "1");
+  CHECK(client.call("echo", "1", soon, {.attempt_timeout = 100ms}).payload() == "1");
   CHECK(client.ledger().sent == 1);
 }
 
@@ -238,7 +238,8 @@ TEST_CASE("an idempotent call is sent again, another one is not") {
                        }};
   site.wait_for("flaky");
   ServiceClient client{site.context, site.broker()};
-  CHECK(client.call("flaky", "1", soon, {.idempotent = true, .attempt = 100ms}).payload() == "1");
+  CHECK(client.call("flaky", "1", soon, {.idempotent = true, .attempt_timeout = 100ms}).payload() ==
+        "1");
   CHECK(calls == 2);
   calls = 0;
   CHECK_FALSE(client.call("flaky", "2", 200ms).ok());

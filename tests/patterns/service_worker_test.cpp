@@ -167,7 +167,8 @@ TEST_CASE("a worker comes back to a broker that is another one, and clients ask 
   first.reset();
   Services second{context, {.frontend = {.bind = {broker}}}};
   Runner again{second};
-  CHECK(client.call("echo", "2", soon, {.idempotent = true, .attempt = 300ms}).payload() == "2");
+  CHECK(client.call("echo", "2", soon, {.idempotent = true, .attempt_timeout = 300ms}).payload() ==
+        "2");
   CHECK(worker.ledger().connections >= 2);
 }
 

@@ -75,7 +75,7 @@ TEST_CASE("the messages of a batch are translated one by one, and each is in the
       {.batching = Batching{.linger = 20ms}, .slow = SlowSubscriber::block, .block_for = 20s});
   Subscriber texts = hub.subscriber("n");
   texts.wait_ready(10s);
-  for (int i = 1; i <= 100; ++i) numbers.publish("n", i, {{"i", std::to_string(i)}});
+  for (int i = 1; i <= 100; ++i) numbers.publish("n", i, {.headers = {{"i", std::to_string(i)}}});
   for (int i = 1; i <= 100; ++i) {
     const auto message = texts.receive(10s);
     REQUIRE(message);

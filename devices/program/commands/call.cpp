@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds tick{20};  // how late a signal is seen
 
-struct CallOptions {
+struct Options {
   MessageOptions messages;
   std::string service, version;
   std::vector<std::string> connect;
@@ -28,7 +28,7 @@ struct CallOptions {
 
 class Calling {
  public:
-  explicit Calling(const CallOptions& options)
+  explicit Calling(const Options& options)
       : options_(options),
         input_(options.messages.files, options.messages.whole),
         client_(context_, {.name = "call",
@@ -90,7 +90,7 @@ class Calling {
     throw Error{why.kind(), subject_, place + ": " + why.cause(), why.remedy()};
   }
 
-  const CallOptions& options_;
+  const Options& options_;
   const std::string subject_ = "call service '" + printable(options_.service) + "'";
   Waiter waiter_;
   Context context_{{.log = library_log()}};
@@ -100,7 +100,7 @@ class Calling {
 };
 
 Run declare(CLI::App& app) {
-  auto options = std::make_shared<CallOptions>();
+  auto options = std::make_shared<Options>();
   options->messages.command = app.get_name();
   options->messages.payload_only = true;
   app.add_option("service", options->service, "The name of the service")

@@ -129,13 +129,13 @@ class Publishing {
     const std::string& topic = topic_of(letter, place);
     const bool of_option = pub_.subscribers > 0 && !topic_.empty();
     if (!await_subscribers(of_option ? topic_ : topic)) return false;
-    Headers headers = options_.headers;
-    headers.insert(headers.end(), letter.headers.begin(), letter.headers.end());
-    if (!headers.empty() && options_.wire == Wire::plain)
+    PublishOptions with{.headers = options_.headers};
+    with.headers.insert(with.headers.end(), letter.headers.begin(), letter.headers.end());
+    if (!with.headers.empty() && options_.wire == Wire::plain)
       throw Error{ErrorKind::usage, "read " + place, "--wire plain carries no headers"};
     give_up_at_ = steady_clock::now() + options_.patience();
     while (true) {
-      switch (publisher_->publish(topic, letter.payload, headers)) {
+      switch (publisher_->publish(topic, letter.payload, with)) {
         case SendResult::sent:
           ++published_;
           if (!is_wanted(topic)) ++unwanted_;

@@ -22,14 +22,14 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds tick{20};  // how late a signal is seen
 
-struct PushOptions {
+struct Options {
   MessageOptions messages;
   bool acknowledge = true;
   bool batch = true;
   std::uint32_t attempts = PusherOptions{}.attempts_max;
 };
 
-PusherOptions pusher_options(const PushOptions& options) {
+PusherOptions pusher_options(const Options& options) {
   PusherOptions made{.name = options.messages.command,
                      .acknowledge = options.acknowledge,
                      .attempts_max = options.attempts};
@@ -40,7 +40,7 @@ PusherOptions pusher_options(const PushOptions& options) {
 
 class Pushing {
  public:
-  explicit Pushing(const PushOptions& options)
+  explicit Pushing(const Options& options)
       : options_(options.messages),
         input_(options_.files, options_.whole),
         pusher_(context_, pusher_options(options)) {
@@ -79,7 +79,7 @@ class Pushing {
   }
 
   bool push(const Letter& letter, const std::string& place) {
-    Pusher::With with{.headers = options_.headers, .timeout = tick};
+    PushOptions with{.headers = options_.headers, .timeout = tick};
     with.headers.insert(with.headers.end(), letter.headers.begin(), letter.headers.end());
     auto give_up_at = steady_clock::now() + options_.patience();
     while (true) {
@@ -166,7 +166,7 @@ int push_plain(const MessageOptions& options) {
   return exit_ok;
 }
 
-int push(const PushOptions& options) {
+int push(const Options& options) {
   check_wire(options.messages);
   if (options.messages.wire == Wire::plain) return push_plain(options.messages);
   return Pushing{options}.run();
@@ -190,7 +190,7 @@ Command push_command() {
           "--credit: round-robin, and done is what was handed to the kernel.",
       .example = "  find /data -name '*.png' | busbar push tcp://127.0.0.1:5557",
       .declare = [](CLI::App& app) -> Run {
-        auto options = std::make_shared<PushOptions>();
+        auto options = std::make_shared<Options>();
         declare_common(app, options->messages);
         const CLI::Option* const ack =
             app.add_flag("--ack,!--no-ack", options->acknowledge,

@@ -34,7 +34,7 @@ void check(const BufferOptions& options) {
 struct BufferedSubscriber::State {
   State(Context& context, SubscriberOptions options, BufferOptions buffered)
       : home(context),
-        name(options.name.empty() ? "subscriber" : options.name),
+        name(options.name),
         subscriber(context, std::move(options)),
         patterns(std::move(buffered.patterns)),
         buffer(buffered.when_full, buffered.messages, buffered.bytes),

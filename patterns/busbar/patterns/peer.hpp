@@ -27,13 +27,12 @@ struct PeerOptions {
   std::string interface = "lo";
   std::uint16_t beacon_port = protocol::zre::beacon_port;  ///< UDP; 0: no beacons.
   std::chrono::milliseconds beacon_interval{1000};
-  /// Endpoints of peers to ask whom they know, where beacons do not reach. Tried again until
-  /// somebody is there, and when it has gone. Only Busbar's peers tell whom they know.
-  std::vector<Endpoint> connect = {};
   /// Where connections are taken; default: a port of RFC 36's range, at the interface's address.
   /// One that is not tcp sends no beacons.
   std::optional<Endpoint> bind = {};
-  Headers headers = {};  ///< The others see them in `enter`. Names in X-BUSBAR are reserved.
+  /// Endpoints of peers to ask whom they know, where beacons do not reach. Tried again until
+  /// somebody is there, and when it has gone. Only Busbar's peers tell whom they know.
+  std::vector<Endpoint> connect = {};
   /// With keys all is encrypted, and `allow` says who may speak to us. A beacon has no room for a
   /// key: `server_key` is the public key of those whom beacons announce and of `connect`; default:
   /// ours, all have the same pair. Where each has a pair of its own, one of any two must know the
@@ -41,11 +40,12 @@ struct PeerOptions {
   /// to us is answered with the key that it has proven to have. A peer that is connected to with
   /// another key than its own does not enter.
   Security security = {};
+  Headers headers = {};  ///< The others see them in `enter`. Names in X-BUSBAR are reserved.
   std::chrono::milliseconds evasive_after{5000};   ///< Silent for so long; asked before.
   std::chrono::milliseconds expire_after{30'000};  ///< Silent for so long, a peer is gone.
   /// Events that wait to be received. With so many nothing more is read, and whoever sends to us
   /// finds us full; nobody is taken for silent meanwhile.
-  std::size_t queue = 100'000;
+  std::size_t waiting_max = 100'000;
   std::size_t peers_max = 1000;  ///< More are turned away, and counted.
 };
 

@@ -12,8 +12,8 @@ Publisher& Publisher::operator=(Publisher&&) noexcept = default;
 Publisher::~Publisher() = default;
 
 SendResult Publisher::publish(std::string_view topic, std::string_view payload,
-                              const Headers& headers, std::string_view stream) {
-  return loop_->publish(topic, payload, headers, stream);
+                              const PublishOptions& options) {
+  return loop_->publish(topic, payload, options.headers, options.stream);
 }
 
 void Publisher::wait_for_subscribers(std::string_view topic, std::size_t count,

@@ -46,6 +46,7 @@ struct PublisherOptions {
   std::string name = {};
   std::vector<Endpoint> bind = {};
   std::vector<Endpoint> connect = {};
+  Security security = {};  ///< Keys, and who may subscribe; off loopback see Security.
   Wire wire = Wire::busbar;
   std::optional<Batching> batching = {};
   LateJoin late_join = LateJoin::nothing;
@@ -58,7 +59,12 @@ struct PublisherOptions {
   std::size_t queue_bytes = 16u << 20;  ///< Batches that gather in front of those queues.
   /// At the end, for what subscribers have not read yet; see Socket::see_off.
   std::chrono::milliseconds linger{1000};
-  Security security = {};  ///< Keys, and who may subscribe; off loopback see Security.
+};
+
+struct PublishOptions {
+  Headers headers = {};
+  /// Which one within the topic; at most limits::topic_bytes. See Publisher::publish.
+  std::string_view stream = {};
 };
 
 /// Counts of messages. published = sent + waiting; what was dropped for one subscriber is sent.
@@ -109,18 +115,17 @@ class Publisher {
   /// queue_bytes of batches wait for the background thread.
   ///
   /// What is published under a topic is numbered and comes out in order; with `stream`, each such
-  /// name (at most limits::topic_bytes; say, a customer) has numbers of its own within the topic: a
+  /// name (say, a customer) has numbers of its own within the topic: a
   /// message that is missing holds up no other stream's, and LateJoin::last_value is kept for each.
   /// 65,536 streams are known at a time: beyond that the one not used for longest is forgotten with
   /// its last value, and comes back as a new one, numbered from 1.
-  SendResult publish(std::string_view topic, std::string_view payload, const Headers& headers = {},
-                     std::string_view stream = {});
+  SendResult publish(std::string_view topic, std::string_view payload,
+                     const PublishOptions& options = {});
   /// Any other type that msgpack can take goes packed: `message.as<T>()` at the other end.
   template <class T>
   requires(!std::convertible_to<const T&, std::string_view>) SendResult
-      publish(std::string_view topic, const T& value, const Headers& headers = {},
-              std::string_view stream = {}) {
-    return publish(topic, std::string_view{pack(value)}, headers, stream);
+      publish(std::string_view topic, const T& value, const PublishOptions& options = {}) {
+    return publish(topic, std::string_view{pack(value)}, options);
   }
 
   /// Returns once `count` subscribers take the topic, on the whole way through any number of

@@ -9,8 +9,8 @@ using std::chrono::milliseconds;
 Pusher::Pusher(Context& context, PusherOptions options)
     : loop_(std::make_shared<detail::PushLoop>(context, std::move(options))), runner_(loop_) {}
 
-SendResult Pusher::push(std::string_view payload, const With& with) {
-  return loop_->push(payload, with);
+SendResult Pusher::push(std::string_view payload, const PushOptions& options) {
+  return loop_->push(payload, options);
 }
 
 void Pusher::on_give_up(std::function<void(Message&&)> handler) {

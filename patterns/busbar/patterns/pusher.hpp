@@ -46,6 +46,11 @@ struct PusherOptions {
   Wire wire = Wire::busbar;
 };
 
+struct PushOptions {
+  Headers headers = {};
+  std::chrono::milliseconds timeout{0};  ///< How long to wait for room.
+};
+
 /// pushed = done + given_up + lost + waiting + out, at any time.
 struct PusherLedger {
   std::uint64_t pushed = 0;
@@ -80,25 +85,15 @@ class Pusher {
   /// Binds and connects. Throws Error; see Socket.
   Pusher(Context& context, PusherOptions options);
 
-  struct With {
-    Headers headers = {};
-    std::chrono::milliseconds timeout{0};  ///< How long to wait for room.
-  };
   /// sent: it is held until it is done. full: no room within the timeout. no_peer: the same, and no
   /// worker is there. too_large: above limits::message_bytes, or headers above
   /// limits::header_bytes. Throws Error after a stop.
-  [[nodiscard]] SendResult push(std::string_view payload, const With& with);
-  [[nodiscard]] SendResult push(std::string_view payload) { return push(payload, With{}); }
+  [[nodiscard]] SendResult push(std::string_view payload, const PushOptions& options = {});
   /// Any type that msgpack can take.
   template <class T>
   requires(!std::convertible_to<const T&, std::string_view>) [[nodiscard]] SendResult
-      push(const T& value, const With& with) {
-    return push(std::string_view{pack(value)}, with);
-  }
-  template <class T>
-  requires(!std::convertible_to<const T&, std::string_view>) [[nodiscard]] SendResult
-      push(const T& value) {
-    return push(value, With{});
+      push(const T& value, const PushOptions& options = {}) {
+    return push(std::string_view{pack(value)}, options);
   }
 
   /// Takes what reached attempts_max, with its last failure in the header `busbar-failure`; called

@@ -95,7 +95,7 @@ class Replier {
   /// Begins no more, lets handlers end for at most `deadline`, and makes `serve` return. What
   /// waited goes back as not begun; `abandoned` counts what still runs. A handler may call it: its
   /// own request does not count, and can still be answered until it returns.
-  StopReport stop(std::chrono::milliseconds deadline = std::chrono::milliseconds{0});
+  StopReport stop(std::chrono::milliseconds deadline);
 
   ReplierLedger ledger() const;
   /// Where it is bound, with the ports that the system chose.

@@ -209,6 +209,7 @@ class Requester {
   /// as long as the Requester.
   int fd();
   /// Calls those that are due in this thread, at most `most`, and never waits. Answers how many.
+  /// What they throw is logged, as without it: a callback belongs to its request, not to this call.
   std::size_t drain(std::size_t most = 1000);
 
   /// Returns once `count` servers are connected at least. Throws Error (timeout) that says how many

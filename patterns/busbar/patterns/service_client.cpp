@@ -91,11 +91,11 @@ void ServiceClient::ask(std::string_view service, std::string_view payload) {
 }
 
 ServiceReply ServiceClient::call(std::string_view service, std::string_view payload,
-                                 milliseconds timeout, const With& with) {
+                                 milliseconds timeout, const CallOptions& options) {
   check(service, payload);
   ++ledger_.called;
   try {
-    ServiceReply reply = converse(service, payload, timeout, with);
+    ServiceReply reply = converse(service, payload, timeout, options);
     ++(reply.ok()                            ? ledger_.replied
        : reply.outcome() == Outcome::no_peer ? ledger_.no_peer
        : reply.outcome() == Outcome::lost    ? ledger_.lost
@@ -111,15 +111,16 @@ ServiceReply ServiceClient::call(std::string_view service, std::string_view payl
 }
 
 ServiceReply ServiceClient::converse(std::string_view service, std::string_view payload,
-                                     milliseconds timeout, const With& with) {
+                                     milliseconds timeout, const CallOptions& options) {
   const auto now = [] { return std::chrono::steady_clock::now(); };
   link_->wake();
-  CallProtocol protocol{now(),
-                        {.timeout = timeout,
-                         .attempt = with.attempt.count() > 0 ? with.attempt : timeout / 3,
-                         .idempotent = with.idempotent,
-                         .brokers = link_->brokers()},
-                        link_->state()};
+  CallProtocol protocol{
+      now(),
+      {.timeout = timeout,
+       .attempt = options.attempt_timeout.count() > 0 ? options.attempt_timeout : timeout / 3,
+       .idempotent = options.idempotent,
+       .brokers = link_->brokers()},
+      link_->state()};
   Multipart body;
   while (true) {
     switch (protocol.step(now())) {
@@ -140,13 +141,13 @@ ServiceReply ServiceClient::converse(std::string_view service, std::string_view 
     }
     if (auto frames = link_->receive(protocol.next_deadline())) {
       const std::size_t before = body.size();
-      if (take(service, *frames, with, body)) return {std::move(body), before};
+      if (take(service, *frames, options, body)) return {std::move(body), before};
     }
     for (const BrokerState news : link_->take_news()) protocol.on_news(news, now());
   }
 }
 
-bool ServiceClient::take(std::string_view service, Multipart& frames, const With& with,
+bool ServiceClient::take(std::string_view service, Multipart& frames, const CallOptions& options,
                          Multipart& body) {
   const auto message = majordomo::read(frames, 0, false);
   if (!message || message->role != majordomo::Role::client ||
@@ -157,10 +158,10 @@ bool ServiceClient::take(std::string_view service, Multipart& frames, const With
     return false;
   }
   const bool part = message->command == Command::partial;
-  const bool goes_out = part && with.on_part && !with.idempotent;
+  const bool goes_out = part && options.on_part && !options.idempotent;
   for (std::size_t i = message->body; i < frames.size(); ++i) {
     if (goes_out) {
-      with.on_part(frames.text(i));
+      options.on_part(frames.text(i));
     } else {
       body.push_back(std::move(frames[i]));
     }

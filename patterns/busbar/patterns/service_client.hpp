@@ -31,6 +31,17 @@ struct ServiceClientOptions {
   MajordomoVersion version = MajordomoVersion::v02;
 };
 
+struct CallOptions {
+  /// It does no harm to do it twice: it is sent again, over a new connection, when that is lost, or
+  /// when `attempt_timeout` has passed without an answer.
+  bool idempotent = false;
+  /// 0: a third of the timeout. Also how long one of several brokers may take to connect.
+  std::chrono::milliseconds attempt_timeout{0};
+  /// Takes each part as it comes (0.2), before the call returns; what it throws comes out of the
+  /// call. Not with idempotent calls, whose parts could come twice: there they stand in `frames`.
+  std::function<void(std::string_view part)> on_part = {};
+};
+
 /// called = replied + expired + no_peer + lost + failed; see Outcome.
 struct ServiceClientLedger {
   std::uint64_t called = 0;
@@ -98,37 +109,18 @@ class ServiceClient {
   ServiceClient& operator=(ServiceClient&&) noexcept;
   ~ServiceClient();
 
-  struct With {
-    /// It does no harm to do it twice: it is sent again, over a new connection, when that is lost,
-    /// or when `attempt` has passed without an answer.
-    bool idempotent = false;
-    /// 0: a third of the timeout. Also how long one of several brokers may take to connect.
-    std::chrono::milliseconds attempt{0};
-    /// Takes each part as it comes (0.2), before the call returns; what it throws comes out of the
-    /// call. Not with idempotent calls, whose parts could come twice: there they stand in `frames`.
-    std::function<void(std::string_view part)> on_part = {};
-  };
   /// Blocks for at most `timeout`. It is sent to a broker that is there: where one refuses the
   /// connection the next one is tried at once, as nothing was sent. Throws Error (usage) for a name
   /// that is empty or longer than 255 bytes, a payload above limits::message_bytes, or as Socket
   /// does.
   ServiceReply call(std::string_view service, std::string_view payload,
-                    std::chrono::milliseconds timeout, const With& with);
-  ServiceReply call(std::string_view service, std::string_view payload,
-                    std::chrono::milliseconds timeout) {
-    return call(service, payload, timeout, With{});
-  }
+                    std::chrono::milliseconds timeout, const CallOptions& options = {});
   /// Any type that msgpack can take.
   template <class T>
   requires(!std::convertible_to<const T&, std::string_view>) ServiceReply
       call(std::string_view service, const T& value, std::chrono::milliseconds timeout,
-           const With& with) {
-    return call(service, std::string_view{pack(value)}, timeout, with);
-  }
-  template <class T>
-  requires(!std::convertible_to<const T&, std::string_view>) ServiceReply
-      call(std::string_view service, const T& value, std::chrono::milliseconds timeout) {
-    return call(service, value, timeout, With{});
+           const CallOptions& options = {}) {
+    return call(service, std::string_view{pack(value)}, timeout, options);
   }
 
   /// Whether a worker for it is registered (ZeroMQ RFC 8); empty: the broker did not say in time.
@@ -139,10 +131,11 @@ class ServiceClient {
 
  private:
   ServiceReply converse(std::string_view service, std::string_view payload,
-                        std::chrono::milliseconds timeout, const With& with);
+                        std::chrono::milliseconds timeout, const CallOptions& options);
   void ask(std::string_view service, std::string_view payload);
   /// Into `body` or to `on_part`. True: it was the final answer.
-  bool take(std::string_view service, Multipart& frames, const With& with, Multipart& body);
+  bool take(std::string_view service, Multipart& frames, const CallOptions& options,
+            Multipart& body);
 
   Context context_;
   MajordomoVersion version_;

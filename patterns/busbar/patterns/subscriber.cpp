@@ -24,7 +24,7 @@ constexpr milliseconds announce_every{1000};
 Socket open_socket(Context& context, const SubscriberOptions& options) {
   detail::require_endpoint("make a subscriber", options);
   return Socket(context, SocketType::sub,
-                {.name = options.name.empty() ? "subscriber" : options.name,
+                {.name = options.name,
                  .bind = options.bind,
                  .connect = options.connect,
                  .security = options.security,

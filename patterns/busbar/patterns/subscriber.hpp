@@ -20,15 +20,15 @@
 namespace busbar {
 
 struct SubscriberOptions {
-  std::string name = {};  ///< In errors, logs and reports; default: `subscriber`.
+  std::string name = "subscriber";
   std::vector<Endpoint> bind = {};
   std::vector<Endpoint> connect = {};
+  Security security = {};  ///< Keys, and the publisher's; off loopback see Security.
   bool recover = true;  ///< Fetch what is missing; messages behind it wait so long, about a second.
   std::size_t waiting_messages = 100'000;  ///< Bounds of what waits behind gaps.
   std::size_t waiting_bytes = 64u << 20;
   /// ZeroMQ messages (batches) from each publisher, ZMQ_RCVHWM. 0: no bound, in memory either.
   int queue = 1000;
-  Security security = {};  ///< Keys, and the publisher's; off loopback see Security.
 };
 
 /// Counts of messages: received = delivered + duplicates + unwanted + malformed + waiting.

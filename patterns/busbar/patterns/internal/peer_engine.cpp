@@ -45,7 +45,7 @@ PeerProtocolOptions protocol_options(const PeerOptions& options, const PeerId& i
 PeerEngine::PeerEngine(Context& context, const PeerOptions& options, const PeerId& id,
                        std::mutex& mutex)
     : mutex_(mutex),
-      queue_(std::max<std::size_t>(options.queue, 1)),
+      queue_(std::max<std::size_t>(options.waiting_max, 1)),
       mailboxes_(context, {.id = id,
                            .name = options.name,
                            .bind = options.bind,

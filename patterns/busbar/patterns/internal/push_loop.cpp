@@ -41,23 +41,23 @@ PushLoop::PushLoop(Context& context, PusherOptions options)
       options_(std::move(options)),
       packed_below_(start(PushEngine::create(context, options_)).packed_below()) {}
 
-SendResult PushLoop::push(std::string_view payload, const Pusher::With& with) {
-  if (payload.size() > limits::message_bytes || !protocol::fits(with.headers)) {
+SendResult PushLoop::push(std::string_view payload, const PushOptions& options) {
+  if (payload.size() > limits::message_bytes || !protocol::fits(options.headers)) {
     const std::scoped_lock lock(mutex_);
     ++ledger_.refused;
     return SendResult::too_large;
   }
-  const std::size_t bytes = protocol::bytes_of(payload, with.headers);
+  const std::size_t bytes = protocol::bytes_of(payload, options.headers);
   std::unique_ptr<Job> alone;  // made before the lock, as it copies a large payload
   if (bytes >= packed_below_) {
     alone = std::make_unique<Job>();
     alone->time = microseconds_now();
     alone->payload = Frame{payload.data(), payload.size()};
-    alone->headers = with.headers;
+    alone->headers = options.headers;
   }
   std::unique_lock lock(mutex_);
   if (!has_room(bytes)) wake_up();
-  wait_for(lock, with.timeout, [&] { return ended_ || leave_at_ || has_room(bytes); });
+  wait_for(lock, options.timeout, [&] { return ended_ || leave_at_ || has_room(bytes); });
   if (ended_ || leave_at_) {
     throw Error(ErrorKind::usage, "push on '" + name_ + "'", "it was stopped");
   }
@@ -72,7 +72,7 @@ SendResult PushLoop::push(std::string_view payload, const Pusher::With& with) {
     if (inbox_.empty() || !inbox_.back().takes_more()) {
       inbox_.push_back(Lot::open(microseconds_now()));
     }
-    inbox_.back().add(payload, with.headers);
+    inbox_.back().add(payload, options.headers);
   }
   inbox_bytes_ += bytes;
   ++inbox_messages_;

@@ -18,7 +18,7 @@ class PushLoop final : public EngineLoop<PushEngine> {
   StopReport report() const override;
 
   // Any thread; see Pusher.
-  SendResult push(std::string_view payload, const Pusher::With& with);
+  SendResult push(std::string_view payload, const PushOptions& options);
   void flush(std::chrono::milliseconds timeout);
   void wait_for_workers(std::size_t count, std::chrono::milliseconds timeout);
   void on_give_up(std::function<void(Message&&)> handler);

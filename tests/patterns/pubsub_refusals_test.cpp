@@ -62,7 +62,7 @@ TEST_CASE("two publishers that were given one name lose nothing by it") {
   std::map<std::uint64_t, std::uint64_t> last;
   for (const char* topic : {"a", "b", "c"}) {  // both welcome each subscription
     both.subscribe(topic);
-    both.wait_ready(10s, 2);
+    both.wait_ready(2, 10s);
     for (int i = 0; i < 10; ++i) {
       one.publish(topic, std::to_string(i));
       two.publish(topic, std::to_string(i));
@@ -112,7 +112,7 @@ TEST_CASE("what makes no sense is refused, and says why") {
   CHECK_THROWS_AS(plain.wait_for_subscribers("a.*", 1, 1ms), Error);
   Subscriber late{context, {.connect = plain.bound()}};
   late.subscribe("t");
-  CHECK_THROWS_WITH_AS(late.wait_ready(1ms, 2), doctest::Contains("fewer than 2 have answered"),
+  CHECK_THROWS_WITH_AS(late.wait_ready(2, 1ms), doctest::Contains("fewer than 2 have answered"),
                        Error);
 }
 

@@ -23,7 +23,9 @@ struct ContextOptions {
   const Clock* clock = &Clock::steady();  ///< Must outlive the context.
 };
 
-/// What a stop had to leave behind.
+/// What a stop had to leave behind. Whatever has something to lose ends with `stop(deadline)`,
+/// which waits and reports; what only receives, or is stepped, with `stop()`, which waits for
+/// nothing.
 struct StopReport {
   bool clean = true;  ///< Nothing was abandoned and nothing is still open.
   std::chrono::milliseconds took{0};

@@ -56,7 +56,7 @@ class BufferedSubscriber {
   /// Stops the thread; what is held goes.
   ~BufferedSubscriber();
 
-  /// As Subscriber::wait_ready.
+  /// As Subscriber::wait_ready, for one publisher.
   void wait_ready(std::chrono::milliseconds timeout);
   /// Empty: nothing is there now.
   std::optional<Message> receive() { return receive(std::chrono::milliseconds{0}); }

@@ -37,8 +37,9 @@ struct PusherOptions {
   /// Bounds on what is held: waiting, and sent but not acknowledged. At least one message fits.
   std::size_t queue_messages = 100'000;
   std::size_t queue_bytes = 64u << 20;
-  /// What waits for one worker goes as one ZeroMQ message up to this size. Nothing ever waits for a
-  /// batch to fill. 0: each message by itself.
+  /// What waits for one worker goes as one ZeroMQ message up to this size. No `Batching`, as credit
+  /// is what bounds a batch otherwise, and nothing ever waits for one to fill. 0: each message by
+  /// itself.
   std::size_t batch_bytes = 64u << 10;
   /// How often it shows pullers that it lives; silent for three of them, it is dead to them.
   std::chrono::milliseconds heartbeat{1000};

@@ -140,7 +140,7 @@ void Subscriber::unsubscribe(const TopicPattern& pattern) {
   state_->change_subscriptions();
 }
 
-void Subscriber::wait_ready(milliseconds timeout, std::size_t publishers) {
+void Subscriber::wait_ready(std::size_t publishers, milliseconds timeout) {
   const TimePoint deadline = after(std::chrono::steady_clock::now(), timeout);
   TimePoint announce_at = after(std::chrono::steady_clock::now(), announce_every);
   while (!state_->protocol.is_ready(publishers)) {

@@ -69,7 +69,8 @@ class Subscriber {
   /// Returns once so many publishers have welcomed every subscription: from now on nothing that
   /// they publish is missed. Throws Error (timeout), and Error (usage) after a stop. Stock
   /// publishers never welcome anyone.
-  void wait_ready(std::chrono::milliseconds timeout, std::size_t publishers = 1);
+  void wait_ready(std::size_t publishers, std::chrono::milliseconds timeout);
+  void wait_ready(std::chrono::milliseconds timeout) { wait_ready(1, timeout); }
   /// Whether one has, as far as was received.
   bool is_ready() const noexcept;
 

@@ -28,7 +28,7 @@ class Waiter {
   bool output_broken() const noexcept { return broken_; }
 
  protected:
-  int signals() const noexcept { return signals_.descriptor(); }
+  int signals() const noexcept { return signals_.fd(); }
   void take_signals();
   void set_broken(bool broken) noexcept { broken_ = broken; }
 

@@ -19,7 +19,7 @@ class Signals {
   ~Signals();
 
   /// Readable when a signal has come: for an EventLoop.
-  int descriptor() const noexcept { return descriptor_; }
+  int fd() const noexcept { return descriptor_; }
   /// The next signal, if one has come: SIGINT and SIGTERM ask to drain and end, SIGHUP to reload.
   std::optional<Signal> next();
 

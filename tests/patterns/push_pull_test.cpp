@@ -214,6 +214,21 @@ TEST_CASE("what a worker held when it went is done by another one") {
   CHECK(crew.different() == 10);
 }
 
+TEST_CASE("what waits for others, or for work, ends at its timeout") {
+  Context context;
+  Pusher jobs{context, {.bind = {any_port}}};
+  CHECK_THROWS_WITH_AS(jobs.wait_for_workers(1, 1ms),
+                       "wait for workers of 'pusher': 0 of 1 after 1 ms (start them)", Error);
+  Puller mine{context, {.connect = jobs.bound()}};
+  for (Work& work : mine.work(1ms)) FAIL(work.payload());
+  CHECK_FALSE(mine.stopped());
+  CHECK_FALSE(mine.receive());
+  CHECK(jobs.push(std::string(limits::message_bytes + 1, 'x')) == SendResult::too_large);
+  CHECK(jobs.ledger().refused == 1);
+  CHECK(jobs.stop(0ms).clean);
+  CHECK_THROWS_WITH_AS(jobs.wait_for_workers(2, 1h), doctest::Contains("it was stopped"), Error);
+}
+
 TEST_CASE("a pusher has bounds in messages and bytes, and says when it is full") {
   Context context;
   Pusher few{context, {.bind = {any_port}, .queue_messages = 3}};

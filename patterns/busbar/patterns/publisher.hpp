@@ -68,7 +68,7 @@ struct PublishOptions {
 };
 
 /// Counts of messages. published = sent + waiting; what was dropped for one subscriber is sent.
-/// After Context::stop `waiting` is what will never go, and there are no peers.
+/// After a stop `waiting` is what will never go, and there are no peers.
 struct PublisherLedger {
   std::uint64_t published = 0;
   std::uint64_t published_bytes = 0;  ///< Payloads.
@@ -111,14 +111,14 @@ class Publisher {
   /// sent (`refused`).
   ///
   /// Bytes and text go as they are. Throws Error (usage): no valid topic, headers or a stream with
-  /// wire = plain, or the context was stopped. Blocks only with SlowSubscriber::block, or while
-  /// queue_bytes of batches wait for the background thread.
+  /// wire = plain, or it was stopped, alone or with its context. Blocks only with
+  /// SlowSubscriber::block, or while queue_bytes of batches wait for the background thread.
   ///
   /// What is published under a topic is numbered and comes out in order; with `stream`, each such
-  /// name (say, a customer) has numbers of its own within the topic: a
-  /// message that is missing holds up no other stream's, and LateJoin::last_value is kept for each.
-  /// 65,536 streams are known at a time: beyond that the one not used for longest is forgotten with
-  /// its last value, and comes back as a new one, numbered from 1.
+  /// name (say, a customer) has numbers of its own within the topic: a message that is missing
+  /// holds up no other stream's, and LateJoin::last_value is kept for each. 65,536 streams are
+  /// known at a time: beyond that the one not used for longest is forgotten with its last value,
+  /// and comes back as a new one, numbered from 1.
   SendResult publish(std::string_view topic, std::string_view payload,
                      const PublishOptions& options = {});
   /// Any other type that msgpack can take goes packed: `message.as<T>()` at the other end.
@@ -130,7 +130,7 @@ class Publisher {
 
   /// Returns once `count` subscribers take the topic, on the whole way through any number of
   /// forwarders, so that the next message reaches them. Throws Error (timeout) that says how many
-  /// there were, and Error (usage) after Context::stop. Stock subscribers behind one forwarder
+  /// there were, and Error (usage) after a stop. Stock subscribers behind one forwarder
   /// count as one.
   void wait_for_subscribers(std::string_view topic, std::size_t count,
                             std::chrono::milliseconds timeout);

@@ -25,7 +25,7 @@ TEST_CASE("each form of subscription gets what it names, in each form of receivi
     some.subscribe(pattern);
     some.wait_ready(10s);
     for (std::size_t i = 0; i < published.size(); ++i) {
-      CHECK(numbers.publish(published[i], i) == PublishResult::sent);
+      CHECK(numbers.publish(published[i], i) == SendResult::sent);
     }
     Topics received;
     receive(some, [&](const Message& message) {

@@ -101,8 +101,7 @@ class PublisherLoop {
 
   Context context_;
   PublisherOptions options_;
-  bool lingers_;                                ///< A lone message opens a batch too.
-  std::chrono::milliseconds last_flush_{1000};  ///< By the destructor.
+  bool lingers_;  ///< A lone message opens a batch too.
   Socket socket_;
   void* handle_;  ///< Null once it is closed.
   std::vector<Endpoint> bound_;

@@ -1,4 +1,5 @@
 // Greets who comes to the market, and tells prices until it is stopped: peers_shop BEACON_PORT
+#include <chrono>
 #include <cstdint>
 #include <iostream>
 #include <map>
@@ -8,6 +9,7 @@
 
 #include <busbar/busbar.hpp>
 
+using namespace std::chrono_literals;
 using Kind = busbar::PeerEvent::Kind;
 
 int main(int argc, char** argv) try {
@@ -34,7 +36,7 @@ int main(int argc, char** argv) try {
       std::cerr << event.name << " does not listen\n";
     }
   }
-  counter.stop();
+  counter.stop(1s);
   return 0;
 } catch (const busbar::Error& error) {
   std::cerr << error.what() << '\n';

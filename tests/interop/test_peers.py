@@ -125,12 +125,13 @@ class Peers(Case):
         self.assertEqual(found, "tcp://127.0.0.1:5555\n")
         listed = self.assert_exit(0, "list", "--wait", f"{int(1500 * SLOW)}ms", port=port)
         self.assertEqual(listed, f"{shop.id}\tshop\t{shop.endpoint}\tmarket\n")
-        self.assert_exit(4, "whisper", "nobody", "--timeout", "100ms", port=port)
+        self.assert_exit(4, "whisper", "nobody", "--timeout", "100ms", port=port, stdin="hello\n")
+        self.assert_exit(0, "whisper", "nobody", "--timeout", "100ms", port=port)
         self.assert_exit(2, "whisper", port=port)
         self.assert_exit(2, "--interface", "nonsense", port=port)
 
-    def assert_exit(self, code, *arguments, port):
-        ended, out, err = run("peer", *arguments, "--beacon-port", str(port))
+    def assert_exit(self, code, *arguments, port, stdin=""):
+        ended, out, err = run("peer", *arguments, "--beacon-port", str(port), stdin=stdin)
         self.assertEqual(ended, code, err)
         return out
 

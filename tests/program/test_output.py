@@ -43,7 +43,7 @@ class Unwritable(StockCase):
                 self.assertEqual(sub.wait(DEADLINE), 5)
 
     def test_without_stderr_no_socket_takes_its_place(self):
-        done = subprocess.run(["/bin/sh", "-c", 'exec "$@" 2>&- <&-', "sh", BUSBAR, "push",
-                               self.ipc("none"), "--timeout", "50ms"], capture_output=True,
-                              timeout=DEADLINE)
+        done = subprocess.run(["/bin/sh", "-c", 'exec "$@" 2>&-', "sh", BUSBAR, "push",
+                               self.ipc("none"), "--timeout", "50ms"], input=b"a line\n",
+                              stdout=subprocess.PIPE, timeout=DEADLINE)
         self.assertEqual(done.returncode, 4)

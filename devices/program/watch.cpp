@@ -2,14 +2,47 @@
 
 #include "program/talk.hpp"
 
+#include <array>
 #include <exception>
+#include <poll.h>
 #include <string>
+#include <thread>
+
+#include <busbar/patterns/internal/wake.hpp>
 
 namespace busbar::program {
 namespace {
 
-// How late a signal is seen.
-constexpr std::chrono::milliseconds tick{20};
+/// Two things that nobody can wait for at once, made one: so an idle device never wakes up to look.
+class End {
+ public:
+  explicit End(const Watched& watched)
+      : waiting_{[this, &watched](const std::stop_token& given_up) {
+          try {
+            while (!given_up.stop_requested() && !watched.finished(longest)) {
+            }
+          } catch (...) {
+            failure_ = std::current_exception();
+          }
+          come_.signal();
+        }} {}
+
+  /// Waits for it, or for a signal; false: it is a signal.
+  bool wait(const Signals& signals) {
+    std::array<pollfd, 2> items{{{signals.fd(), POLLIN, 0}, {come_.descriptor(), POLLIN, 0}}};
+    ::poll(items.data(), items.size(), -1);
+    if (items[1].revents == 0) return false;
+    waiting_.join();
+    if (failure_) std::rethrow_exception(failure_);
+    return true;
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds longest{1000};
+  detail::Wake come_;
+  std::exception_ptr failure_;
+  std::jthread waiting_;  ///< Last: it uses the others.
+};
 
 }  // namespace
 
@@ -25,7 +58,7 @@ void try_reload(const std::function<void()>& reload) noexcept {
 
 bool watch(Signals& signals, const Watched& watched) {
   bool draining = false;
-  while (!watched.finished(tick)) {
+  for (End end{watched}; !end.wait(signals);) {
     while (const auto signal = signals.next()) {
       if (*signal == Signal::reload) {
         try_reload(watched.reload);

@@ -17,6 +17,7 @@ class BrokerLane final : public ProtocolLane, private BrokerOutlet {
   BrokerLane& operator=(const BrokerLane&) = delete;
 
   std::size_t burst(TimePoint now, std::size_t most, bool takes) override;
+  TimePoint next_deadline() const noexcept override { return broker_.next_deadline(); }
   bool reads() const override { return workers_ == nullptr || broker_.has_free_worker(); }
   bool holds() const noexcept override { return broker_.held() > 0; }
   std::uint64_t replies_due() const noexcept override { return broker_.busy(); }

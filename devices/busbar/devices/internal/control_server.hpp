@@ -25,8 +25,9 @@ class ControlServer {
   void serve(const Handler& handler);
   void answer(Envelope& envelope, const control::Reply& reply);
 
-  void maintain() { socket_.maintain(); }
+  TimePoint maintain() { return socket_.maintain(); }
   void* handle() { return socket_.raw().handle(); }
+  void* monitor() { return socket_.monitor().handle(); }
   Endpoint bound() const { return socket_.bound().front(); }
 
  private:

@@ -1,6 +1,7 @@
 /// The way of work through a streamer that knows credit and acknowledgements.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
@@ -31,6 +32,9 @@ class CreditLane final : public ProtocolLane {
 
   /// Moves what there is; `takes`: new messages too. Answers how many were taken.
   std::size_t burst(TimePoint now, std::size_t most, bool takes) override;
+  TimePoint next_deadline() const noexcept override {
+    return std::min(intake_.next_deadline(), dispatcher_.next_deadline());
+  }
   /// Takes no more, and gives back what was not taken.
   void close() override { intake_.close(); }
   bool holds() const noexcept override {

@@ -66,9 +66,14 @@ void Hop::look_for_slow_peers() {
   overflowed_ = false;
 }
 
-void Hop::maintain() {
-  if (tap) tap->maintain();
-  if (control) control->maintain();
+TimePoint Hop::maintain() {
+  const TimePoint next = tap ? tap->maintain() : TimePoint::max();
+  return control ? std::min(next, control->maintain()) : next;
+}
+
+void Hop::add_to(SocketPoll& poll) {
+  if (tap) tap->add_to(poll);
+  if (control) poll.add_unasked(control->monitor());
 }
 
 Ledger Hop::ledger(std::string_view state) const {

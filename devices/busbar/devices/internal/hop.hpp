@@ -69,7 +69,12 @@ struct Hop {
   /// Some of a forwarder's subscribers have no room for it.
   void note_overflow(const Multipart& message, const Weight& weight);
 
-  void maintain();
+  /// Looks after tap and control endpoint; when to call again at the latest.
+  TimePoint maintain();
+  /// What has news for `maintain`.
+  void add_to(SocketPoll& poll);
+  /// Since the last look.
+  bool has_overflowed() const noexcept { return overflowed_; }
   /// With the books' lock.
   void look_for_slow_peers();
   Ledger ledger(std::string_view state) const;
@@ -90,7 +95,7 @@ struct Hop {
   bool show_and_apply(Multipart& message, Weight& weight);
 
   TopicLosses losses_;
-  bool overflowed_ = false;  ///< Since the last look.
+  bool overflowed_ = false;
   std::vector<std::string> slow_peers_;
   bool looks_inside_;  ///< Has a tap, a stage or a cache: most devices have none.
 };

@@ -16,6 +16,8 @@ class ProtocolLane {
   /// Moves what there is, at most about `most` messages; `takes`: new ones too. Answers how many
   /// came.
   virtual std::size_t burst(TimePoint now, std::size_t most, bool takes) = 0;
+  /// When `burst` wants to be called at the latest, whether or not something came.
+  virtual TimePoint next_deadline() const noexcept = 0;
   /// Whether it would read from the frontend now.
   virtual bool reads() const { return true; }
   /// Before the last bursts: takes no more.

@@ -16,11 +16,14 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::size_t burst = 1000;  // messages before the other direction has its turn
-constexpr milliseconds tick{50};     // the longest time until connections are looked after
+constexpr milliseconds tick{50};     // between two looks at the connections, where they have news
 // After a stop, for peers that read what was sent to them; one that does not must not be waited
 // for. A stop has 100 ms in all, with what it takes to count what is abandoned.
 constexpr milliseconds at_once{30};
-constexpr milliseconds longest_retry{10};  // where a full output cannot be polled
+// Where a full output cannot be polled. Its descriptor tells of room, unless another call took the
+// news: so soon at first, and less and less often.
+constexpr milliseconds first_retry{1};
+constexpr milliseconds longest_retry{50};
 
 }  // namespace
 
@@ -36,7 +39,8 @@ Relay::Relay(Context& context, DeviceKind kind, std::vector<DeviceOptions> chain
       frontend_bounded_(is_bounded(chain.front().frontend)),
       hops_(make_hops(context, kind, chain)),
       forward_(Direction::forward, hops_, forward_overflow(kind, chain.back()),
-               kind == DeviceKind::forwarder) {
+               kind == DeviceKind::forwarder),
+      retry_(first_retry) {
   const DeviceOptions& first = chain.front();
   const DeviceOptions& last = chain.back();
   frontend_.emplace(open_side(context, kind, first, Side::frontend, hops_.front()->name));
@@ -114,11 +118,6 @@ bool Relay::poll(milliseconds wait) {
   const int front = moves && reads_front ? ZMQ_POLLIN : 0;
   const int back =
       !moves ? 0 : (holds && output_says_so ? ZMQ_POLLOUT : 0) | (reads_back ? ZMQ_POLLIN : 0);
-  if (retry_back || retry_front) wait = std::min(wait, longest_retry);
-  if (state_.phase() == Phase::draining) {
-    const auto left = state_.next_deadline() - std::chrono::steady_clock::now();
-    wait = std::clamp(std::chrono::ceil<milliseconds>(left), milliseconds{0}, wait);
-  }
 
   poll_.start();
   poll_.add(wake_);
@@ -136,7 +135,31 @@ bool Relay::poll(milliseconds wait) {
   };
   watch(*frontend_, front, retry_front);
   if (backend_) watch(*backend_, back, retry_back);
-  return poll_.wait(std::min(wait, tick));
+  const std::size_t connections = poll_.size();
+  if (!may_have_news_) watch_connections();
+  const bool open = poll_.wait(longest_wait(wait, retry_back || retry_front));
+  may_have_news_ = may_have_news_ || poll_.may_have_news(connections);
+  return open;
+}
+
+milliseconds Relay::longest_wait(milliseconds wait, bool retries) {
+  if (retries) wait = std::min(wait, retry_);
+  retry_ = retries ? std::min(2 * retry_, longest_retry) : first_retry;
+  TimePoint due = std::min(maintain_at_, state_.next_deadline());
+  if (may_have_news_) due = std::min(due, maintained_at_ + tick);
+  const bool has_cache = std::any_of(hops_.begin(), hops_.end(),
+                                     [](const auto& hop) { return hop->cache != nullptr; });
+  if (has_cache) wait = std::min(wait, tick);
+  wait = std::min(wait, left_until(due, std::chrono::steady_clock::now()));
+  if (!protocol_) return wait;
+  return std::min(wait, left_until(protocol_->next_deadline(), context_.clock().now()));
+}
+
+/// By their descriptors only: nobody but `maintain` uses their monitors.
+void Relay::watch_connections() {
+  poll_.add_unasked(frontend_->monitor().handle());
+  if (backend_) poll_.add_unasked(backend_->monitor().handle());
+  for (const auto& hop : hops_) hop->add_to(poll_);
 }
 
 void Relay::move_messages() {
@@ -161,6 +184,7 @@ void Relay::move_messages() {
     subscriptions_->burst(back, front, burst);
     forward_.send_answers(back, std::chrono::steady_clock::now());
   }
+  may_have_news_ = may_have_news_ || hops_.back()->has_overflowed();
   if (state_.phase() != Phase::draining) return;
 
   round.holds =
@@ -234,11 +258,14 @@ void Relay::serve_control() {
 }
 
 void Relay::maintain(TimePoint now) {
-  if (now < maintain_at_) return;
-  maintain_at_ = now + tick;
-  frontend_->maintain();
-  if (backend_) backend_->maintain();
-  for (const auto& hop : hops_) hop->maintain();
+  if (now < maintain_at_ && !(may_have_news_ && now >= maintained_at_ + tick)) return;
+  maintained_at_ = now;
+  may_have_news_ = false;
+  TimePoint next = frontend_->maintain();
+  if (backend_) next = std::min(next, backend_->maintain());
+  for (const auto& hop : hops_) next = std::min(next, hop->maintain());
+  // In the context's clock, which a test may hold.
+  maintain_at_ = after(now, left_until(next, context_.clock().now()));
 
   const std::scoped_lock lock(books_);
   hops_.back()->look_for_slow_peers();

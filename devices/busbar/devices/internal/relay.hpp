@@ -61,6 +61,8 @@ class Relay : public Active {
   void take_commands();
   void carry_out(control::Command command, std::chrono::milliseconds deadline);
   bool poll(std::chrono::milliseconds wait);
+  std::chrono::milliseconds longest_wait(std::chrono::milliseconds wait, bool retries);
+  void watch_connections();
   std::optional<std::uint64_t> backlog() const;
   void move_messages();
   void serve_control();
@@ -82,6 +84,9 @@ class Relay : public Active {
   std::chrono::milliseconds linger_{1000};  ///< When the sockets are closed.
   std::uint64_t replies_due_ = 0;
   TimePoint maintain_at_ = TimePoint::min();
+  TimePoint maintained_at_ = TimePoint::min();
+  bool may_have_news_ = false;  ///< Of connections, for `maintain`.
+  std::chrono::milliseconds retry_;
   SocketPoll poll_;
   std::vector<Pending> pending_;
   int wake_ = -1;

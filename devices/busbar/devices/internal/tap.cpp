@@ -39,14 +39,20 @@ void Tap::show(Multipart& message, bool forward) {
   send_frames(socket_.raw().handle(), copy_, ZMQ_DONTWAIT);
 }
 
-void Tap::maintain() {
-  socket_.maintain();
+TimePoint Tap::maintain() {
+  const TimePoint next = socket_.maintain();
   Multipart subscription;
   while (socket_.receive(subscription)) {
     const std::string_view bytes = subscription.text(0);
     if (!bytes.empty() && bytes[0] == '\1') ++watchers_;
     if (!bytes.empty() && bytes[0] == '\0') --watchers_;
   }
+  return next;
+}
+
+void Tap::add_to(SocketPoll& poll) {
+  poll.add(socket_.raw().handle(), ZMQ_POLLIN);
+  poll.add_unasked(socket_.monitor().handle());
 }
 
 }  // namespace busbar::detail

@@ -4,6 +4,7 @@
 #include <string>
 
 #include <busbar/core/context.hpp>
+#include <busbar/core/internal/socket_poll.hpp>
 #include <busbar/core/socket.hpp>
 
 namespace busbar::detail {
@@ -18,8 +19,10 @@ class Tap {
   bool watched() const noexcept { return watchers_ > 0; }
   /// Copies `message` out. Frames above 33 bytes share their bytes.
   void show(Multipart& message, bool forward);
-  /// Counts who watches, and looks after the connections.
-  void maintain();
+  /// Counts who watches, and looks after the connections; when to call again at the latest.
+  TimePoint maintain();
+  /// What has news for `maintain`.
+  void add_to(SocketPoll& poll);
   Endpoint bound() const { return socket_.bound().front(); }
 
  private:

@@ -1,6 +1,7 @@
 #include "busbar/core/internal/socket_poll.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <ctime>
 
@@ -14,10 +15,11 @@ void SocketPoll::add(void* socket, int events) {
   // Asked before the wait, because any call on the socket may have taken the descriptor's edge.
   if (!ready_ && zmq_getsockopt(socket, ZMQ_EVENTS, &now, &size) != 0) closed_ = true;
   if ((now & events) != 0) ready_ = true;
-  if (!ready_) add_unasked(socket);
+  add_unasked(socket);
 }
 
 void SocketPoll::add_unasked(void* socket) {
+  if (ready_) return;
   int descriptor = -1;
   std::size_t size = sizeof descriptor;
   if (zmq_getsockopt(socket, ZMQ_FD, &descriptor, &size) == 0) {
@@ -25,6 +27,12 @@ void SocketPoll::add_unasked(void* socket) {
   } else {
     closed_ = true;
   }
+}
+
+bool SocketPoll::may_have_news(std::size_t from) const noexcept {
+  if (ready_) return true;  // nobody asked
+  return std::any_of(descriptors_.begin() + static_cast<std::ptrdiff_t>(from), descriptors_.end(),
+                     [](const pollfd& one) { return one.revents != 0; });
 }
 
 bool SocketPoll::wait(std::chrono::nanoseconds longest) {

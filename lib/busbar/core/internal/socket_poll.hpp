@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <poll.h>
 #include <vector>
 
@@ -23,8 +24,12 @@ class SocketPoll {
   /// ROUTER). Any news ends the wait.
   void add_unasked(void* socket);
   void add(int descriptor) { descriptors_.push_back({descriptor, POLLIN, 0}); }
+  /// How many descriptors are waited for so far: the place of the next one.
+  std::size_t size() const noexcept { return descriptors_.size(); }
   /// Returns at once where a socket is ready. False: the context was stopped.
   bool wait(std::chrono::nanoseconds longest);
+  /// Whether a descriptor from that place on may have had news when the last wait ended.
+  bool may_have_news(std::size_t from) const noexcept;
 
  private:
   std::vector<pollfd> descriptors_;

@@ -179,7 +179,8 @@ TimePoint SocketState::maintain() {
       log(LogLevel::error, error.what());
     }
   };
-  for (int i = 0; i < events_at_a_time; ++i) {
+  int events = 0;
+  for (; events < events_at_a_time; ++events) {
     const std::optional<SocketEvent> event = monitor->next();
     if (!event) break;
     log_event(*event, now);
@@ -195,6 +196,7 @@ TimePoint SocketState::maintain() {
   }
   attempt(connector.on_time(now));
   const TimePoint next = connector.next_deadline();
+  if (events == events_at_a_time) return now;  // no descriptor tells of the others
   const bool busy = resolver.busy() || !services_wanted.empty();
   return busy ? std::min(next, now + look_up_poll) : next;
 }

@@ -153,7 +153,7 @@ class SimClient {
 
 void run(std::uint64_t seed, Faults faults, bool restarts) {
   CAPTURE(seed);
-  BrokerSimulation world{seed, faults};
+  BrokerSimulation world{seed, faults, static_cast<std::uint32_t>(1 + seed % 3)};
   std::map<std::string, int> runs;
   std::vector<std::unique_ptr<SimWorker>> workers;
   for (const Version version : {Version::v01, Version::v02, Version::v02}) {

@@ -23,9 +23,9 @@ TEST_CASE("an 0.1 client is served by an 0.1 worker") {
   BrokerWorld world;
   CHECK(world.hear({"w", "", "MDPW01", b1, "echo"}).empty());
   CHECK(world.hear({"c", "", "MDPC01", "echo", "hello"}) == Lines{"w||MDPW01|\\2|c||hello"});
-  CHECK(world.broker.busy() == 1);
+  CHECK(world.broker.given() == 1);
   CHECK(world.hear({"w", "", "MDPW01", b3, "c", "", "olleh"}) == Lines{"c||MDPC01|echo|olleh"});
-  CHECK(world.broker.busy() == 0);
+  CHECK(world.broker.given() == 0);
   CHECK(world.reconciles());
   CHECK(world.services.busiest(5).front().topic == "echo");
 }
@@ -151,7 +151,8 @@ TEST_CASE("MMI tells which services are there") {
         Lines{"c||MDPC01|mmi.service|200"});
   CHECK(world.hear({"c", "MDPC02", b1, "mmi.service", "echo"}) ==
         Lines{"c|MDPC02|\\3|mmi.service|200"});
-  CHECK(world.hear({"c", "MDPC02", b1, "mmi.service"}) == Lines{"c|MDPC02|\\3|mmi.service|404"});
+  CHECK(world.hear({"c", "MDPC02", b1, "mmi.service"}).empty());  // a body has a frame at least
+  CHECK(world.clients[Cause::malformed] == 1);
   CHECK(world.hear({"c", "MDPC02", b1, "mmi.weather", "x"}) ==
         Lines{"c|MDPC02|\\3|mmi.weather|501"});
   CHECK(world.hear({"v", "MDPW02", b1, "mmi.mine"}) == Lines{"v|MDPW02|\\6"});
@@ -176,7 +177,7 @@ TEST_CASE("what is not due earns DISCONNECT, and the worker's place is free") {
     CHECK(world.hear({"w", "", "MDPW01", b4}) == Lines{"w||MDPW01|\\5"});
   }
   CHECK(world.workers[Cause::malformed] == 1);
-  CHECK(world.broker.busy() == 0);
+  CHECK(world.broker.given() == 0);
   CHECK(world.hear({"c", "MDPC02", b1, "mmi.service", "echo"}) ==
         Lines{"c|MDPC02|\\3|mmi.service|404"});
   CHECK(world.reconciles());
@@ -214,10 +215,92 @@ TEST_CASE("a free worker that is silent is dead, a busy one when its connection 
   // `b` is forgotten, and says so when it comes back.
   CHECK(world.pass(1s) == Lines{"a|MDPW02|\\5"});
   CHECK(world.hear({"b", "", "MDPW01", b4}) == Lines{"b||MDPW01|\\5"});
-  CHECK(world.broker.busy() == 1);
+  CHECK(world.broker.given() == 1);
   world.gone.insert("a");
   world.pass(1s);
-  CHECK(world.broker.busy() == 0);
+  CHECK(world.broker.given() == 0);
+  CHECK(world.reconciles());
+}
+
+TEST_CASE("a worker that has shown before that it lives while it works is dead when it is silent") {
+  BrokerWorld world{{.heartbeat = 1s, .expiry = 3s}};
+  world.hear({"a", "MDPW02", b1, "echo"});
+  world.hear({"c", "MDPC02", b1, "echo", "1"});
+  world.hear({"a", "MDPW02", b5});
+  for (int i = 0; i < 3; ++i) world.pass(1s);
+  CHECK(world.broker.given() == 1);
+  world.pass(1s);
+  CHECK(world.broker.given() == 0);
+  CHECK(world.hear({"c", "MDPC02", b1, "mmi.service", "echo"}) ==
+        Lines{"c|MDPC02|\\3|mmi.service|404"});
+  CHECK(world.reconciles());
+}
+
+TEST_CASE("with prefetch a worker has several requests, while nobody is free") {
+  BrokerWorld world{{.prefetch = 2}};
+  world.hear({"a", "MDPW02", b1, "echo"});
+  CHECK(world.hear({"c", "MDPC02", b1, "echo", "1"}) == Lines{"a|MDPW02|\\2|c||1"});
+  CHECK(world.hear({"d", "MDPC02", b1, "echo", "2"}) == Lines{"a|MDPW02|\\2|d||2"});
+  CHECK(world.hear({"c", "MDPC02", b1, "echo", "3"}).empty());
+  CHECK(world.workers.held == 1);
+  // One that is free comes before one that has room.
+  CHECK(world.hear({"b", "MDPW02", b1, "echo"}) == Lines{"b|MDPW02|\\2|c||3"});
+  CHECK(world.hear({"e", "MDPC02", b1, "echo", "4"}) == Lines{"b|MDPW02|\\2|e||4"});
+  CHECK(world.hear({"f", "MDPC02", b1, "echo", "5"}).empty());
+  CHECK(world.broker.given() == 4);
+  // Each answer makes room for one; it need not be the first one's.
+  CHECK(world.hear({"a", "MDPW02", b4, "d", "", "two"}) ==
+        Lines{"d|MDPC02|\\3|echo|two", "a|MDPW02|\\2|f||5"});
+  CHECK(world.hear({"a", "MDPW02", b4, "c", "", "one"}) == Lines{"c|MDPC02|\\3|echo|one"});
+  CHECK(world.hear({"a", "MDPW02", b4, "f", "", "five"}) == Lines{"f|MDPC02|\\3|echo|five"});
+  CHECK(world.broker.given() == 2);
+  // What nobody has asked for is not due.
+  CHECK(world.hear({"a", "MDPW02", b4, "c", "", "?"}) == Lines{"a|MDPW02|\\6"});
+  world.gone.insert("b");
+  world.pass(1s);
+  CHECK(world.broker.given() == 0);
+  CHECK(world.reconciles());
+}
+
+TEST_CASE(
+    "with prefetch a worker says what it gives up, and leaves when it has answered the rest") {
+  BrokerWorld world{{.prefetch = 2}};
+  world.hear({"a", "MDPW02", b1, "echo"});
+  world.hear({"c", "MDPC02", b1, "echo", "1"});
+  world.hear({"d", "MDPC02", b1, "echo", "2"});
+  CHECK(world.hear({"a", "MDPW02", b4, "c", ""}).empty());
+  CHECK(world.broker.given() == 1);
+  CHECK(world.workers[Cause::abandoned] == 1);
+  CHECK(world.hear({"a", "MDPW02", b6}).empty());
+  CHECK(world.hear({"e", "MDPC02", b1, "echo", "3"}).empty());
+  CHECK(world.hear({"a", "MDPW02", b4, "d", "", "two"}) == Lines{"d|MDPC02|\\3|echo|two"});
+  CHECK(world.hear({"a", "MDPW02", b5}) == Lines{"a|MDPW02|\\6"});
+  CHECK(world.broker.given() == 0);
+  CHECK(world.reconciles());
+
+  BrokerWorld lockstep;  // where that is malformed, as the RFC has it
+  lockstep.hear({"a", "MDPW02", b1, "echo"});
+  lockstep.hear({"c", "MDPC02", b1, "echo", "1"});
+  lockstep.hear({"a", "MDPW02", b4, "c", ""});
+  CHECK(lockstep.workers[Cause::malformed] == 1);
+  CHECK(lockstep.broker.given() == 0);
+  CHECK(lockstep.reconciles());
+}
+
+TEST_CASE("an answer of which a part found no room is broken off") {
+  BrokerWorld world;
+  world.hear({"w", "MDPW02", b1, "echo"});
+  world.hear({"c", "MDPC02", b1, "echo", "1"});
+  CHECK(world.hear({"w", "MDPW02", b3, "c", "", "a"}).size() == 1);
+  world.full.insert("c");
+  CHECK(world.hear({"w", "MDPW02", b3, "c", "", "b"}).empty());
+  world.full.clear();
+  CHECK(world.hear({"w", "MDPW02", b3, "c", "", "c"}).empty());
+  CHECK(world.hear({"w", "MDPW02", b4, "c", "", "d"}).empty());
+  CHECK(world.clients[Cause::overflow] == 3);
+  CHECK(world.broker.given() == 0);
+  CHECK(world.hear({"c", "MDPC02", b1, "echo", "2"}) == Lines{"w|MDPW02|\\2|c||2"});
+  CHECK(world.hear({"w", "MDPW02", b4, "c", "", "e"}) == Lines{"c|MDPC02|\\3|echo|e"});
   CHECK(world.reconciles());
 }
 
@@ -299,7 +382,7 @@ TEST_CASE("Simple Pirates are REQ sockets and hear nothing but requests") {
   CHECK(world.request({"c", "", "1"}) == Lines{"a||c||1"});
   for (int i = 0; i < 10; ++i) CHECK(world.pass(1s).empty());
   // `a` was forgotten, as it may be dead; its answer is passed on all the same.
-  CHECK(world.broker.busy() == 0);
+  CHECK(world.broker.given() == 0);
   CHECK(world.pirate({"a", "", "c", "", "2"}) == Lines{"c||2"});
   CHECK(world.request({"c", "", "3"}) == Lines{"b||c||3"});
   CHECK(world.request({"c", "", "4"}) == Lines{"a||c||4"});

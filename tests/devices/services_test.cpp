@@ -254,6 +254,22 @@ TEST_CASE("what does not fit services or a strategy is refused with the remedy")
   }
 }
 
+TEST_CASE("a prefetch that no worker takes is refused") {
+  const Topology site = Topology::parse(R"(
+    [devices.names]
+    kind = "services"
+    frontend = { bind = "tcp://127.0.0.1:*" }
+    prefetch = 1001
+  )");
+  REQUIRE(site.findings().size() == 1);
+  CHECK(site.findings()[0].str().find("prefetch is 0 or above 1000") != std::string::npos);
+  Context context;
+  CHECK_THROWS_AS(
+      (Services{context,
+                {.frontend = {.bind = {"tcp://127.0.0.1:*"}}, .workers = {.prefetch = 0}}}),
+      Error);
+}
+
 TEST_CASE("a topology file has services and strategies") {
   const Topology site = Topology::parse(R"(
     [devices.names]
@@ -262,6 +278,7 @@ TEST_CASE("a topology file has services and strategies") {
     heartbeat = "500ms"
     expiry = "3s"
     hold = { messages = 7, bytes = 100, age = "2s" }
+    prefetch = 8
     [devices.work]
     kind = "queue"
     strategy = "ready"
@@ -275,6 +292,7 @@ TEST_CASE("a topology file has services and strategies") {
   CHECK(rules.hold_messages == 7);
   CHECK(rules.hold_bytes == 100);
   CHECK(rules.hold_age == 2s);
+  CHECK(rules.prefetch == 8);
   CHECK(site.devices()[1].options.strategy == Strategy::ready);
   Context context;
   RunningTopology running = site.run(context);

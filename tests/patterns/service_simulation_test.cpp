@@ -59,19 +59,20 @@ class SimWorker {
     if (!request) return;
     const std::string body{request->body.text(0)};
     ++runs_[body];
-    world_.sim.after(std::chrono::milliseconds{world_.sim.below(50)},
-                     [this, life = life_, number = request->number, body] {
-                       if (life != life_) return;
-                       if (world_.sim.chance(0.1)) {  // its handler threw
-                         machine_->give_up(number, world_.sim.now());
-                       } else if (world_.sim.chance(0.5)) {
-                         machine_->answer(number, Multipart{body.substr(0, 1)}, false);
-                         machine_->answer(number, Multipart{body.substr(1)}, true);
-                       } else {
-                         machine_->answer(number, Multipart{body}, true);
-                       }
-                       send();
-                     });
+    world_.sim.after(
+        std::chrono::milliseconds{world_.sim.below(50)},
+        [this, life = life_, number = request->number, body] {
+          if (life != life_) return;
+          if (world_.sim.chance(0.1)) {  // its handler threw
+            machine_->give_up(number, world_.sim.now());
+          } else if (world_.sim.chance(0.5)) {
+            machine_->answer(number, Multipart{body.substr(0, 1)}, false, world_.sim.now());
+            machine_->answer(number, Multipart{body.substr(1)}, true, world_.sim.now());
+          } else {
+            machine_->answer(number, Multipart{body}, true, world_.sim.now());
+          }
+          send();
+        });
   }
 
   BrokerSimulation& world_;
@@ -176,7 +177,7 @@ class SimClient {
 
 void run(std::uint64_t seed, Faults faults) {
   CAPTURE(seed);
-  BrokerSimulation world{seed, faults};
+  BrokerSimulation world{seed, faults, static_cast<std::uint32_t>(1 + seed % 3)};
   std::map<std::string, int> runs;
   std::vector<std::unique_ptr<SimWorker>> workers;
   std::vector<std::unique_ptr<SimClient>> clients;

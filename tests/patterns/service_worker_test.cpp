@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -129,6 +130,85 @@ TEST_CASE("a worker that failed at a request is registered anew") {
   CHECK_FALSE(client.call("echo", "poison", 200ms).ok());
   CHECK(client.call("echo", "food", soon).payload() == "food");
   CHECK(worker.ledger().connections == 2);
+}
+
+TEST_CASE(
+    "with prefetch a worker works on its requests one after the other, and loses none of them") {
+  BrokerSite site{{.prefetch = 50}};
+  ServiceWorker worker{
+      site.context, {.service = "echo", .connect = {site.broker()}}, [&](ServiceRequest& request) {
+        if (request.payload() == "7") throw std::runtime_error("no");
+        return echo(request);
+      }};
+  site.wait_for("echo");
+  Stock client{site.zmq, zmq::socket_type::dealer};
+  client.connect(site.broker().str());
+  for (int i = 0; i < 200; ++i) client.send({"MDPC02", "\1", "echo", std::to_string(i)});
+  std::set<int> answered;
+  while (answered.size() < 199) answered.insert(std::stoi(client.receive().at(3)));
+  CHECK_FALSE(answered.contains(7));
+  CHECK(eventually([&] { return worker.ledger().running == 0; }));
+  const ServiceWorkerLedger ledger = worker.ledger();
+  CHECK(ledger.replied == 199);
+  CHECK(ledger.failed == 1);
+  CHECK(ledger.connections == 1);
+  CHECK(ledger.reconciles());
+}
+
+TEST_CASE("with prefetch workers come and go under load, and no request is lost") {
+  BrokerSite site{{.prefetch = 20}};
+  const auto start = [&] {
+    return std::make_unique<ServiceWorker>(
+        site.context, ServiceWorkerOptions{.service = "echo", .connect = {site.broker()}}, echo);
+  };
+  auto worker = start();
+  Stock client{site.zmq, zmq::socket_type::dealer};
+  client.connect(site.broker().str());
+  int sent = 0;
+  const auto ask = [&] { client.send({"MDPC02", "\1", "echo", std::to_string(sent++)}); };
+  while (sent < 100) ask();
+  for (int turn = 0; turn < 5; ++turn) {
+    for (int i = 0; i < 200; ++i, ask()) REQUIRE(client.receive().size() == 4);
+    auto next = start();
+    CHECK(worker->stop(soon).clean);
+    worker = std::move(next);
+  }
+  for (int i = 0; i < 100; ++i) REQUIRE(client.receive().size() == 4);
+}
+
+TEST_CASE("an answer that no message can carry costs its own request only") {
+  BrokerSite site;
+  ServiceWorker worker{
+      site.context,
+      {.service = "echo", .connect = {site.broker()}, .version = MajordomoVersion::v01},
+      [&](ServiceRequest& request) {
+        if (request.payload() == "much")
+          for (int i = 0; i < 100; ++i) request.part("part");
+        return echo(request);
+      }};
+  ServiceClient client{site.context, site.broker()};
+  CHECK_FALSE(client.call("echo", "much", 200ms).ok());
+  CHECK(client.call("echo", "little", soon).payload() == "little");
+  CHECK(worker.ledger().failed == 1);
+}
+
+TEST_CASE("an answer in more parts than queues hold arrives whole, or not at all") {
+  BrokerSite site;
+  constexpr int parts = 20'000;
+  ServiceWorker worker{
+      site.context, {.service = "count", .connect = {site.broker()}}, [&](ServiceRequest& request) {
+        for (int i = 0; i < parts; ++i) request.part(std::to_string(i));
+        return "end";
+      }};
+  ServiceClient client{site.context, site.broker()};
+  int next = 0;
+  bool whole = true;
+  const ServiceReply reply = client.call("count", "", 3s, {.on_part = [&](std::string_view part) {
+                                           whole &= part == std::to_string(next++);
+                                         }});
+  CHECK(reply.ok() == (next == parts));
+  CHECK(whole);
+  CHECK(eventually([&] { return worker.ledger().replied == 1; }));
 }
 
 TEST_CASE("several threads work for one name, and show that they live meanwhile") {

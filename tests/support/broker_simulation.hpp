@@ -26,7 +26,9 @@ class BrokerSimulation final : public detail::BrokerOutlet {
                                      .hold_bytes = 4096,
                                      .hold_age = std::chrono::milliseconds{2000}};
 
-  BrokerSimulation(std::uint64_t seed, Faults faults) : sim(seed) {
+  BrokerSimulation(std::uint64_t seed, Faults faults, std::uint32_t prefetch = 1)
+      : sim(seed), rules_(rules) {
+    rules_.prefetch = prefetch;
     set(faults);
     start_broker();
   }
@@ -86,7 +88,7 @@ class BrokerSimulation final : public detail::BrokerOutlet {
     clients_ = {};
     workers_ = {};
     broker_ = std::make_unique<detail::Broker>(
-        rules, detail::Broker::Books{clients_, workers_, services_}, *this);
+        rules_, detail::Broker::Books{clients_, workers_, services_}, *this);
     tick(++generation_);
   }
   void tick(int generation) {
@@ -118,6 +120,7 @@ class BrokerSimulation final : public detail::BrokerOutlet {
     peers_[peer->id] = std::move(owned);
   }
 
+  WorkerRules rules_;
   Faults faults_;
   double drop_ = 0;
   std::map<std::string, std::unique_ptr<Peer>> peers_;

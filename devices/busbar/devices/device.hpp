@@ -66,8 +66,9 @@ struct WorkerRules {
   /// How often workers are shown that the device lives. They count three or more of their own
   /// intervals (1 s in PPP, 2.5 s in MDP as the guide has them) until they give it up.
   std::chrono::milliseconds heartbeat{1000};
-  /// A free worker that was silent for longer is dead. One that is at work is not asked to speak,
-  /// as workers with one thread cannot; it is dead when its connection is. Above `heartbeat`.
+  /// A worker that was silent for longer is dead. One that has a request, and has never spoken
+  /// while it had one, is not asked to, as workers with one thread cannot; it is dead when its
+  /// connection is. Above `heartbeat`.
   std::chrono::milliseconds expiry{10000};
   /// Bounds on requests that wait for a free worker, over all services: what is above them is
   /// dropped, counted as `overflow`, what waited longer as `expired`. A queue holds none, but
@@ -75,6 +76,12 @@ struct WorkerRules {
   std::size_t hold_messages = 10'000;
   std::size_t hold_bytes = 64u << 20;  ///< With parts of answers that wait for the last one.
   std::chrono::milliseconds hold_age{60'000};  ///< Looked at once a heartbeat.
+  /// Services: how many requests a worker is given before it has answered the first, 1 to 1000; the
+  /// others wait in its socket, and go to a worker that is free as long as there is one. 1 is what
+  /// 18/MDP describes. With more, short requests go several times as fast, as messages gather; but
+  /// what waits behind a long one is not given to another worker, and what a worker has when it
+  /// dies is lost with it.
+  std::uint32_t prefetch = 1;
 };
 
 struct DeviceOptions {

@@ -19,9 +19,10 @@
 namespace busbar::program::bench {
 namespace {
 
-[[noreturn]] void be_services(const Announce& announce) {
+[[noreturn]] void be_services(std::uint32_t prefetch, const Announce& announce) {
   Context context;
-  Services services{context, {.frontend = {.bind = {"tcp://127.0.0.1:*"}}}};
+  Services services{
+      context, {.frontend = {.bind = {"tcp://127.0.0.1:*"}}, .workers = {.prefetch = prefetch}}};
   announce({services.frontend().front().str()});
   const auto active = services.active();
   while (active->step(std::chrono::milliseconds{1000})) {
@@ -113,6 +114,8 @@ std::string_view name_of(ServiceBroker broker) noexcept {
   switch (broker) {
     case ServiceBroker::services:
       return "services";
+    case ServiceBroker::prefetch:
+      return "services, prefetch 8";
     case ServiceBroker::mdbroker:
       return "mdbroker";
     case ServiceBroker::nats:
@@ -141,8 +144,8 @@ ServiceFigures measure_services(ServiceBroker broker, std::size_t size, const Se
     address = server->address();
   } else {
     process.emplace([&](const Announce& announce) {
-      if (broker == ServiceBroker::services) be_services(announce);
-      be_guide_broker(announce);
+      if (broker == ServiceBroker::mdbroker) be_guide_broker(announce);
+      be_services(broker == ServiceBroker::prefetch ? 8 : 1, announce);
     });
     address = process->endpoints().at(0);
   }

@@ -11,6 +11,7 @@ namespace busbar::program::bench {
 
 enum class ServiceBroker {
   services,  ///< The device.
+  prefetch,  ///< The same, where a worker has eight requests at a time.
   mdbroker,  ///< The guide's broker in C++, written anew.
   nats,      ///< nats-server; workers in a queue group, answers to the client's inbox.
 };

@@ -73,13 +73,14 @@ bool read_rest(const Multipart& frames, std::size_t at, Message& message) noexce
   if (message.role == Role::client || message.command == Command::ready) {
     if (left == 0 || !is_service(frames.text(at))) return false;
     message.body = at + 1;
-    return message.role == Role::client || left == 1;
+    return (message.role == Role::client) == (left > 1);
   }
   if (message.command == Command::heartbeat || message.command == Command::disconnect) {
     return left == 0;
   }
   message.body = at + 2;
-  return left >= 2 && frames[at].size() > 0 && frames[at + 1].size() == 0;
+  const bool gives_up = left == 2 && message.command == Command::final;
+  return (left > 2 || gives_up) && frames[at].size() > 0 && frames[at + 1].size() == 0;
 }
 
 }  // namespace

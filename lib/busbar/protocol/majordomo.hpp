@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include <busbar/core/limits.hpp>
 #include <busbar/core/multipart.hpp>
 
 namespace busbar::protocol::majordomo {
@@ -36,8 +37,17 @@ struct Message {
   /// The service (all of a client's, READY), or the client's address (the other commands with a
   /// body).
   std::size_t subject = 0;
-  std::size_t body = 0;  ///< The first frame of the body; frames.size() where it has none.
+  /// The first frame of the body, which has one at least; frames.size() where there is none. Of a
+  /// worker FINAL without a body says that there will be no answer: no RFC's, see lib/WIRE.md.
+  std::size_t body = 0;
 };
+
+/// In front of a body: routing id, empty frame, signature, command, address, empty frame.
+inline constexpr std::size_t head_frames_max = 6;
+inline constexpr std::size_t body_frames_max = limits::frames - head_frames_max;
+
+/// Requests that a worker has at a time at most.
+inline constexpr std::size_t requests_max = 1000;
 
 /// Longest name of a service, in bytes.
 inline constexpr std::size_t service_bytes_max = 255;

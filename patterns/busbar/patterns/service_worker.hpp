@@ -36,9 +36,9 @@ struct ServiceWorkerOptions {
 struct ServiceWorkerLedger {
   std::uint64_t received = 0;
   std::uint64_t replied = 0;
-  std::uint64_t failed = 0;       ///< The handler threw: nobody is answered.
+  std::uint64_t failed = 0;       ///< The handler threw, or said too much: nobody is answered.
   std::uint64_t late = 0;         ///< Done when the connection that it came by was gone.
-  std::uint64_t running = 0;      ///< In the handler.
+  std::uint64_t running = 0;      ///< In the handler, or waiting for it.
   std::uint64_t malformed = 0;    ///< Frames that broke the protocol.
   std::uint64_t connections = 0;  ///< Registrations, with those after a broker's death.
   /// Why a broker refused a connection, or its host has no address, until one is connected.
@@ -68,7 +68,9 @@ class ServiceRequest {
     return value_of<T>(payload());
   }
   const Multipart& frames() const noexcept { return frames_; }
-  /// Answers with this now, and with more to come. With 0.1 it goes with the last.
+  /// Answers with this now, and with more to come. In the handler's thread; blocks while the broker
+  /// does not read and 1,000 parts wait for that. 64 MiB at most; with 0.1 all parts go with the
+  /// last, 58 and 64 MiB together at most: beyond that the request has failed.
   void part(std::string_view bytes) {
     Multipart frames;
     frames.push_back(bytes);

@@ -25,12 +25,12 @@ void Broker::accept(Service& service, Multipart& frames, const Asker& asker, Tim
   drop_if_idle(service);
 }
 
-/// Gives the request to the worker that has been free for longest. False: nobody is, and the frames
-/// are as they were.
+/// Gives the request to the worker that has been free for longest, or else may have more. False:
+/// nobody has room, and the frames are as they were.
 bool Broker::hand(Service& service, Multipart& frames, const Asker& asker) {
-  while (!service.free.empty()) {
-    Worker& worker = *service.free.front();
-    set_busy(worker, frames.text(0), asker);
+  while (service.has_room()) {
+    Worker& worker = *(service.free.empty() ? service.open : service.free).front();
+    give(worker, frames.text(0), asker);
     put_request(worker, frames, asker);
     const std::size_t bytes = out_.bytes();
     const Result result = outlet_.to_worker(out_);
@@ -85,7 +85,7 @@ void Broker::hold(Service& service, Multipart& frames, const Asker& asker, TimeP
 }
 
 void Broker::serve_held(Service& service) {
-  while (open_ && !service.held.empty() && !service.free.empty()) {
+  while (open_ && !service.held.empty() && service.has_room()) {
     Held& first = service.held.front();
     if (!hand(service, first.frames, first.asker)) return;
     --held_;
@@ -106,14 +106,15 @@ bool Broker::has_free_worker() const noexcept {
   return !services_.empty() && !services_.begin()->second.free.empty();
 }
 
-/// Answers that are counted as more than one message were collected from so many.
-void Broker::send_answer(Multipart& answer, std::uint64_t messages) {
+/// Answers that are counted as more than one message were collected from so many. False: it is
+/// dropped.
+bool Broker::send_answer(Multipart& answer, std::uint64_t messages) {
   const std::size_t bytes = answer.bytes();
   switch (outlet_.to_client(answer)) {
     case Result::sent:
       books_.clients.sent += messages;
       books_.clients.sent_bytes += bytes;
-      return;
+      return true;
     case Result::full:
       books_.clients[Cause::overflow] += messages;
       break;
@@ -123,6 +124,7 @@ void Broker::send_answer(Multipart& answer, std::uint64_t messages) {
       break;
   }
   answer.clear();
+  return false;
 }
 
 // Workers
@@ -137,7 +139,7 @@ Broker::Service& Broker::service_named(std::string_view name) {
 }
 
 void Broker::drop_if_idle(Service& service) {
-  if (!service.free.empty() || !service.busy.empty() || !service.held.empty()) return;
+  if (service.has_workers() || !service.held.empty()) return;
   services_.erase(services_.find(service.self->first));
 }
 
@@ -158,33 +160,59 @@ Broker::Worker* Broker::add_worker(std::string_view id, Service& service, TimePo
   return &worker;
 }
 
-void Broker::set_free(Worker& worker) {
+std::list<Broker::Worker*>& Broker::list_of(const Worker& worker) const noexcept {
   Service& service = *worker.service;
-  if (worker.busy) {
-    worker.busy = false;
-    --busy_;
-    service.free.splice(service.free.end(), service.busy, worker.place);
-  }
-  serve_held(service);
+  if (worker.leaves) return service.full;
+  if (!worker.busy()) return service.free;
+  // Pirates have one at a time: a REQ socket could not take more.
+  const std::size_t most = worker.wire == Wire::majordomo ? rules_.prefetch : 1;
+  return worker.given.size() < most ? service.open : service.full;
 }
 
-void Broker::set_busy(Worker& worker, std::string_view client, const Asker& asker) {
-  worker.busy = true;
-  ++busy_;
-  worker.client.assign(client);
-  worker.asker = asker;
-  Service& service = *worker.service;
-  service.busy.splice(service.busy.end(), service.free, worker.place);
+void Broker::give(Worker& worker, std::string_view client, const Asker& asker) {
+  std::list<Worker*>& before = list_of(worker);
+  worker.given.push_back({.client = std::string{client}, .asker = asker});
+  ++given_;
+  std::list<Worker*>& now = list_of(worker);
+  now.splice(now.end(), before, worker.place);
+}
+
+/// It is answered: the worker has room for another one.
+void Broker::take_back(Worker& worker, std::vector<Given>::iterator given) {
+  std::list<Worker*>& before = list_of(worker);
+  drop_parts(*given);
+  worker.given.erase(given);
+  --given_;
+  std::list<Worker*>& now = list_of(worker);
+  now.splice(now.end(), before, worker.place);
+  serve_held(*worker.service);
+  if (worker.leaves && !worker.busy()) invalidate(&worker);
+}
+
+/// Where each has one request at a time, its goodbye is all there is to come.
+void Broker::let_go(Worker* worker) {
+  if (worker == nullptr || rules_.prefetch == 1 || !worker->busy()) return invalidate(worker);
+  std::list<Worker*>& before = list_of(*worker);
+  worker->leaves = true;
+  std::list<Worker*>& now = list_of(*worker);
+  now.splice(now.end(), before, worker->place);
+}
+
+/// Workers answer in the order in which they were asked, or at least each client so.
+std::vector<Broker::Given>::iterator Broker::find_given(Worker& worker, std::string_view client) {
+  return std::find_if(worker.given.begin(), worker.given.end(),
+                      [&](const Given& one) { return one.client == client; });
 }
 
 /// Leaves the service, which may have become idle.
 void Broker::forget(Worker& worker) {
-  Service& service = *worker.service;
-  if (worker.busy) --busy_;
-  (worker.busy ? service.busy : service.free).erase(worker.place);
-  books_.clients.held -= worker.parts_messages;
-  books_.clients[Cause::expired] += worker.parts_messages;
-  drop_parts(worker);
+  list_of(worker).erase(worker.place);
+  given_ -= worker.given.size();
+  for (Given& given : worker.given) {
+    books_.clients.held -= given.parts_messages;
+    books_.clients[Cause::expired] += given.parts_messages;
+    drop_parts(given);
+  }
   workers_.erase(workers_.find(worker.self->first));
 }
 
@@ -225,11 +253,12 @@ bool Broker::is_dead(Worker& worker, TimePoint now) {
   const bool silent = now - worker.heard > rules_.expiry;
   if (worker.wire == Wire::pirate) {
     // A forgotten one's answer is passed on all the same, and it is known again.
-    if (worker.busy && silent) return true;
+    if (worker.busy() && silent) return true;
     // A REQ socket can neither speak nor be spoken to until it is given a request.
     if (worker.dialect.enveloped) return false;
   }
-  if (!worker.busy && silent) return true;
+  // One with a single thread is silent while it works; not one that has spoken at work before.
+  if (silent && (!worker.busy() || worker.beats_at_work)) return true;
   out_.clear();
   out_.push_back(worker.self->first);
   if (worker.wire == Wire::majordomo) {
@@ -255,7 +284,7 @@ void Broker::drop_expired(Service& service, TimePoint now) {
 std::uint64_t Broker::leave() {
   std::uint64_t parts = 0;
   for (auto& [id, worker] : workers_) {
-    parts += worker.parts_messages;
+    for (const Given& given : worker.given) parts += given.parts_messages;
     if (worker.wire == Wire::majordomo) {
       tell(id, worker.dialect, majordomo::Command::disconnect);
     }
@@ -266,7 +295,7 @@ std::uint64_t Broker::leave() {
   const std::uint64_t abandoned = held_ + parts;
   workers_.clear();
   services_.clear();
-  held_ = held_bytes_ = busy_ = 0;
+  held_ = held_bytes_ = given_ = 0;
   return abandoned;
 }
 

@@ -39,8 +39,9 @@ class BrokerOutlet {
 
 /// A Majordomo broker (`on_message`), or a Paranoid and Simple Pirate queue (`on_request` and
 /// `on_worker`), whose workers all serve one service without a name. No sockets, threads or clocks.
-/// Each worker has one request at a time, the one that has waited longest is next, and what nobody
-/// is free for is held. It books all but what its outlet's owner takes out before.
+/// A worker that is free is next, the one that has waited longest; then one that may have more
+/// (WorkerRules::prefetch), and what nobody has room for is held. It books all but what its
+/// outlet's owner takes out before.
 class Broker {
  public:
   struct Books {
@@ -67,7 +68,8 @@ class Broker {
   /// Pirates: whether a worker is free.
   bool has_free_worker() const noexcept;
   std::size_t held() const noexcept { return held_; }
-  std::size_t busy() const noexcept { return busy_; }
+  /// Requests that workers have.
+  std::size_t given() const noexcept { return given_; }
   /// Sends the workers away; answers how many held requests are abandoned.
   std::uint64_t leave();
 
@@ -84,6 +86,18 @@ class Broker {
     std::size_t bytes;
     TimePoint since;
   };
+  /// A request that a worker has.
+  struct Given {
+    std::string client = {};
+    Asker asker = {};
+    /// What the worker has said so far, for a client whose version knows no parts.
+    Multipart parts = {};
+    std::uint64_t parts_messages = 0;
+    std::size_t parts_bytes = 0;
+    bool parts_too_large = false;
+    /// A part found no room at the client: what follows would look whole.
+    bool broken = false;
+  };
   struct Service;
   struct Hash : std::hash<std::string_view> {
     using is_transparent = void;
@@ -93,24 +107,23 @@ class Broker {
   struct Worker {
     Service* service = nullptr;
     ByName<Worker>::value_type* self = nullptr;
-    std::list<Worker*>::iterator place = {};  ///< In the service's list, free or busy.
+    std::list<Worker*>::iterator place = {};  ///< In the service's list: see list_of.
     Wire wire = Wire::majordomo;
     protocol::majordomo::Dialect dialect = {};
-    bool busy = false;
     TimePoint heard = {};
-    std::string client = {};  ///< Whose request it has.
-    Asker asker = {};
-    /// What it has said so far, for a client whose version knows no parts.
-    Multipart parts = {};
-    std::uint64_t parts_messages = 0;
-    std::size_t parts_bytes = 0;
-    bool parts_too_large = false;
+    bool beats_at_work = false;     ///< It showed that it lives while it had a request.
+    bool leaves = false;            ///< It answers what it has, and is given no more.
+    std::vector<Given> given = {};  ///< In the order in which it got them.
+    bool busy() const noexcept { return !given.empty(); }
   };
   struct Service {
     ByName<Service>::value_type* self = nullptr;
     std::list<Worker*> free = {};  ///< The one that has waited longest first.
-    std::list<Worker*> busy = {};
+    std::list<Worker*> open = {};  ///< Busy, with room for more; likewise.
+    std::list<Worker*> full = {};
     std::deque<Held> held = {};
+    bool has_workers() const noexcept { return !free.empty() || !open.empty() || !full.empty(); }
+    bool has_room() const noexcept { return !free.empty() || !open.empty(); }
   };
   using Message = protocol::majordomo::Message;
 
@@ -119,8 +132,8 @@ class Broker {
   void register_worker(Multipart& frames, const Message& message, TimePoint now);
   void answer_mmi(Multipart& frames, const Message& message);
   void on_answer(Worker& worker, Multipart& frames, const Message& message, TimePoint now);
-  void collect(Worker& worker, Multipart& frames, std::size_t body);
-  void drop_parts(Worker& worker);
+  void collect(Given& given, Multipart& frames, std::size_t body);
+  void drop_parts(Given& given);
   void refuse(Multipart& frames);
   void violated(Multipart& frames, protocol::majordomo::Dialect dialect);
 
@@ -129,14 +142,17 @@ class Broker {
   void hold(Service& service, Multipart& frames, const Asker& asker, TimePoint now);
   void serve_held(Service& service);
   void put_request(const Worker& worker, Multipart& frames, const Asker& asker);
-  void send_answer(Multipart& answer, std::uint64_t messages);
+  bool send_answer(Multipart& answer, std::uint64_t messages);
 
   Service& service_named(std::string_view name);
   void drop_if_idle(Service& service);
   Worker* find(std::string_view id);
   Worker* add_worker(std::string_view id, Service& service, TimePoint now);
-  void set_free(Worker& worker);
-  void set_busy(Worker& worker, std::string_view client, const Asker& asker);
+  std::list<Worker*>& list_of(const Worker& worker) const noexcept;
+  void give(Worker& worker, std::string_view client, const Asker& asker);
+  void take_back(Worker& worker, std::vector<Given>::iterator given);
+  static std::vector<Given>::iterator find_given(Worker& worker, std::string_view client);
+  void let_go(Worker* worker);
   void forget(Worker& worker);
   /// No effect where there is none.
   void invalidate(Worker* worker);
@@ -153,7 +169,7 @@ class Broker {
   bool open_ = true;
   std::size_t held_ = 0;
   std::size_t held_bytes_ = 0;  ///< With the parts of answers.
-  std::size_t busy_ = 0;
+  std::size_t given_ = 0;
   TimePoint next_sweep_ = TimePoint::min();
   Multipart out_;
   std::vector<Multipart> spare_;  ///< Without frames, for their slots.

@@ -20,7 +20,7 @@ class BrokerLane final : public ProtocolLane, private BrokerOutlet {
   TimePoint next_deadline() const noexcept override { return broker_.next_deadline(); }
   bool reads() const override { return workers_ == nullptr || broker_.has_free_worker(); }
   bool holds() const noexcept override { return broker_.held() > 0; }
-  std::uint64_t replies_due() const noexcept override { return broker_.busy(); }
+  std::uint64_t replies_due() const noexcept override { return broker_.given(); }
   std::uint64_t leave() override;
 
  private:

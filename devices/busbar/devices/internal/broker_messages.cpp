@@ -11,9 +11,6 @@ using majordomo::Command;
 
 namespace {
 
-/// What a worker's or a client's head has at most: routing id, empty frame, signature, command,
-/// address, empty frame.
-constexpr std::size_t head_frames = 6;
 constexpr std::size_t bytes_max = limits::message_bytes + limits::header_bytes;
 
 void book_received(SideLedger& side, const Multipart& frames) {
@@ -64,7 +61,7 @@ void Broker::on_client(Multipart& frames, const Message& message, TimePoint now)
     ++books_.clients[Cause::too_large];
     return;
   }
-  if (frames.size() - message.body > limits::frames - head_frames) {
+  if (frames.size() - message.body > majordomo::body_frames_max) {
     ++books_.clients[Cause::too_many_frames];
     return;
   }
@@ -80,8 +77,7 @@ void Broker::answer_mmi(Multipart& frames, const Message& message) {
   if (frames.text(message.subject) == majordomo::mmi_service) {
     const bool named = message.body < frames.size();
     const auto at = services_.find(named ? frames.text(message.body) : std::string_view{});
-    const bool served =
-        at != services_.end() && (!at->second.free.empty() || !at->second.busy.empty());
+    const bool served = at != services_.end() && at->second.has_workers();
     code = served ? "200" : "404";
   }
   out_.clear();
@@ -106,9 +102,10 @@ void Broker::on_worker(Multipart& frames, const Message& message, TimePoint now)
     case Command::heartbeat:
       if (worker == nullptr) return tell(frames.text(0), message.dialect, Command::disconnect);
       worker->heard = now;
+      worker->beats_at_work |= worker->busy();
       return;
     case Command::disconnect:
-      return invalidate(worker);
+      return let_go(worker);
     default:
       if (worker == nullptr) return violated(frames, message.dialect);
       return on_answer(*worker, frames, message, now);
@@ -129,57 +126,62 @@ void Broker::register_worker(Multipart& frames, const Message& message, TimePoin
 }
 
 void Broker::on_answer(Worker& worker, Multipart& frames, const Message& message, TimePoint now) {
-  if (!worker.busy || frames.text(message.subject) != worker.client) {
-    return violated(frames, message.dialect);
-  }
+  const auto given = find_given(worker, frames.text(message.subject));
+  if (given == worker.given.end()) return violated(frames, message.dialect);
+  const bool gives_up = message.body == frames.size();
+  if (gives_up && rules_.prefetch == 1) return refuse(frames);
   worker.heard = now;
   book_received(books_.workers, frames);
+  if (gives_up) {
+    ++books_.workers[Cause::abandoned];
+    return take_back(worker, given);
+  }
   const bool final = message.command == Command::final;
-  const bool in_parts = worker.asker.dialect.version == majordomo::Version::v02;
-  if (!in_parts && (!final || worker.parts_messages > 0 || worker.parts_too_large)) {
-    collect(worker, frames, message.body);
+  const bool in_parts = given->asker.dialect.version == majordomo::Version::v02;
+  if (!in_parts && (!final || given->parts_messages > 0 || given->parts_too_large)) {
+    collect(*given, frames, message.body);
     if (!final) return;
   }
-  const std::uint64_t messages = std::max<std::uint64_t>(worker.parts_messages, 1);
-  if (!worker.parts_too_large) {
+  const std::uint64_t messages = std::max<std::uint64_t>(given->parts_messages, 1);
+  if (given->broken) {
+    books_.clients[Cause::overflow] += messages;
+  } else if (!given->parts_too_large) {
     out_.clear();
     out_.push_back(std::move(frames[message.subject]));
-    put_head(out_, majordomo::Role::client, worker.asker.dialect, message.command);
+    put_head(out_, majordomo::Role::client, given->asker.dialect, message.command);
     out_.push_back(worker.service->self->first);
-    const bool collected = worker.parts_messages > 0;
-    move_rest(collected ? worker.parts : frames, collected ? 0 : message.body, out_);
-    books_.clients.held -= worker.parts_messages;
-    send_answer(out_, messages);
+    const bool collected = given->parts_messages > 0;
+    move_rest(collected ? given->parts : frames, collected ? 0 : message.body, out_);
+    books_.clients.held -= given->parts_messages;
+    given->broken = !send_answer(out_, messages);
   }
-  drop_parts(worker);
-  worker.parts_too_large = false;
-  if (final) set_free(worker);
+  if (final) take_back(worker, given);
 }
 
 /// For a client that takes one answer only. They count as held until then.
-void Broker::collect(Worker& worker, Multipart& frames, std::size_t body) {
-  ++worker.parts_messages;
+void Broker::collect(Given& given, Multipart& frames, std::size_t body) {
+  ++given.parts_messages;
   ++books_.clients.held;
   std::size_t bytes = 0;
   for (std::size_t i = body; i < frames.size(); ++i) bytes += frames[i].size();
-  const std::size_t together = worker.parts.size() + frames.size() - body;
-  if (together <= limits::frames - head_frames && !worker.parts_too_large &&
-      worker.parts_bytes + bytes <= limits::message_bytes &&
+  const std::size_t together = given.parts.size() + frames.size() - body;
+  if (together <= majordomo::body_frames_max && !given.parts_too_large &&
+      given.parts_bytes + bytes <= limits::message_bytes &&
       held_bytes_ + bytes <= rules_.hold_bytes) {
-    worker.parts_bytes += bytes;
+    given.parts_bytes += bytes;
     held_bytes_ += bytes;
-    return move_rest(frames, body, worker.parts);
+    return move_rest(frames, body, given.parts);
   }
-  worker.parts_too_large = true;
-  books_.clients.held -= worker.parts_messages;
-  books_.workers[Cause::too_large] += worker.parts_messages;
-  drop_parts(worker);
+  given.parts_too_large = true;
+  books_.clients.held -= given.parts_messages;
+  books_.workers[Cause::too_large] += given.parts_messages;
+  drop_parts(given);
 }
 
-void Broker::drop_parts(Worker& worker) {
-  held_bytes_ -= worker.parts_bytes;
-  worker.parts.clear();
-  worker.parts_messages = worker.parts_bytes = 0;
+void Broker::drop_parts(Given& given) {
+  held_bytes_ -= given.parts_bytes;
+  given.parts.clear();
+  given.parts_messages = given.parts_bytes = 0;
 }
 
 // Pirates
@@ -194,7 +196,7 @@ void Broker::on_worker(Multipart& frames, TimePoint now) {
   Worker* worker = find(frames.text(0));
   const bool reply = message.command == pirate::Command::reply;
   const bool due = !reply || worker == nullptr ||
-                   (worker->busy && frames.text(message.client) == worker->client);
+                   find_given(*worker, frames.text(message.client)) != worker->given.end();
   if (message.command == pirate::Command::malformed || !due) {
     book_received(books_.workers, frames);
     ++books_.workers[Cause::malformed];
@@ -211,7 +213,10 @@ void Broker::on_worker(Multipart& frames, TimePoint now) {
   worker->wire = Wire::pirate;
   worker->dialect.enveloped = message.enveloped;
   worker->heard = now;
-  if (message.command != pirate::Command::heartbeat || !worker->busy) set_free(*worker);
+  if (message.command != pirate::Command::heartbeat && worker->busy()) {
+    return take_back(*worker, worker->given.begin());
+  }
+  serve_held(*worker->service);
 }
 
 }  // namespace busbar::detail

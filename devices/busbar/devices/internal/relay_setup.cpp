@@ -6,6 +6,7 @@
 #include <busbar/core/error.hpp>
 #include <busbar/devices/internal/credit_lane.hpp>
 #include <busbar/devices/topology/internal/wiring.hpp>
+#include <busbar/protocol/majordomo.hpp>
 
 namespace busbar::detail {
 
@@ -112,6 +113,8 @@ bool knows_workers(DeviceKind kind, const DeviceOptions& options) noexcept {
 std::optional<Misfit> misfit_of(const WorkerRules& rules) {
   if (rules.heartbeat.count() < 1)
     return Misfit{"heartbeat", "heartbeat is below 1 ms", "raise it"};
+  if (rules.prefetch < 1 || rules.prefetch > protocol::majordomo::requests_max)
+    return Misfit{"prefetch", "prefetch is 0 or above 1000", "give 1 to 1000"};
   if (rules.expiry > rules.heartbeat) return std::nullopt;
   return Misfit{"expiry", "expiry is not above heartbeat: workers would be lost all the time",
                 "raise expiry, or lower heartbeat"};

@@ -6,7 +6,8 @@ namespace busbar::program::bench {
 namespace {
 
 std::vector<ServiceBroker> brokers(const Options& options) {
-  return with_others(options, {ServiceBroker::services, ServiceBroker::mdbroker},
+  return with_others(options,
+                     {ServiceBroker::services, ServiceBroker::prefetch, ServiceBroker::mdbroker},
                      {ServiceBroker::nats});
 }
 

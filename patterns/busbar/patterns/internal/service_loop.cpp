@@ -31,8 +31,9 @@ ServiceEngine::ServiceEngine(Context& context, const ServiceWorkerOptions& optio
 }
 
 void ServiceEngine::connect(Place& place) {
-  // Without what it could not deliver: a broker that comes would take its old READY for a worker.
-  if (place.socket) place.socket->close(milliseconds{0});
+  // What it could not deliver to a broker that is not there goes: one that comes would take its old
+  // READY for a worker. What the broker does read may be an answer.
+  if (place.socket && !may_be_heard(place)) place.socket->close(milliseconds{0});
   place.socket.emplace(context_, SocketType::dealer,
                        SocketOptions{.name = "service '" + printable(options_.service) + "'",
                                      .connect = {place.broker},
@@ -67,10 +68,11 @@ bool ServiceEngine::turn(TimePoint now, const Take& take) {
   return received > 0;
 }
 
-/// What there is no room for is lost, as the broker does not read: it is about to be given up.
+/// What there is no room for waits until the broker reads, or is given up.
 void ServiceEngine::send_all(Place& place) {
   while (place.protocol.next(frames_)) {
-    if (place.socket->send(frames_) != SendResult::sent) frames_.clear();
+    if (place.socket->send(frames_) == SendResult::sent) continue;
+    return place.protocol.put_back(std::move(frames_));
   }
 }
 
@@ -78,8 +80,21 @@ void ServiceEngine::send_all() {
   for (Place& place : places_) send_all(place);
 }
 
+bool ServiceEngine::is_blocked() const {
+  return std::any_of(places_.begin(), places_.end(), [](const Place& place) {
+    return place.protocol.is_blocked() && may_be_heard(place);
+  });
+}
+
 void ServiceEngine::close() {
-  for (Place& place : places_) place.protocol.leave();
+  for (Place& place : places_) place.protocol.leave(context_.clock().now());
+}
+
+bool ServiceEngine::may_go() const {
+  const TimePoint now = context_.clock().now();
+  return !is_blocked() && std::all_of(places_.begin(), places_.end(), [&](const Place& place) {
+    return place.protocol.may_go(now);
+  });
 }
 
 /// Whether a broker is connected; of inproc no monitor tells.
@@ -103,7 +118,8 @@ void ServiceEngine::see_off(std::chrono::milliseconds longest) {
 TimePoint ServiceEngine::add_to(SocketPoll& poll) {
   TimePoint until = maintain_at_;
   for (Place& place : places_) {
-    poll.add(place.socket->raw().handle(), ZMQ_POLLIN);
+    poll.add(place.socket->raw().handle(),
+             place.protocol.is_blocked() ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN);
     poll.add(place.socket->monitor().handle(), ZMQ_POLLIN);
     until = std::min(until, place.protocol.next_deadline());
   }
@@ -124,22 +140,40 @@ ServiceLoop::ServiceLoop(Context& context, const ServiceWorkerOptions& options,
       handler_(std::move(handler)) {
   start(std::make_unique<ServiceEngine>(context, options));
   jobs_.resize(engine_->size());
+  answers_.resize(engine_->size());
 }
 
 bool ServiceLoop::turn(TimePoint now) {
-  take_answers(now);
+  engine_->send_all();  // where there was no room
+  {
+    const std::scoped_lock lock(mutex_);
+    take_answers(now);
+  }
+  if (std::exchange(too_large_, false)) {
+    context_.log(LogLevel::error, name() + ": an answer of more than 64 MiB, or with version 0.1 " +
+                                      "of more than 58 parts, was not sent");
+  }
   if (is_leaving()) engine_->close();
   const bool came = engine_->turn(now, [this](std::size_t place, WorkerProtocol::Request request) {
     const std::scoped_lock lock(mutex_);
     ++ledger_.received;
-    // One that was never begun, and whose connection is gone.
-    ++(jobs_[place] ? ledger_.late : ledger_.running);
-    jobs_[place] = std::move(request);
+    ++ledger_.running;
+    jobs_[place].push_back(std::move(request));
     changed_.notify_all();
   });
   const std::scoped_lock lock(mutex_);
+  for (std::size_t place = 0; place < jobs_.size(); ++place) drop_late(place);
   engine_->tell(ledger_);
   return came;
+}
+
+/// Those that are not begun, and whose connection is gone.
+void ServiceLoop::drop_late(std::size_t place) {
+  const std::size_t dropped = std::erase_if(jobs_[place], [&](const WorkerProtocol::Request& one) {
+    return !engine_->at(place).holds(one.number);
+  });
+  ledger_.late += dropped;
+  ledger_.running -= dropped;
 }
 
 bool ServiceLoop::is_leaving() const {
@@ -148,34 +182,46 @@ bool ServiceLoop::is_leaving() const {
 }
 
 void ServiceLoop::take_answers(TimePoint now) {
-  {
-    const std::scoped_lock lock(mutex_);
-    taken_.swap(answers_);
-  }
-  for (Answer& answer : taken_) {
-    WorkerProtocol& protocol = engine_->at(answer.place);
-    bool in_time = true;
-    if (answer.body) {
-      in_time = protocol.answer(answer.request, std::move(*answer.body), answer.final);
-    } else {
-      protocol.give_up(answer.request, now);
+  fresh_ = false;
+  for (std::size_t place = 0; place < answers_.size(); ++place) {
+    WorkerProtocol& protocol = engine_->at(place);
+    for (auto& waiting = answers_[place]; !waiting.empty() && !protocol.is_blocked();
+         waiting.pop_front()) {
+      take(protocol, waiting.front(), now);
     }
-    if (!answer.final) continue;
-    const std::scoped_lock lock(mutex_);
-    --ledger_.running;
-    ++(!answer.body ? ledger_.failed : in_time ? ledger_.replied : ledger_.late);
   }
-  taken_.clear();
+  changed_.notify_all();  // there is room for parts
 }
 
-void ServiceLoop::put(Answer answer) {
-  const std::scoped_lock lock(mutex_);
+void ServiceLoop::take(WorkerProtocol& protocol, Answer& answer, TimePoint now) {
+  using Answered = WorkerProtocol::Answered;
+  auto answered = Answered::sent;
+  if (answer.body) {
+    answered = protocol.answer(answer.request, std::move(*answer.body), answer.final, now);
+  } else {
+    protocol.give_up(answer.request, now);
+  }
+  if (!answer.final) return;
+  --ledger_.running;
+  const bool failed = !answer.body || answered == Answered::too_large;
+  ++(failed ? ledger_.failed : answered == Answered::late ? ledger_.late : ledger_.replied);
+  too_large_ |= answered == Answered::too_large;
+}
+
+/// What waits for the broker to read has a bound, which a handler feels.
+void ServiceLoop::put(std::size_t place, Answer answer) {
+  std::unique_lock lock(mutex_);
+  if (!answer.final) {
+    wait_for(lock, std::chrono::hours{24 * 365},
+             [&] { return ended_ || answers_[place].size() < parts_waiting_max; });
+  }
   if (ended_ && answer.final) {
     --ledger_.running;
     ++(answer.body ? ledger_.late : ledger_.failed);
   }
   if (ended_) return;
-  answers_.push_back(std::move(answer));
+  answers_[place].push_back(std::move(answer));
+  fresh_ = true;
   wake_up();
 }
 
@@ -183,16 +229,17 @@ bool ServiceLoop::work(std::size_t place, milliseconds wait) {
   std::optional<WorkerProtocol::Request> job;
   {
     std::unique_lock lock(mutex_);
-    wait_for(lock, wait, [&] { return ended_ || jobs_[place].has_value(); });
+    wait_for(lock, wait, [&] { return ended_ || !jobs_[place].empty(); });
     if (ended_) return false;
-    job = std::exchange(jobs_[place], std::nullopt);
+    if (jobs_[place].empty()) return true;
+    job = std::move(jobs_[place].front());
+    jobs_[place].pop_front();
   }
-  if (!job) return true;
   const std::uint64_t number = job->number;
   ServiceRequest request{std::move(job->body), [&](Multipart part) {
-                           put({place, number, std::move(part), false});
+                           put(place, {number, std::move(part), false});
                          }};
-  put({place, number, answer_to(request), true});
+  put(place, {number, answer_to(request), true});
   return true;
 }
 

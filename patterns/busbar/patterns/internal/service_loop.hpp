@@ -1,6 +1,7 @@
 /// The threads behind a ServiceWorker: one for the sockets, one for each request at a time.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@ class ServiceEngine {
   /// Says goodbye where nothing is under way.
   void close();
   void send_all();
+  /// Nothing is left to be answered, or to be read by a broker that is there.
+  bool may_go() const;
 
   TimePoint add_to(SocketPoll& poll);
   void leave() { close(), send_all(); }
@@ -34,6 +37,7 @@ class ServiceEngine {
   void tell(ServiceWorkerLedger& ledger) const;
 
  private:
+  bool is_blocked() const;
   struct Place {
     Endpoint broker;
     WorkerProtocol protocol;
@@ -68,25 +72,30 @@ class ServiceLoop final : public EngineLoop<ServiceEngine> {
 
  private:
   struct Answer {
-    std::size_t place;
     std::uint64_t request;
     std::optional<Multipart> body;  ///< None: the handler failed.
     bool final;
   };
   bool turn(TimePoint now) override;
-  bool needs_turn() const override { return !answers_.empty(); }
-  bool may_leave() const override { return ledger_.running == 0 && answers_.empty(); }
+  bool needs_turn() const override { return fresh_; }
+  bool may_leave() const override { return ledger_.running == 0 && engine_->may_go(); }
   void ended() override;
   bool is_leaving() const;
+  void put(std::size_t place, Answer answer);
+  // With the mutex held:
   void take_answers(TimePoint now);
-  void put(Answer answer);
+  void take(WorkerProtocol& protocol, Answer& answer, TimePoint now);
+  void drop_late(std::size_t place);
   std::optional<Multipart> answer_to(ServiceRequest& request);
 
   std::function<Multipart(ServiceRequest&)> handler_;
-  std::vector<Answer> taken_;
-  // Under the mutex:
-  std::vector<std::optional<WorkerProtocol::Request>> jobs_;
-  std::vector<Answer> answers_;
+  /// Parts of answers, for each registration, that wait for the broker to read.
+  static constexpr std::size_t parts_waiting_max = 1000;
+  // Under the mutex, by place:
+  std::vector<std::deque<WorkerProtocol::Request>> jobs_;  ///< Not begun.
+  std::vector<std::deque<Answer>> answers_;
+  bool fresh_ = false;      ///< An answer came since the last turn.
+  bool too_large_ = false;  ///< One was, and is to be logged.
   ServiceWorkerLedger ledger_;
 };
 

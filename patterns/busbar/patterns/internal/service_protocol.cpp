@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <busbar/core/limits.hpp>
+
 namespace busbar::detail {
 
 namespace majordomo = protocol::majordomo;
@@ -12,6 +14,8 @@ namespace {
 constexpr std::chrono::milliseconds first_backoff{50};
 constexpr std::chrono::milliseconds first_pause{100};
 constexpr std::chrono::milliseconds longest_pause{1000};
+constexpr std::chrono::milliseconds on_the_way{
+    50};  // what a broker sent before it heard of the end
 }  // namespace
 
 void WorkerProtocol::connected(TimePoint now) {
@@ -31,9 +35,10 @@ void WorkerProtocol::put(Command command) {
 
 /// The first time at once, then at longer and longer intervals.
 void WorkerProtocol::disconnect(TimePoint now) {
-  connected_ = busy_ = false;
-  parts_.clear();
+  connected_ = has_several_ = false;
+  given_.clear();
   out_.clear();
+  blocked_ = false;
   retry_at_ = now + backoff_;
   backoff_ = std::clamp(backoff_ * 2, first_backoff, std::max(options_.heartbeat, first_backoff));
 }
@@ -53,13 +58,13 @@ std::optional<WorkerProtocol::Request> WorkerProtocol::on_message(Multipart& fra
   }
   backoff_ = {};
   if (message->command != Command::request) return {};
-  if (busy_ || leaving_) {
+  if ((leaving_ && !has_several_) || given_.size() >= majordomo::requests_max) {
     ++malformed_;
     return {};
   }
-  busy_ = true;
-  client_ = frames.text(message->subject);
-  Request request{.number = ++number_};
+  has_several_ |= !given_.empty();
+  given_.push_back({.number = ++number_, .client = std::string{frames.text(message->subject)}});
+  Request request{.number = number_};
   for (std::size_t i = message->body; i < frames.size(); ++i) {
     request.body.push_back(std::move(frames[i]));
   }
@@ -75,43 +80,85 @@ void WorkerProtocol::on_time(TimePoint now) {
 }
 
 TimePoint WorkerProtocol::next_deadline() const noexcept {
-  if (leaving_) return TimePoint::max();
+  if (leaving_) return stays_until_ > TimePoint::min() ? stays_until_ : TimePoint::max();
   return connected_ ? std::min(beat_at_, heard_ + options_.expiry) : retry_at_;
 }
 
-bool WorkerProtocol::answer(std::uint64_t request, Multipart body, bool final) {
-  if (!busy_ || request != number_) return false;
+std::vector<WorkerProtocol::Given>::iterator WorkerProtocol::find(std::uint64_t request) noexcept {
+  return std::find_if(given_.begin(), given_.end(),
+                      [&](const Given& one) { return one.number == request; });
+}
+
+bool WorkerProtocol::holds(std::uint64_t request) const noexcept {
+  return std::any_of(given_.begin(), given_.end(),
+                     [&](const Given& one) { return one.number == request; });
+}
+
+WorkerProtocol::Answered WorkerProtocol::answer(std::uint64_t request, Multipart body, bool final,
+                                                TimePoint now) {
+  const auto given = find(request);
+  if (given == given_.end()) return Answered::late;
+  if (body.empty()) body.push_back(std::string_view{});  // a body has a frame at least
   const bool has_parts = options_.dialect.version == majordomo::Version::v02;
-  if (!final && !has_parts) {
-    for (Frame& frame : body) parts_.push_back(std::move(frame));
-    return true;
+  const std::size_t frames = given->parts.size() + body.size();
+  given->bytes = (has_parts ? 0 : given->bytes) + body.bytes();
+  if (frames > majordomo::body_frames_max || given->bytes > limits::message_bytes) {
+    given->too_large = true;
+    given->parts.clear();
   }
+  if (!given->too_large && (final || has_parts)) {
+    put_answer(*given, body, final);
+  } else if (!given->too_large) {
+    for (Frame& frame : body) given->parts.push_back(std::move(frame));
+  }
+  if (!final) return Answered::sent;
+  if (given->too_large) {
+    give_up(request, now);
+    return Answered::too_large;
+  }
+  end(given);
+  return Answered::sent;
+}
+
+void WorkerProtocol::put_answer(Given& given, Multipart& body, bool final) {
   Multipart frames;
   put_head(frames, majordomo::Role::worker, options_.dialect,
            final ? Command::final : Command::partial);
-  frames.push_back(client_);
+  frames.push_back(given.client);
   frames.push_back(std::string_view{});
-  for (Frame& frame : parts_) frames.push_back(std::move(frame));
-  parts_.clear();
+  for (Frame& frame : given.parts) frames.push_back(std::move(frame));
   for (Frame& frame : body) frames.push_back(std::move(frame));
   out_.push_back(std::move(frames));
-  if (final) busy_ = false;
-  if (final && leaving_) put(Command::disconnect);
-  return true;
+}
+
+void WorkerProtocol::end(std::vector<Given>::iterator given) {
+  given_.erase(given);
+  if (given_.empty() && leaving_ && !has_several_) put(Command::disconnect);
 }
 
 void WorkerProtocol::give_up(std::uint64_t request, TimePoint now) {
-  if (!busy_ || request != number_) return;
-  disconnect(now);
-  retry_at_ = now;
+  const auto given = find(request);
+  if (given == given_.end()) return;
+  if (!has_several_) {
+    disconnect(now);
+    retry_at_ = now;
+    return;
+  }
+  Multipart no_body;
+  given->parts.clear();
+  put_answer(*given, no_body, true);
+  end(given);
 }
 
-void WorkerProtocol::leave() {
-  if (std::exchange(leaving_, true) || !connected_ || busy_) return;
+void WorkerProtocol::leave(TimePoint now) {
+  if (std::exchange(leaving_, true) || !connected_) return;
+  if (!has_several_ && !given_.empty()) return;
   put(Command::disconnect);
+  if (has_several_) stays_until_ = now + on_the_way;
 }
 
 bool WorkerProtocol::next(Multipart& out) {
+  blocked_ = false;
   if (out_.empty()) return false;
   out = std::move(out_.front());
   out_.pop_front();

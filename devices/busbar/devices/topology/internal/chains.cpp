@@ -71,6 +71,7 @@ std::string specification_of(const TopologyDevice& device, const DeviceOptions& 
                             workers.hold_age.count(), options.drain_timeout.count()}) {
     result.add(std::to_string(number));
   }
+  result.add(std::to_string(workers.prefetch));
   result.add(std::to_string(workers.hold_messages)).add(std::to_string(workers.hold_bytes));
   for (const Stage& stage : options.stages) result.add("stage").add(stage.text);
   for (const std::string& file : device.files) result.add("file").add(file);

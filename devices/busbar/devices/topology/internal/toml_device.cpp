@@ -1,4 +1,5 @@
 #include <charconv>
+#include <utility>
 
 #include <busbar/devices/internal/duration.hpp>
 #include <busbar/devices/topology/internal/findings.hpp>
@@ -50,6 +51,11 @@ class DeviceReader {
           [&](auto& key, auto& value) { read_time(key, value, options.workers.heartbeat); }},
          {"expiry", [&](auto& key, auto& value) { read_time(key, value, options.workers.expiry); }},
          {"hold", [&](auto& key, auto& value) { read_hold(key, value, options.workers); }},
+         {"prefetch",
+          [&](auto& key, auto& value) {
+            locate(key, value);
+            read_count(key, value, options.workers.prefetch, "write a number from 1 to 1000");
+          }},
          {"drain-timeout",
           [&](auto& key, auto& value) { read_time(key, value, options.drain_timeout); }},
          {"stages", [&](auto& key, auto& value) { read_stages(key, value); }}},
@@ -232,19 +238,22 @@ class DeviceReader {
   void read_hold(const std::string& key, const TomlValue& value, WorkerRules& rules) {
     constexpr const char* form = R"(write { messages = 10000, bytes = 67108864, age = "1min" })";
     locate(key, value);
-    const auto number = [&](auto& k, auto& v, std::size_t& into) {
-      if (!reader_.is(k, v, Type::integer, form)) return;
-      if (v.integer >= 0) {
-        into = static_cast<std::size_t>(v.integer);
-      } else {
-        reader_.note(v.line, k, std::to_string(v.integer) + " is out of range", form);
-      }
-    };
-    reader_.table(key, value,
-                  {{"messages", [&](auto& k, auto& v) { number(k, v, rules.hold_messages); }},
-                   {"bytes", [&](auto& k, auto& v) { number(k, v, rules.hold_bytes); }},
-                   {"age", [&](auto& k, auto& v) { read_time(k, v, rules.hold_age); }}},
-                  form);
+    reader_.table(
+        key, value,
+        {{"messages", [&](auto& k, auto& v) { read_count(k, v, rules.hold_messages, form); }},
+         {"bytes", [&](auto& k, auto& v) { read_count(k, v, rules.hold_bytes, form); }},
+         {"age", [&](auto& k, auto& v) { read_time(k, v, rules.hold_age); }}},
+        form);
+  }
+
+  template <class Number>
+  void read_count(const std::string& key, const TomlValue& value, Number& into, const char* form) {
+    if (!reader_.is(key, value, Type::integer, form)) return;
+    if (std::in_range<Number>(value.integer)) {
+      into = static_cast<Number>(value.integer);
+    } else {
+      reader_.note(value.line, key, std::to_string(value.integer) + " is out of range", form);
+    }
   }
 
   void read_time(const std::string& key, const TomlValue& value, std::chrono::milliseconds& into) {

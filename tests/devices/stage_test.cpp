@@ -6,6 +6,7 @@
 
 #include <busbar/core/error.hpp>
 #include <busbar/core/limits.hpp>
+#include <busbar/devices/internal/stage_published.hpp>
 #include <busbar/devices/stage.hpp>
 
 using namespace busbar;
@@ -296,4 +297,33 @@ TEST_CASE("a stage that cannot be read is refused with its cause") {
   CHECK(why("rate-limit 10/0s").find("is no time") != std::string::npos);
   CHECK(why("rate-limit 10/25h").find("is no time") != std::string::npos);
   CHECK(why("rate-limit x/s").find("no number") != std::string::npos);
+}
+
+TEST_CASE("subscribers hear of the streams that come to them only, by the topics that they know") {
+  const Pipe pipe{{only("prices.>"), busbar::rename("prices", "fx")}};
+  using protocol::Position;
+  const std::vector<Position> all{
+      {1, 3, 8, "prices.eur"}, {2, 1, 5, "news"}, {3, 1, 2, "prices." + std::string(230, 'x')}};
+  const auto names = [&](const protocol::Control& control) {
+    Multipart message{"inbox",
+                      std::visit([](const auto& known) { return encode(known); }, control)};
+    detail::rename_streams(pipe.pipeline, message);
+    const auto read = protocol::decode_control(message.text(1));
+    REQUIRE(read);
+    const auto* const heads = std::get_if<protocol::Heads>(&*read);
+    const auto& left = heads ? heads->positions : std::get<protocol::Welcome>(*read).positions;
+    std::vector<std::string> topics;
+    for (const Position& position : left) topics.push_back(position.topic);
+    CHECK(left.at(0).next == 8);
+    return topics;
+  };
+  const std::vector<std::string> expected{"fx.eur", "fx." + std::string(230, 'x')};
+  CHECK(names(protocol::Heads{9, all}) == expected);
+  CHECK(names(protocol::Welcome{9, "name", true, 0, all}) == expected);
+  const Pipe longer{{busbar::rename("prices", "a.longer.name")}};
+  Multipart heads{"", encode(protocol::Heads{9, all})};
+  detail::rename_streams(longer.pipeline, heads);
+  const auto read = protocol::decode_control(heads.text(1));
+  REQUIRE(read);  // what gets too long for a topic does not pass
+  CHECK(std::get<protocol::Heads>(*read).positions.size() == 2);
 }

@@ -60,7 +60,10 @@ struct Listener {
     check(counts.received == counts.delivered + counts.duplicates + counts.unwanted +
                                  counts.malformed + counts.waiting,
           "a subscriber's counts do not reconcile");
-    check(subscriptions <= 6 + static_cast<long>(options.streams_max), "too many requests stand");
+    // A presence for each publisher that is heard and has not answered, for either pattern.
+    const std::size_t asks = 2 * options.publishers_max;
+    check(subscriptions <= 6 + static_cast<long>(options.streams_max + asks),
+          "too many requests stand");
   }
   void check_bounds() {
     check(protocol.counts().waiting <= options.waiting_messages, "too much waits");
@@ -177,7 +180,7 @@ void publisher(std::string_view bytes) {
     (void)protocol.subscribers_of("a.b", now);
     publish();
   }
-  protocol.on_subscription('\1' + encode(Presence{inbox, 65'000, "a.b"}), now);
+  protocol.on_subscription('\1' + encode(Presence{inbox, 65'000, 0, 0, "a.b"}), now);
   bool welcomed = false;
   while (protocol.next_answer(answer)) welcomed = answer.text(0) == inbox_topic(inbox);
   check(welcomed, "a good subscriber was not welcomed");
@@ -195,19 +198,20 @@ std::vector<std::string> header_seeds() {
 }
 
 std::vector<std::string> pubsub_control_seeds() {
-  return {encode(Presence{inbox, 1, "a.*.c"}),
-          encode(Presence{inbox, 1, TopicPattern::raw_prefix("b")}),
+  return {encode(Presence{inbox, 1, 0, 0, "a.*.c"}),
+          encode(Presence{inbox, 1, 2, 9, TopicPattern::raw_prefix("b")}),
           encode(Fetch{inbox, 9, 1, 2, 3, 4}),
-          encode(Welcome{9, "name", true, 0, {{1, 2}, {70'000, 300}}}),
-          encode(Heads{9, {{1, 2}}}),
+          encode(Welcome{9, "name", true, 0, {{1, 2, 2, "a.b"}, {70'000, 1, 300, "a.c"}}}),
+          encode(Heads{9, {{1, 1, 2, "a.b"}}}),
           encode(Fetched{9, 1, 3, 2})};
 }
 
 std::vector<std::string> subscriber_seeds() {
   const std::string to_inbox = inbox_topic(inbox) + frame_end;
-  const std::string welcome = to_inbox + encode(Welcome{9, "name", true, 0, {{1, 2}}});
+  const std::string welcome = to_inbox + encode(Welcome{9, "name", true, 0, {{1, 2, 2, "a.b"}}});
   const std::string restarted = to_inbox + encode(Welcome{8, "name", false, 1, {}});
-  const std::string heads = std::string{heads_topic()} + frame_end + encode(Heads{9, {{1, 9}}});
+  const std::string heads = std::string{heads_topic()} + frame_end +
+                            encode(Heads{9, {{1, 1, 9, "a.b"}, {2, 1, 5, "a.c"}}});
   const std::string fetched = to_inbox + encode(Fetched{9, 1, 5, 4});
   return {joined({welcome, message(2), message(5), to_inbox + message(4), fetched, message(6, 3)}),
           joined({message(1, 4), message(3, 2), welcome, heads, message(2)}),
@@ -216,9 +220,11 @@ std::vector<std::string> subscriber_seeds() {
 }
 
 std::vector<std::string> publisher_seeds() {
-  const std::string presence = '\1' + encode(Presence{inbox, 1, "a.>"});
+  const std::string presence = '\1' + encode(Presence{inbox, 1, 0, 0, "a.>"});
+  const std::string asks = '\1' + encode(Presence{inbox, 1, 1, 9, "a.>"});
   const std::string fetch = '\1' + encode(Fetch{inbox, 9, 1, 1, 3, 4});
-  return {joined({"\1a.", presence, fetch}), joined({presence, '\0' + presence.substr(1), "\1"}),
+  return {joined({"\1a.", presence, fetch}), joined({asks, presence, asks}),
+          joined({presence, '\0' + presence.substr(1), "\1"}),
           joined({fetch, '\0' + fetch.substr(1), fetch})};
 }
 

@@ -74,7 +74,7 @@ class World:
         for child in self.stopped:
             child.kill(signal.SIGCONT)
         for one in self.publishers:
-            one.tell("load 1")  # goes on, so that the loss of a last message is seen
+            one.tell("load 0")  # the loss of a last message is seen all the same
 
     def reports_past(self, heads):
         """The subscribers' reports, once each has come to the heads of all publishers."""

@@ -33,7 +33,7 @@ struct Vector : TestVector {
     for (const std::string& value : all("position")) {
       std::istringstream pair{value};
       Position& position = read.emplace_back();
-      pair >> position.stream >> position.next;
+      pair >> position.stream >> position.first >> position.next >> position.topic;
     }
     return read;
   }
@@ -127,7 +127,12 @@ void check_vector(const Vector& vector) {
     const bool raw = !vector.all("prefix").empty();
     const auto pattern = raw ? TopicPattern::raw_prefix(TestVector::bytes_of(vector.text("prefix")))
                              : TopicPattern{vector.text("pattern")};
-    check_request(Presence{inbox(), vector.small<std::uint16_t>("number"), pattern}, frames.at(0));
+    check_request(Presence{.inbox = inbox(),
+                           .number = vector.small<std::uint32_t>("number"),
+                           .attempt = vector.small<std::uint16_t>("attempt"),
+                           .publisher = publisher(),
+                           .pattern = pattern},
+                  frames.at(0));
   } else if (kind == "fetch") {
     check_request(Fetch{.inbox = inbox(),
                         .publisher = publisher(),
@@ -141,7 +146,7 @@ void check_vector(const Vector& vector) {
                   Welcome{.publisher = publisher(),
                           .name = vector.text("text"),
                           .keeps = vector.number("keeps") == 1,
-                          .presence = vector.small<std::uint16_t>("presence"),
+                          .presence = vector.small<std::uint32_t>("presence"),
                           .positions = vector.positions()},
                   frames);
   } else if (kind == "heads") {

@@ -25,7 +25,7 @@ struct Listener {
     protocol.subscribe("t");
     Multipart welcome{
         inbox_topic(options.inbox),
-        encode(Welcome{.publisher = 9, .name = "", .keeps = true, .positions = {{1, 1}}})};
+        encode(Welcome{.publisher = 9, .name = "", .keeps = true, .positions = {{1, 1, 1, "t"}}})};
     protocol.receive(welcome, start);
   }
   void receive(std::uint64_t number) {

@@ -112,7 +112,6 @@ class Chain {
       push(from.out, frames);
     } else {  // as PublisherLoop::drop does
       losses_[from.protocol->id()].count(topic, header.messages(), frames.bytes());
-      from.protocol->note_drop(stream.number, sim.now());
     }
   }
 
@@ -151,6 +150,7 @@ class Chain {
         detail::SubscriberProtocolOptions{.inbox = ++last_id_});
     subscriber->subscribe("t.>");
     seen.clear();
+    joined_at.clear();
     pump_subscriber();
   }
   void restart_subscriber() {
@@ -160,6 +160,21 @@ class Chain {
     }
     subscribed_.clear();
     start_subscriber();
+  }
+
+  /// Each stream was seen to its end, or was over when the subscriber was welcomed.
+  bool is_complete() {
+    for (const auto& sender : senders) {
+      const std::uint64_t id = sender->protocol->id();
+      for (const auto& [number, topic] : sender->topics) {
+        const std::uint64_t head = sender->protocol->stream_of(topic).next;
+        const auto joined = joined_at[id].find(number);
+        const bool too_late = joined != joined_at[id].end() && joined->second == head;
+        const Seen& one = seen[{id, number}];
+        if (one.next != head && !(one.next == 0 && too_late)) return false;
+      }
+    }
+    return true;
   }
 
   /// Of all forwarders; of those that have ended the last one.
@@ -189,6 +204,8 @@ class Chain {
   std::unique_ptr<detail::SubscriberProtocol> subscriber;
   bool stalled = false;  ///< The subscriber does not read.
   std::map<std::pair<std::uint64_t, std::uint32_t>, Seen> seen;
+  /// Where streams begin, as the first welcome of each publisher says.
+  std::map<std::uint64_t, std::map<std::uint32_t, std::uint64_t>> joined_at;
   std::map<GapCause, int> told;
   std::uint64_t told_missing = 0;
   std::uint64_t out_of_order = 0;
@@ -374,6 +391,16 @@ class Chain {
     one.next = message.sequence() + 1;
     ++one.delivered;
   }
+  void note_welcome(const Multipart& frames) {
+    if (frames.size() != 2) return;
+    const auto control = protocol::decode_control(frames.text(1));
+    const auto* const welcome = control ? std::get_if<protocol::Welcome>(&*control) : nullptr;
+    if (welcome == nullptr || joined_at.contains(welcome->publisher)) return;
+    auto& joined = joined_at[welcome->publisher];
+    for (const protocol::Position& position : welcome->positions) {
+      joined[position.stream] = position.first;
+    }
+  }
   void note(const Gap& gap) {
     ++told[gap.cause];
     told_missing += gap.missing();
@@ -400,6 +427,7 @@ class Chain {
     Pipe& last = hops.back().out;
     for (int burst = 0; burst < 4 && !stalled && !last.queue.empty(); ++burst) {
       count(last.queue.front(), received);
+      note_welcome(last.queue.front());
       subscriber->receive(last.queue.front(), sim.now());
       last.queue.pop_front();
     }

@@ -102,8 +102,9 @@ struct DeviceOptions {
   bool credit = false;
   /// Forwarders only: keep what stock publishers sent, and give it to Subscribers that come late,
   /// or missed some: the last message of each topic, or up to 10,000 messages and 16 MiB for a
-  /// minute. It takes every topic from the publishers. Messages of two frames get a header between
-  /// them (WIRE.md); others, and those of Busbar's publishers, pass as they are.
+  /// minute (of last values as many bytes). It takes every topic from the publishers. Messages of
+  /// two frames become one frame with a header in it (WIRE.md); others, and those of Busbar's
+  /// publishers, pass as they are.
   LateJoin cache = LateJoin::nothing;
   Strategy strategy = Strategy::round_robin;      ///< Queues only. `ready` binds its backend.
   WorkerRules workers = {};                       ///< Services, and queues with `ready`.

@@ -29,13 +29,19 @@ class Only final : public StageStep {
 
   std::optional<Cause> apply(Multipart& message, std::size_t body) override {
     if (body >= message.size()) return Cause::topic_filter;
-    const std::string_view topic = message.text(body);
-    const bool wanted = std::any_of(patterns_.begin(), patterns_.end(),
-                                    [&](const TopicPattern& p) { return p.matches(topic); });
-    return wanted ? std::nullopt : std::optional{Cause::topic_filter};
+    return passes(message.text(body)) ? std::nullopt : std::optional{Cause::topic_filter};
+  }
+
+  std::optional<std::string> downstream(std::string_view topic) const override {
+    return passes(topic) ? std::optional{std::string{topic}} : std::nullopt;
   }
 
  private:
+  bool passes(std::string_view topic) const {
+    return std::any_of(patterns_.begin(), patterns_.end(),
+                       [&](const TopicPattern& pattern) { return pattern.matches(topic); });
+  }
+
   std::vector<TopicPattern> patterns_;
 };
 
@@ -63,6 +69,11 @@ class Rename final : public StageStep {
       prefixes.push_back(from_ + std::string{*rest});
     }
     return prefixes;
+  }
+
+  std::optional<std::string> downstream(std::string_view topic) const override {
+    const auto rest = behind_words(topic, from_);
+    return rest ? to_ + std::string{*rest} : std::string{topic};
   }
 
  private:
@@ -183,6 +194,15 @@ std::optional<Cause> StagePipeline::apply(Multipart& message, std::size_t body) 
 
 std::vector<std::string> StagePipeline::upstream(std::string_view prefix) const {
   return protocol::is_reserved(prefix) ? upstream_of_reserved(prefix) : upstream_of_topics(prefix);
+}
+
+std::optional<std::string> StagePipeline::downstream(std::string_view topic) const {
+  std::optional<std::string> passed{topic};
+  for (const auto& step : steps_) {
+    passed = step->downstream(*passed);
+    if (!passed || passed->size() > limits::topic_bytes) return std::nullopt;
+  }
+  return passed;
 }
 
 std::vector<std::string> StagePipeline::upstream_of_reserved(std::string_view topic) const {

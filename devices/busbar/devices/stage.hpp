@@ -30,6 +30,11 @@ class StageStep {
   virtual std::vector<std::string> upstream(std::string_view prefix) const {
     return {std::string{prefix}};
   }
+  /// Forwarders: the topic by which subscribers know what publishers call `topic`; empty: it does
+  /// not pass.
+  virtual std::optional<std::string> downstream(std::string_view topic) const {
+    return std::string{topic};
+  }
   /// Translates the payload: it is given the messages of a publisher's batch one by one.
   virtual bool translates() const noexcept { return false; }
   /// Lets only some messages of a topic through. What it takes away must not be fetched again, so
@@ -76,6 +81,7 @@ class StagePipeline {
   bool empty() const noexcept { return steps_.empty(); }
   std::optional<Cause> apply(Multipart& message, std::size_t body);
   std::vector<std::string> upstream(std::string_view prefix) const;
+  std::optional<std::string> downstream(std::string_view topic) const;
 
  private:
   std::vector<std::string> upstream_of_topics(std::string_view prefix) const;

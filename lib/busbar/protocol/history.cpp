@@ -9,7 +9,7 @@ void History::add(std::uint32_t stream, std::uint64_t first, std::uint32_t count
   if (!keeps()) return;
   const std::size_t bytes = sent.size();
   if (bytes > limits_.bytes) {
-    newest_of(stream) = 0;  // what is kept of a stream has no hole
+    forget(stream);  // what is kept of a stream has no hole
     return;
   }
   while (size_ > 0 && (size_ == limits_.messages || bytes_ + bytes > limits_.bytes)) drop_oldest();
@@ -60,28 +60,42 @@ void History::expire(TimePoint now) {
   while (size_ > 0 && now - at(oldest_).sent_at > limits_.age) drop_oldest();
 }
 
-std::vector<std::uint64_t> History::places_of(std::uint32_t stream, std::uint64_t first) const {
-  std::vector<std::uint64_t> places;
+std::uint64_t History::newest_place(std::uint32_t stream) const {
   const auto newest = newest_.find(stream);
-  if (newest == newest_.end()) return places;
-  for (std::uint64_t place = newest->second; place >= oldest_ && at(place).last() >= first;
-       place = at(place).before) {
-    places.push_back(place);
+  return newest == newest_.end() ? 0 : newest->second;
+}
+
+void History::forget(std::uint32_t stream) {
+  for (std::uint64_t place = newest_place(stream); place >= oldest_; place = at(place).before) {
+    at(place).stream = 0;
   }
-  return places;
+  newest_of(stream) = 0;
 }
 
 std::uint64_t History::kept_from(std::uint32_t stream, std::uint64_t none) const {
-  const auto places = places_of(stream, 0);
-  return places.empty() ? none : at(places.back()).first;
+  for (std::uint64_t place = newest_place(stream); place >= oldest_; place = at(place).before) {
+    none = at(place).first;
+  }
+  return none;
 }
 
-void History::each(std::uint32_t stream, std::uint64_t first, std::uint64_t last,
-                   const std::function<void(Kept&)>& with) {
-  const auto places = places_of(stream, first);
-  for (auto place = places.rbegin(); place != places.rend(); ++place) {
-    if (at(*place).first <= last) with(at(*place));
+History::Range History::range(std::uint32_t stream, std::uint64_t first, std::uint64_t last) const {
+  Range range;
+  for (std::uint64_t place = newest_place(stream); place >= oldest_ && at(place).last() >= first;
+       place = at(place).before) {
+    range.at = place;
+    if (range.end == 0 && at(place).first <= last) range.end = place + 1;
   }
+  return range;
+}
+
+Kept* History::next(Range& range, const std::function<bool(const Kept&)>& wanted) {
+  range.at = std::max(range.at, oldest_);
+  while (range.at < std::min(range.end, oldest_ + size_)) {
+    Kept& kept = at(range.at++);
+    if (kept.stream != 0 && wanted(kept)) return &kept;
+  }
+  return nullptr;
 }
 
 }  // namespace busbar::protocol

@@ -20,14 +20,14 @@ struct HistoryLimits {
   /// Of them, with topic and header. A message above it is not kept, nor what its stream sent
   /// before.
   std::size_t bytes = 16u << 20;
-  std::chrono::milliseconds age{60'000};  ///< 0: nothing for longer than a moment.
+  std::chrono::milliseconds age{60'000};  ///< Looked after once a second. 0: kept for a moment.
 };
 
 namespace protocol {
 
 /// One message, or one batch, as it was sent.
 struct Kept {
-  std::uint32_t stream = 0;
+  std::uint32_t stream = 0;  ///< 0: of one that was forgotten.
   std::uint64_t first = 0;
   std::uint32_t count = 1;
   TimePoint sent_at{};
@@ -49,12 +49,21 @@ class History {
            TimePoint now);
   /// Lets go of what is too old.
   void expire(TimePoint now);
+  /// Keeps nothing of the stream any more, as if it had never been.
+  void forget(std::uint32_t stream);
   /// The lowest sequence number that is still kept of a stream, or `none` where none is.
   std::uint64_t kept_from(std::uint32_t stream, std::uint64_t none) const;
-  /// Calls `with` for everything of a stream that has a message between `first` and `last`, in
-  /// order.
-  void each(std::uint32_t stream, std::uint64_t first, std::uint64_t last,
-            const std::function<void(Kept&)>& with);
+
+  /// Places in the order in which all was sent. What is there may be let go of meanwhile.
+  struct Range {
+    std::uint64_t at = 0;
+    std::uint64_t end = 0;
+  };
+  Range all() const noexcept { return {oldest_, oldest_ + size_}; }
+  /// From the message `first` of a stream to its message `last`, with others between them.
+  Range range(std::uint32_t stream, std::uint64_t first, std::uint64_t last) const;
+  /// The next one that is wanted, and moves behind it. Null: there is none.
+  Kept* next(Range& range, const std::function<bool(const Kept&)>& wanted);
   std::size_t messages() const noexcept { return size_; }
   std::size_t bytes() const noexcept { return bytes_; }
 
@@ -65,8 +74,8 @@ class History {
   void grow();
   std::uint64_t& newest_of(std::uint32_t stream);
   void forget_old_streams();
-  /// The places of a stream's messages from `first` on, the newest first.
-  std::vector<std::uint64_t> places_of(std::uint32_t stream, std::uint64_t first) const;
+  /// The place of a stream's newest message; one that is let go of where it has none.
+  std::uint64_t newest_place(std::uint32_t stream) const;
 
   HistoryLimits limits_;
   std::vector<Kept> ring_;    ///< Its slots are used again, so keeping a message allocates nothing.

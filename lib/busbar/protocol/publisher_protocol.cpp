@@ -21,16 +21,12 @@ namespace busbar::protocol {
 
 namespace {
 
-// What strangers can make us remember. Subscribers above it are welcomed, but not counted; answers
-// above it are asked for again by whoever needs them.
+// What strangers can make us remember. Subscribers above it are welcomed, but not counted; requests
+// above it are made again by whoever needs an answer.
 constexpr std::size_t subscriptions_max = 100'000;
-constexpr std::size_t answers_max = 100'000;
-constexpr std::size_t answer_bytes_max = 64u << 20;
+constexpr std::size_t requests_max = 100'000;
 constexpr std::chrono::seconds expire_every{1};
 constexpr char key_separator = '\xFF';  // which no topic has
-// What drops the last messages of a burst may drop the news of them as well.
-constexpr int tell_heads_times = 3;
-constexpr int tell_heads_times_after_drop = 60;  // about a minute
 
 }  // namespace
 
@@ -59,6 +55,7 @@ Stream& PublisherProtocol::stream_of(std::string_view topic, std::string_view na
   stream.topic = valid.str();
   stream.number = next_stream_++;
   by_key_.emplace(stream.key, streams_.begin());
+  by_number_.emplace(stream.number, &stream);
   return stream;
 }
 
@@ -67,7 +64,10 @@ void PublisherProtocol::forget_a_stream() {
                                  [](const Stream& stream) { return stream.open_count == 0; });
   if (idle == streams_.rend()) return;
   const auto oldest = std::prev(idle.base());
-  std::erase(moved_, &*oldest);
+  heads_.forget(*oldest);
+  drop_last_value(*oldest);
+  history_.forget(oldest->number);
+  by_number_.erase(oldest->number);
   by_key_.erase(oldest->key);
   streams_.erase(oldest);
 }
@@ -86,27 +86,29 @@ void PublisherProtocol::keep(Stream& stream, const Header& header, Frame& sent,
                              std::string_view last, const Headers& last_headers, TimePoint now) {
   history_.add(stream.number, stream.next, header.messages(), sent, now);
   stream.next += header.messages();
-  tell_later(stream, tell_heads_times, now);
-  if (options_.late_join != LateJoin::last_value) return;
-  Header single = header;
-  single.sequence = stream.next - 1;
-  single.batch = 0;
-  single.headers = last_headers;
-  stream.last_value = encode_message(stream.topic, single, last);
+  heads_.on_message(stream, now);
+  if (options_.late_join == LateJoin::last_value) {
+    keep_last_value(stream, header, last, last_headers);
+  }
 }
 
-void PublisherProtocol::tell_later(Stream& stream, int times, TimePoint now) {
-  if (stream.heads_left >= times) return;
-  if (stream.heads_left == 0) moved_.push_back(&stream);
-  stream.heads_left = times;
-  heads_due_ = std::min(heads_due_, now + options_.heads_after);
+void PublisherProtocol::keep_last_value(Stream& stream, Header header, std::string_view last,
+                                        const Headers& last_headers) {
+  drop_last_value(stream);
+  header.sequence = stream.next - 1;
+  header.batch = 0;
+  header.headers = last_headers;
+  stream.last_value = encode_message(stream.topic, header, last);
+  last_value_bytes_ += stream.last_value.size();
+  stream.last_value_at = last_values_.insert(last_values_.begin(), &stream);
+  while (last_value_bytes_ > options_.history.bytes) drop_last_value(*last_values_.back());
 }
 
-void PublisherProtocol::note_drop(std::uint32_t number, TimePoint now) {
-  // What was just sent in it made it the last used, or nearly so.
-  const auto known = std::find_if(streams_.begin(), streams_.end(),
-                                  [&](const Stream& stream) { return stream.number == number; });
-  if (known != streams_.end()) tell_later(*known, tell_heads_times_after_drop, now);
+void PublisherProtocol::drop_last_value(Stream& stream) {
+  if (stream.last_value.size() == 0) return;
+  last_value_bytes_ -= stream.last_value.size();
+  last_values_.erase(stream.last_value_at);
+  stream.last_value.rebuild();
 }
 
 void PublisherProtocol::on_subscription(std::string_view message, TimePoint now) {
@@ -124,75 +126,124 @@ void PublisherProtocol::on_subscription(std::string_view message, TimePoint now)
     }
     return;
   }
-  const auto request = decode_request(topic);
-  if (!request) return;
-  history_.expire(now);
-  const auto* presence = std::get_if<Presence>(&*request);
-  if (presence == nullptr) {
-    if (on) answer(std::get<Fetch>(*request));
-  } else if (!on) {
-    presences_.erase(std::string{topic});
-  } else {
-    if (presences_.size() < subscriptions_max) {
-      presences_.insert_or_assign(std::string{topic}, *presence);
-    }
-    welcome(*presence);
-  }
+  on_request(topic, on, now);
 }
 
-void PublisherProtocol::welcome(const Presence& presence) {
+void PublisherProtocol::on_request(std::string_view text, bool on, TimePoint now) {
+  const auto request = decode_request(text);
+  if (!request) return;
+  history_.expire(now);
+  withdraw(text);
+  const auto* const presence = std::get_if<Presence>(&*request);
+  const std::uint64_t asks =
+      presence != nullptr ? presence->publisher : std::get<Fetch>(*request).publisher;
+  // One that is for a publisher asks, and stands for nobody.
+  const bool stands = presence != nullptr && asks == 0;
+  if (stands && !on) presences_.erase(std::string{text});
+  if (stands && on && presences_.size() < subscriptions_max) {
+    presences_.insert_or_assign(std::string{text}, *presence);
+  }
+  if (on && (stands || asks == options_.id)) ask(text, *request);
+}
+
+void PublisherProtocol::ask(std::string_view text, const Request& request) {
+  if (asked_.size() >= requests_max) return;
+  Asked& asked = asked_.emplace_back(Asked{std::string{text}, request});
+  if (const auto* fetch = std::get_if<Fetch>(&request)) {
+    asked.left = history_.range(fetch->stream, fetch->first, fetch->last);
+  } else if (options_.late_join == LateJoin::last_value) {
+    asked.left = {0, next_stream_};
+  } else if (options_.late_join == LateJoin::history) {
+    asked.left = history_.all();
+  }
+  asked_by_text_.emplace(asked.text, std::prev(asked_.end()));
+}
+
+void PublisherProtocol::withdraw(std::string_view text) {
+  const auto known = asked_by_text_.find(text);
+  if (known == asked_by_text_.end()) return;
+  const auto asked = known->second;
+  asked_by_text_.erase(known);  // before the text that is its key
+  asked_.erase(asked);
+}
+
+bool PublisherProtocol::next_answer(Multipart& into) {
+  into.clear();
+  if (heads_.anything_due()) {
+    into.push_back(heads_topic());
+    into.push_back(heads());
+    return true;
+  }
+  if (asked_.empty()) return false;
+  Asked& asked = asked_.front();
+  into.push_back(
+      std::visit([](const auto& known) { return inbox_topic(known.inbox); }, asked.request));
+  if (Frame* const kept = next_kept(asked)) {
+    into.grow().copy(*kept);
+    asked_.splice(asked_.end(), asked_, asked_.begin());
+    return true;
+  }
+  const auto* const fetch = std::get_if<Fetch>(&asked.request);
+  into.push_back(fetch != nullptr ? encode(fetched(*fetch))
+                                  : encode(welcome(std::get<Presence>(asked.request))));
+  withdraw(asked.text);
+  return true;
+}
+
+Frame* PublisherProtocol::next_kept(Asked& asked) {
+  Kept* kept = nullptr;
+  if (const auto* fetch = std::get_if<Fetch>(&asked.request)) {
+    kept = history_.next(asked.left, [&](const Kept& one) { return one.stream == fetch->stream; });
+  } else {
+    const TopicPattern& pattern = std::get<Presence>(asked.request).pattern;
+    if (options_.late_join == LateJoin::last_value) return next_last_value(pattern, asked.left);
+    kept = history_.next(asked.left, [&](const Kept& one) {
+      return pattern.matches(by_number_.at(one.stream)->topic);
+    });
+  }
+  return kept == nullptr ? nullptr : &kept->frame;
+}
+
+Frame* PublisherProtocol::next_last_value(const TopicPattern& pattern, History::Range& streams) {
+  auto known = by_number_.lower_bound(static_cast<std::uint32_t>(streams.at));
+  for (; known != by_number_.end() && known->first < streams.end; ++known) {
+    Stream& stream = *known->second;
+    streams.at = stream.number + 1;
+    if (stream.last_value.size() > 0 && pattern.matches(stream.topic)) return &stream.last_value;
+  }
+  streams.at = streams.end;
+  return nullptr;
+}
+
+Welcome PublisherProtocol::welcome(const Presence& presence) const {
   Welcome welcome{.publisher = options_.id,
                   .name = options_.name,
                   .keeps = history_.keeps(),
                   .presence = presence.number,
                   .positions = {}};
-  for (Stream& stream : streams_) {
+  for (const Stream& stream : streams_) {
     if (!presence.pattern.matches(stream.topic)) continue;
-    welcome.positions.push_back({stream.number, stream.next});
-    if (options_.late_join == LateJoin::last_value && stream.last_value.size() > 0) {
-      send_kept(presence.inbox, stream.last_value);
-    } else if (options_.late_join == LateJoin::history) {
-      history_.each(stream.number, 1, stream.next,
-                    [&](Kept& kept) { send_kept(presence.inbox, kept.frame); });
-    }
+    std::uint64_t first = stream.next;
+    if (stream.last_value.size() > 0) --first;
+    if (options_.late_join == LateJoin::history) first = history_.kept_from(stream.number, first);
+    welcome.positions.push_back({stream.number, first, stream.next, stream.topic});
   }
-  send_control(inbox_topic(presence.inbox), encode(welcome));
+  return welcome;
 }
 
-void PublisherProtocol::answer(const Fetch& fetch) {
-  if (fetch.publisher != options_.id || answers_.size() >= answers_max) return;
-  history_.each(fetch.stream, fetch.first, fetch.last,
-                [&](Kept& kept) { send_kept(fetch.inbox, kept.frame); });
-  send_control(inbox_topic(fetch.inbox),
-               encode(Fetched{.publisher = options_.id,
-                              .stream = fetch.stream,
-                              .last = fetch.last,
-                              .kept_from = history_.kept_from(fetch.stream, fetch.last + 1)}));
+Fetched PublisherProtocol::fetched(const Fetch& fetch) const {
+  return {.publisher = options_.id,
+          .stream = fetch.stream,
+          .last = fetch.last,
+          .kept_from = history_.kept_from(fetch.stream, fetch.last + 1)};
 }
 
-void PublisherProtocol::send_kept(std::uint64_t inbox, Frame& kept) {
-  const std::size_t bytes = kept.size();
-  const bool full = answers_.size() >= answers_max || answer_bytes_ + bytes > answer_bytes_max;
-  if (full && !answers_.empty()) return;
-  answer_bytes_ += bytes;
-  Multipart& answer = answers_.emplace_back();
-  answer.push_back(inbox_topic(inbox));
-  answer.grow().copy(kept);
-}
-
-void PublisherProtocol::send_control(std::string_view topic, std::string_view control) {
-  if (answers_.size() < answers_max) answers_.push_back(Multipart{topic, control});
-}
-
-void PublisherProtocol::tell_heads(TimePoint now) {
+std::string PublisherProtocol::heads() {
   Heads heads{.publisher = options_.id, .positions = {}};
-  for (Stream* stream : moved_) {
-    heads.positions.push_back({stream->number, stream->next});
-    --stream->heads_left;
+  for (const Stream* stream : heads_.take()) {
+    heads.positions.push_back({stream->number, 1, stream->next, stream->topic});
   }
-  std::erase_if(moved_, [](const Stream* stream) { return stream->heads_left == 0; });
-  heads_due_ = moved_.empty() ? TimePoint::max() : now + 10 * options_.heads_after;
-  send_control(heads_topic(), encode(heads));
+  return encode(heads);
 }
 
 std::size_t PublisherProtocol::subscribers_of(std::string_view topic, TimePoint now) const {
@@ -216,23 +267,15 @@ std::size_t PublisherProtocol::subscribers_of(std::string_view topic, TimePoint 
   return subscribers;
 }
 
-bool PublisherProtocol::next_answer(Multipart& into) {
-  if (answers_.empty()) return false;
-  into = std::move(answers_.front());
-  answers_.pop_front();
-  if (!is_control(into.text(1))) answer_bytes_ -= into[1].size();
-  return true;
-}
-
 void PublisherProtocol::tick(TimePoint now) {
-  if (now >= heads_due_) tell_heads(now);
+  heads_.tick(now);
   if (now < expire_due_) return;
   expire_due_ = now + expire_every;
   history_.expire(now);
 }
 
 TimePoint PublisherProtocol::next_deadline() const noexcept {
-  return std::min(heads_due_, history_.messages() > 0 ? expire_due_ : TimePoint::max());
+  return std::min(heads_.next_deadline(), history_.messages() > 0 ? expire_due_ : TimePoint::max());
 }
 
 }  // namespace busbar::protocol

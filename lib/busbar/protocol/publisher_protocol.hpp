@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <map>
 #include <optional>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include <busbar/protocol/header.hpp>
+#include <busbar/protocol/heads_schedule.hpp>
 #include <busbar/protocol/history.hpp>
 #include <busbar/protocol/pubsub_control.hpp>
 
@@ -22,7 +22,7 @@ namespace busbar {
 /// What a subscriber gets that comes late, before the messages that follow.
 enum class LateJoin {
   nothing,
-  last_value,  ///< The last message of each topic.
+  last_value,  ///< The last message of each topic; of all, at most HistoryLimits::bytes.
   history,     ///< All that is kept of each topic, HistoryLimits.
 };
 
@@ -38,12 +38,13 @@ struct Stream {
   std::string topic;  ///< All of the key for the topic's own stream.
   std::uint32_t number = 0;
   std::uint64_t next = 1;  ///< The sequence number of its next message.
-  Frame last_value;        ///< Only with LateJoin::last_value.
+  Frame last_value;        ///< Only with LateJoin::last_value, and within its bound.
+  std::list<Stream*>::iterator last_value_at = {};
   std::string open_batch;  ///< What was published and not sent; the shell's.
   std::uint32_t open_count = 0;
   std::size_t open_last_size = 0;  ///< Of the payload that ends the open batch.
   Headers open_last_headers;
-  int heads_left = 0;  ///< How often its head is still to be told.
+  HeadsSchedule::Place heads;
 };
 
 struct PublisherProtocolOptions {
@@ -51,8 +52,7 @@ struct PublisherProtocolOptions {
   std::string name = {};
   LateJoin late_join = LateJoin::nothing;
   HistoryLimits history = {};
-  std::size_t streams_max = 65'536;            ///< At one time; see `stream_of`.
-  std::chrono::milliseconds heads_after{100};  ///< How soon after a message its head is told.
+  std::size_t streams_max = 65'536;  ///< At one time; see `stream_of`.
   /// A subscription without a presence behind it for so long is a stock subscriber's.
   std::chrono::milliseconds stock_after{100};
 };
@@ -75,28 +75,42 @@ class PublisherProtocol {
   void keep(Stream& stream, const Header& header, Frame& sent, std::string_view last,
             const Headers& last_headers, TimePoint now);
 
-  /// A subscriber missed what was sent last in the stream: it is told for longer.
-  void note_drop(std::uint32_t stream, TimePoint now);
-
   /// A message from the XPUB socket: 1 or 0, then the topic.
   void on_subscription(std::string_view message, TimePoint now);
   /// How many subscribers take the topic: exact for Busbar's; stock ones count once behind a
   /// forwarder, however many they are, and only after `stock_after`.
   std::size_t subscribers_of(std::string_view topic, TimePoint now) const;
 
-  /// The next message to send under a reserved topic; false: none.
+  /// The next message to send under a reserved topic; false: none. It is made here, out of what is
+  /// kept then: so whoever asks costs little until there is room for the answer, and those who ask
+  /// at the same time get theirs by turns.
   bool next_answer(Multipart& into);
   void tick(TimePoint now);
   TimePoint next_deadline() const noexcept;
   const History& history() const noexcept { return history_; }
+  std::size_t last_value_bytes() const noexcept { return last_value_bytes_; }
 
  private:
-  void welcome(const Presence& presence);
-  void answer(const Fetch& fetch);
-  void send_kept(std::uint64_t inbox, Frame& kept);
-  void send_control(std::string_view topic, std::string_view control);
-  void tell_later(Stream& stream, int times, TimePoint now);
-  void tell_heads(TimePoint now);
+  /// A request that is being answered.
+  struct Asked {
+    std::string text;
+    Request request;
+    History::Range left = {};  ///< With LateJoin::last_value: numbers of streams.
+  };
+  using AllAsked = std::list<Asked>;
+
+  void on_request(std::string_view text, bool on, TimePoint now);
+  void ask(std::string_view text, const Request& request);
+  void withdraw(std::string_view text);
+  /// The next kept message that answers it; null: none is left.
+  Frame* next_kept(Asked& asked);
+  Frame* next_last_value(const TopicPattern& pattern, History::Range& streams);
+  Welcome welcome(const Presence& presence) const;
+  Fetched fetched(const Fetch& fetch) const;
+  std::string heads();
+  void keep_last_value(Stream& stream, Header header, std::string_view last,
+                       const Headers& last_headers);
+  void drop_last_value(Stream& stream);
   void forget_a_stream();
 
   PublisherProtocolOptions options_;
@@ -104,6 +118,9 @@ class PublisherProtocol {
   using Streams = std::list<Stream>;
   Streams streams_;  ///< The last used first: most traffic repeats its topic.
   std::unordered_map<std::string_view, Streams::iterator> by_key_;
+  std::map<std::uint32_t, Stream*> by_number_;
+  std::list<Stream*> last_values_;  ///< Those that have one, the last used first.
+  std::size_t last_value_bytes_ = 0;
   std::uint32_t next_stream_ = 1;
   struct Made {
     std::size_t times = 0;
@@ -111,10 +128,9 @@ class PublisherProtocol {
   };
   std::map<std::string, Made, std::less<>> subscriptions_;
   std::map<std::string, Presence, std::less<>> presences_;  ///< By the request's own text.
-  std::deque<Multipart> answers_;
-  std::size_t answer_bytes_ = 0;  ///< Of the kept messages in them: they outlive the history.
-  std::vector<Stream*> moved_;    ///< Those with heads_left.
-  TimePoint heads_due_ = TimePoint::max();
+  AllAsked asked_;                                          ///< Whose turn it is, first.
+  std::unordered_map<std::string_view, AllAsked::iterator> asked_by_text_;
+  HeadsSchedule heads_;
   TimePoint expire_due_ = TimePoint::min();
 };
 

@@ -17,10 +17,11 @@ constexpr char heads_letter = 'H';
 constexpr char inbox_letter = 'I';
 constexpr char presence_letter = 'P';
 constexpr char fetch_letter = 'R';
-constexpr std::size_t pattern_max = limits::topic_bytes - 13;
+constexpr std::size_t pattern_max = limits::topic_bytes - 25;
 constexpr std::uint64_t raw_mark = 0xFF;  // else the size of what is behind the pattern's prefix
 constexpr std::uint64_t sequence_max = UINT64_MAX / 2;
 constexpr std::uint32_t positions_max = 100'000;  // more than a publisher has streams
+constexpr std::uint32_t position_fields = 4;
 
 enum ControlKind : std::uint8_t { welcome_kind, heads_kind, fetched_kind };
 
@@ -60,8 +61,10 @@ class Writer {
     return *this;
   }
   Writer& operator()(const std::vector<Position>& positions) {
-    packer_.pack_array(static_cast<std::uint32_t>(2 * positions.size()));
-    for (const Position& position : positions) (*this)(position.stream)(position.next);
+    packer_.pack_array(position_fields * static_cast<std::uint32_t>(positions.size()));
+    for (const Position& position : positions) {
+      (*this)(position.stream)(position.first)(position.next)(position.topic);
+    }
     return *this;
   }
   std::string str() const { return {buffer_.data(), buffer_.size()}; }
@@ -90,10 +93,16 @@ struct Fields {
   std::vector<Position> positions() {
     std::vector<Position> read;
     const auto size = reader.array();
-    if (!size || *size % 2 != 0 || *size / 2 > positions_max) good = false;
-    for (std::uint32_t i = 0; good && i < *size; i += 2) {
-      const std::uint32_t stream = small();
-      read.push_back({stream, number(sequence_max)});
+    if (!size || *size % position_fields != 0 || *size / position_fields > positions_max) {
+      good = false;
+    }
+    for (std::uint32_t i = 0; good && i < *size; i += position_fields) {
+      Position& position = read.emplace_back();
+      position.stream = small();
+      position.first = number(sequence_max);
+      position.next = number(sequence_max);
+      position.topic = text();
+      if (position.first > position.next) good = false;
     }
     return read;
   }
@@ -118,7 +127,9 @@ std::string encode(const Presence& presence) {
   const bool raw = pattern.is_raw() || text.size() > pattern_max;
   std::string topic = reserved(presence_letter);
   put(topic, presence.inbox, 8);
-  put(topic, presence.number, 2);
+  put(topic, presence.number, 4);
+  put(topic, presence.attempt, 2);
+  put(topic, presence.publisher, 8);
   put(topic, raw ? raw_mark : text.size() - pattern.prefix().size(), 1);
   return topic.append(raw ? pattern.prefix().substr(0, pattern_max) : text);
 }
@@ -138,12 +149,17 @@ namespace {
 
 std::optional<Request> decode_presence(Taker take) {
   const std::uint64_t inbox = take(8);
-  const auto number = static_cast<std::uint16_t>(take(2));
+  const auto number = static_cast<std::uint32_t>(take(4));
+  const auto attempt = static_cast<std::uint16_t>(take(2));
+  const std::uint64_t publisher = take(8);
   const std::uint64_t rest = take(1);
   if (!take.good || take.left.size() > pattern_max) return std::nullopt;
-  if (rest == raw_mark) return Presence{inbox, number, TopicPattern::raw_prefix(take.left)};
+  const auto of = [&](TopicPattern pattern) {
+    return Presence{inbox, number, attempt, publisher, std::move(pattern)};
+  };
+  if (rest == raw_mark) return of(TopicPattern::raw_prefix(take.left));
   try {
-    return Presence{inbox, number, TopicPattern{take.left}};
+    return of(TopicPattern{take.left});
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -201,7 +217,7 @@ std::optional<Control> decode_control(std::string_view frame) {
   if (kind == welcome_kind && *elements == 7) {
     Welcome welcome{.publisher = publisher, .name = fields.text(), .positions = {}};
     welcome.keeps = fields.number(1) == 1;
-    welcome.presence = static_cast<std::uint16_t>(fields.number(UINT16_MAX));
+    welcome.presence = fields.small();
     welcome.positions = fields.positions();
     control = std::move(welcome);
   } else if (kind == heads_kind && *elements == 4) {

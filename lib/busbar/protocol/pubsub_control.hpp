@@ -32,11 +32,13 @@ std::string inbox_topic(std::uint64_t inbox);
 std::string_view heads_topic() noexcept;
 
 /// "The subscriber with this inbox takes the topics of this pattern." It stands as long as the
-/// subscriber does.
+/// subscriber does. One that is for a single publisher only asks for its welcome again.
 struct Presence {
   std::uint64_t inbox = 0;
-  std::uint16_t number = 0;  ///< Comes back in the welcome.
-  TopicPattern pattern;      ///< One of more than 227 bytes travels as a raw prefix of them.
+  std::uint32_t number = 0;     ///< Of the subscription; comes back in the welcome.
+  std::uint16_t attempt = 0;    ///< Makes every request another subscription.
+  std::uint64_t publisher = 0;  ///< Who is to answer; 0: all.
+  TopicPattern pattern;         ///< One of more than 215 bytes travels as a raw prefix of them.
 };
 
 /// "Send me these messages of this stream again."
@@ -55,10 +57,12 @@ std::string encode(const Fetch& fetch);
 /// Empty: no request.
 std::optional<Request> decode_request(std::string_view topic);
 
-/// The next sequence number of a stream.
+/// How far a stream is.
 struct Position {
   std::uint32_t stream = 0;
-  std::uint64_t next = 1;
+  std::uint64_t first = 1;  ///< Where it begins for who has not met it: 1, but in a welcome.
+  std::uint64_t next = 1;   ///< The sequence number of its next message.
+  std::string topic = {};
 };
 
 /// The answer to a presence, behind the kept messages that a late joiner gets. Streams of matching
@@ -67,11 +71,12 @@ struct Welcome {
   std::uint64_t publisher = 0;
   std::string name;
   bool keeps = false;  ///< Whether it answers to fetches.
-  std::uint16_t presence = 0;
+  std::uint32_t presence = 0;
   std::vector<Position> positions;
 };
 
-/// To everyone, after messages: so a lost last message is noticed without a next one.
+/// To everyone, after messages, and now and then as long as the streams are known: so a lost last
+/// message is noticed without a next one.
 struct Heads {
   std::uint64_t publisher = 0;
   std::vector<Position> positions;

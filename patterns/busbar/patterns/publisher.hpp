@@ -25,9 +25,12 @@ class PublisherLoop;
 
 /// What happens where a subscriber's queue is full.
 enum class SlowSubscriber {
-  drop,        ///< It misses the message; the others get it. It may fetch it from the history.
-  block,       ///< `publish` waits for it, on any topic, for `block_for`, then answers `full`.
-  disconnect,  ///< Its connection is cut after `block_for`: it comes back, and may fetch the rest.
+  drop,   ///< It misses the message; the others get it. It may fetch it from the history.
+  block,  ///< `publish` waits for it, on any topic, for `block_for`, then answers `full`.
+  /// As `block`, but its connection is cut after `block_for`: it comes back, and may fetch the
+  /// rest. inproc connections cannot be cut. A forwarder in between is what is cut, with all behind
+  /// it.
+  disconnect,
 };
 
 /// What gathers while the last batch is on its way goes as one ZeroMQ message. A lone message still
@@ -49,9 +52,12 @@ struct PublisherOptions {
   Security security = {};  ///< Keys, and who may subscribe; off loopback see Security.
   Wire wire = Wire::busbar;
   std::optional<Batching> batching = {};
+  /// Any number may join at once: they get what is kept by turns, as there is room, and fetch what
+  /// was lost on the way. LateJoin::last_value takes up to history.bytes beside the history.
   LateJoin late_join = LateJoin::nothing;
   HistoryLimits history = {};
   SlowSubscriber slow = SlowSubscriber::drop;
+  /// How long `publish` waits for room, and a full subscriber for its end (`disconnect`).
   std::chrono::milliseconds block_for{1000};
   /// ZeroMQ messages (batches) for each subscriber, ZMQ_SNDHWM; fewer where so many full batches
   /// were more than 64 MiB. 0: no bound without batching.
@@ -85,7 +91,7 @@ struct PublisherLedger {
       {};                          ///< Whose queues were full last, by address or endpoint.
   std::uint64_t disconnected = 0;  ///< Connections cut by SlowSubscriber::disconnect.
   std::size_t history_messages = 0;
-  std::size_t history_bytes = 0;
+  std::size_t history_bytes = 0;  ///< Last values included.
   std::vector<PeerInfo> peers = {};
   std::string unresolved = {};  ///< Why a host has no address, until a connection succeeds.
 
@@ -105,14 +111,15 @@ class Publisher {
   /// SlowSubscriber::block drops none.
   ~Publisher();
 
-  /// sent: handed to ZeroMQ, or to the batch that goes next. full: no room within `block_for`, with
-  /// SlowSubscriber::block only. too_large: all of it above limits::message_bytes, or its headers
-  /// above limits::header_bytes. The answer may be left unread, as the ledger counts what was not
-  /// sent (`refused`).
+  /// sent: handed to ZeroMQ, or to the batch that goes next. full: no room within `block_for`,
+  /// where subscribers are waited for, or queue_bytes of batches wait. too_large: all of it above
+  /// limits::message_bytes, or its headers above limits::header_bytes. The answer may be left
+  /// unread, as the ledger counts what was not sent (`refused`).
   ///
   /// Bytes and text go as they are. Throws Error (usage): no valid topic, headers or a stream with
-  /// wire = plain, or it was stopped, alone or with its context. Blocks only with
-  /// SlowSubscriber::block, or while queue_bytes of batches wait for the background thread.
+  /// wire = plain, or it was stopped, alone or with its context. Blocks for at
+  /// most `block_for`: where a subscriber is full, unless slow ones miss messages, or while
+  /// queue_bytes of batches wait for the background thread.
   ///
   /// What is published under a topic is numbered and comes out in order; with `stream`, each such
   /// name (say, a customer) has numbers of its own within the topic: a message that is missing
@@ -130,8 +137,8 @@ class Publisher {
 
   /// Returns once `count` subscribers take the topic, on the whole way through any number of
   /// forwarders, so that the next message reaches them. Throws Error (timeout) that says how many
-  /// there were, and Error (usage) after a stop. Stock subscribers behind one forwarder
-  /// count as one.
+  /// there were, and Error (usage) after a stop and for a pattern: it is about one topic. Stock
+  /// subscribers behind one forwarder count as one.
   void wait_for_subscribers(std::string_view topic, std::size_t count,
                             std::chrono::milliseconds timeout);
   /// How many take the topic now, counted likewise. Never waits; as long as it takes to lock.

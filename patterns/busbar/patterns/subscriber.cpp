@@ -19,7 +19,6 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr int burst = 1000;  // ZeroMQ messages read before what is there is handed over
-constexpr milliseconds announce_every{1000};
 
 Socket open_socket(Context& context, const SubscriberOptions& options) {
   detail::require_endpoint("make a subscriber", options);
@@ -56,6 +55,7 @@ struct Subscriber::State {
   void wait(milliseconds longest);
   /// Has `fd` tell of what is left, or of what time alone will bring.
   void ring(bool idle);
+  [[noreturn]] void throw_not_ready(std::size_t publishers, milliseconds timeout) const;
   TimePoint next_deadline() const { return std::min(protocol.next_deadline(), maintain_at); }
 
   Socket socket;
@@ -90,7 +90,7 @@ const Message* Subscriber::State::next() {
 bool Subscriber::State::read() {
   TimePoint now = std::chrono::steady_clock::now();
   int read = 0;
-  while (read < burst && socket.receive(frames)) {
+  while (read < burst && !protocol.has_much() && socket.receive(frames)) {
     protocol.receive(frames, now);
     ++read;
   }
@@ -133,6 +133,7 @@ Subscriber::~Subscriber() = default;
 void Subscriber::subscribe(const TopicPattern& pattern) {
   state_->protocol.subscribe(pattern);
   state_->change_subscriptions();
+  state_->ring(false);  // it may have to be announced again
 }
 
 void Subscriber::unsubscribe(const TopicPattern& pattern) {
@@ -141,31 +142,36 @@ void Subscriber::unsubscribe(const TopicPattern& pattern) {
 }
 
 void Subscriber::wait_ready(std::size_t publishers, milliseconds timeout) {
+  detail::SubscriberProtocol& protocol = state_->protocol;
+  protocol.expect(publishers);
   const TimePoint deadline = after(std::chrono::steady_clock::now(), timeout);
-  TimePoint announce_at = after(std::chrono::steady_clock::now(), announce_every);
-  while (!state_->protocol.is_ready(publishers)) {
+  bool over = false;
+  while (!protocol.is_ready(publishers) && !over) {
     const bool came = state_->read();
-    if (state_->protocol.is_ready(publishers)) return;
     const TimePoint now = std::chrono::steady_clock::now();
-    if (now >= deadline || state_->stopped) {
-      const std::string who = publishers <= 1
-                                  ? "no publisher has"
-                                  : "fewer than " + std::to_string(publishers) + " have";
-      throw Error(state_->stopped ? ErrorKind::usage : ErrorKind::timeout,
-                  "wait until '" + state_->socket.name() + "' is ready",
-                  state_->stopped
-                      ? "it was stopped"
-                      : who + " answered after " + std::to_string(timeout.count()) + " ms",
-                  "start one; stock publishers never answer");
-    }
-    if (came) continue;
-    if (now >= announce_at) {
-      state_->protocol.announce_again();
-      state_->change_subscriptions();
-      announce_at = after(now, announce_every);
-    }
-    state_->wait(left_until(std::min(deadline, announce_at), now));
+    over = now >= deadline || state_->stopped || protocol.has_much();
+    if (!came && !over && !protocol.is_ready(publishers)) state_->wait(left_until(deadline, now));
   }
+  protocol.expect(1);
+  state_->ring(false);
+  if (!protocol.is_ready(publishers)) state_->throw_not_ready(publishers, timeout);
+}
+
+void Subscriber::State::throw_not_ready(std::size_t publishers, milliseconds timeout) const {
+  const std::string operation = "wait until '" + socket.name() + "' is ready";
+  if (stopped) throw Error(ErrorKind::usage, operation, "it was stopped", "make another one");
+  const std::string who =
+      publishers <= 1 ? "no publisher has" : "fewer than " + std::to_string(publishers) + " have";
+  if (protocol.has_much()) {
+    throw Error(ErrorKind::timeout, operation,
+                who +
+                    " answered before what came meanwhile reached waiting_messages or "
+                    "waiting_bytes",
+                "receive it, and wait again");
+  }
+  throw Error(ErrorKind::timeout, operation,
+              who + " answered after " + std::to_string(timeout.count()) + " ms",
+              "start one; stock publishers never answer");
 }
 
 bool Subscriber::is_ready() const noexcept { return state_->protocol.is_ready(); }

@@ -39,7 +39,7 @@ struct SubscriberLedger {
   std::uint64_t unwanted = 0;    ///< Begin with a pattern's prefix, but do not match it.
   std::uint64_t malformed = 0;   ///< Broken headers or batches.
   std::uint64_t waiting = 0;     ///< Behind a gap.
-  std::uint64_t recovered = 0;   ///< Received because they were asked for.
+  std::uint64_t recovered = 0;   ///< Of those delivered: were missing, and came when asked for.
   std::uint64_t lost = 0;        ///< Told as gaps.
   std::vector<PeerInfo> peers = {};
   std::string unresolved = {};  ///< Why a host has no address, until a connection succeeds.
@@ -67,8 +67,10 @@ class Subscriber {
   void subscribe(const TopicPattern& pattern);
   void unsubscribe(const TopicPattern& pattern);
   /// Returns once so many publishers have welcomed every subscription: from now on nothing that
-  /// they publish is missed. Throws Error (timeout), and Error (usage) after a stop. Stock
-  /// publishers never welcome anyone.
+  /// they publish is missed. What comes meanwhile waits to be received: where it reaches
+  /// waiting_messages or waiting_bytes this throws Error (timeout) at once, and says so. Throws
+  /// Error (timeout), and Error (usage) after a stop. Stock publishers never welcome anyone.
+  /// Whether or not it is called, a publisher whose welcome was lost is asked for it again.
   void wait_ready(std::size_t publishers, std::chrono::milliseconds timeout);
   void wait_ready(std::chrono::milliseconds timeout) { wait_ready(1, timeout); }
   /// Whether one has, as far as was received.

@@ -1,5 +1,7 @@
 #include "busbar/devices/internal/hop.hpp"
 
+#include <busbar/devices/internal/stage_published.hpp>
+
 namespace busbar::detail {
 
 namespace {
@@ -41,7 +43,11 @@ Hop::Hop(Context& context, DeviceKind device_kind, const DeviceOptions& options)
 
 bool Hop::show_and_apply(Multipart& message, Weight& weight) {
   if (tap && tap->watched()) tap->show(message, true);
-  if (is_control(kind, message)) return true;
+  if (is_control(kind, message)) {
+    if (!stages.empty()) rename_streams(stages, message);
+    weight.bytes = message.bytes();
+    return true;
+  }
   if (const std::optional<Cause> cause = stages.apply(message, body_of(kind, message))) {
     frontend[*cause] += weight.messages;
     return false;

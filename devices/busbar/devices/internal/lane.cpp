@@ -10,6 +10,9 @@ namespace {
 
 /// Stages are the user's code, so a burst through them is bounded in time as well.
 constexpr std::chrono::milliseconds longest_burst{5};
+/// Answers of caches before messages have their turn, and how long one waits for room.
+constexpr std::size_t answer_burst = 1000;
+constexpr std::chrono::milliseconds answer_wait{500};
 
 bool has_stages(const Hops& hops) {
   return std::any_of(hops.begin(), hops.end(),
@@ -93,15 +96,46 @@ std::size_t Lane::burst(void* input, void* output, std::size_t most) {
 }
 
 void Lane::send_answers(void* output, TimePoint now) {
+  has_answers_ = false;
+  if (answer_) {
+    weight_ = answer_->weight;
+    message_ = std::move(answer_->frames);
+    const TimePoint until = answer_->until;
+    answer_.reset();
+    output_book().held = 0;
+    deliver_answer(output, until);
+  }
+  std::size_t sent = 0;
   for (std::size_t i = 0; i < hops_.size(); ++i) {
     Cache* const cache = hops_[i]->cache.get();
     if (cache == nullptr) continue;
     cache->tick(now);
-    while (!held_ && cache->next_answer(message_)) {
+    while (!held_ && !answer_ && !has_answers_ && cache->next_answer(message_)) {
       weight_ = hops_[i]->weigh(message_);
       weight_.received_by(hops_[i]->frontend);
-      if (pass(i + 1)) deliver(output);
+      if (pass(i + 1)) deliver_answer(output, now + answer_wait);
+      has_answers_ = ++sent == answer_burst;
     }
+  }
+}
+
+/// An answer is for one who asked, perhaps the last of thousands that its queue cannot hold: it is
+/// dropped only where room does not come.
+void Lane::deliver_answer(void* output, TimePoint until) {
+  int error = send_frames(output, message_, ZMQ_DONTWAIT);
+  if (error == EAGAIN && overflow_ == Overflow::drop) {
+    hear_of_room(output);
+    error = send_frames(output, message_, ZMQ_DONTWAIT);
+    if (error == EAGAIN && std::chrono::steady_clock::now() < until) {
+      output_book().held = weight_.messages;
+      answer_.emplace(Answer{std::move(message_), weight_, until});
+      return;
+    }
+  }
+  if (error == 0) {
+    weight_.sent_by(output_book());
+  } else {
+    deliver_late(output, error);
   }
 }
 
@@ -133,8 +167,10 @@ bool Lane::deliver_late(void* output, int error) {
 
 std::uint64_t Lane::abandon(void* input) {
   std::uint64_t abandoned = 0;
-  if (held_) {
+  if (answer_) weight_ = answer_->weight;
+  if (held_ || answer_) {
     held_ = false;
+    answer_.reset();
     output_book().held = 0;
     // The devices before the last one have booked it as sent on.
     Hop& last = direction_ == Direction::forward ? *hops_.back() : *hops_.front();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <busbar/devices/internal/hop.hpp>
@@ -30,6 +31,10 @@ class Lane {
   /// their device as received.
   void send_answers(void* output, TimePoint now);
   bool holds() const noexcept { return held_; }
+  /// An answer of a cache waits for room at those who may miss messages, but not yet this.
+  bool holds_answer() const noexcept { return answer_.has_value(); }
+  /// Caches have more answers for which there is room.
+  bool has_answers() const noexcept { return has_answers_; }
   /// Counts the held message, and what can be read from `input` in 20 ms, as abandoned; answers how
   /// many that are.
   std::uint64_t abandon(void* input);
@@ -40,6 +45,7 @@ class Lane {
   /// Sends, drops, or holds: false where it holds.
   bool deliver(void* output);
   bool deliver_late(void* output, int error);
+  void deliver_answer(void* output, TimePoint until);
   SideLedger& input_book() noexcept;
   SideLedger& output_book() noexcept;
 
@@ -50,6 +56,13 @@ class Lane {
   bool held_ = false;
   Multipart message_;
   Weight weight_;
+  struct Answer {
+    Multipart frames;
+    Weight weight;
+    TimePoint until;  ///< Then it goes without those who are full.
+  };
+  std::optional<Answer> answer_;
+  bool has_answers_ = false;
 };
 
 /// A forwarder's subscriptions, from its subscribers up to its publishers.

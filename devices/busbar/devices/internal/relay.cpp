@@ -113,11 +113,12 @@ bool Relay::poll(milliseconds wait) {
   const bool reads_back = (backward_ || subscriptions_ || protocol_) && !holds_back;
   const bool reads_front = !holds && (!protocol_ || protocol_->reads());
 
-  const bool retry_back = moves && holds && !output_says_so;
+  const bool retry_back = moves && (holds || forward_.holds_answer()) && !output_says_so;
   const bool retry_front = moves && holds_back;  // a ROUTER never says so
   const int front = moves && reads_front ? ZMQ_POLLIN : 0;
   const int back =
       !moves ? 0 : (holds && output_says_so ? ZMQ_POLLOUT : 0) | (reads_back ? ZMQ_POLLIN : 0);
+  if (moves && forward_.has_answers()) wait = milliseconds{0};
 
   poll_.start();
   poll_.add(wake_);
@@ -187,8 +188,8 @@ void Relay::move_messages() {
   may_have_news_ = may_have_news_ || hops_.back()->has_overflowed();
   if (state_.phase() != Phase::draining) return;
 
-  round.holds =
-      forward_.holds() || (protocol_ && protocol_->holds()) || (backward_ && backward_->holds());
+  round.holds = forward_.holds() || forward_.holds_answer() || (protocol_ && protocol_->holds()) ||
+                (backward_ && backward_->holds());
   round.replies_due = replies_due_;
   state_.after_round(round, std::chrono::steady_clock::now());
 }

@@ -41,7 +41,8 @@ std::optional<Cause> apply_to_published(const std::vector<std::unique_ptr<StageS
 
 protocol::Presence with_prefix(const protocol::Presence& presence, std::string_view prefix) {
   const TopicPattern& pattern = presence.pattern;
-  protocol::Presence told{presence.inbox, presence.number, TopicPattern::raw_prefix(prefix)};
+  protocol::Presence told = presence;
+  told.pattern = TopicPattern::raw_prefix(prefix);
   // A shorter prefix came out where the topics are no whole words of the pattern any more.
   if (pattern.is_raw()) return told;
   try {
@@ -50,6 +51,21 @@ protocol::Presence with_prefix(const protocol::Presence& presence, std::string_v
   } catch (const Error&) {
   }
   return told;
+}
+
+void rename_streams(const StagePipeline& stages, Multipart& control) {
+  auto decoded = protocol::decode_control(control.text(1));
+  if (!decoded) return;
+  const auto rename = [&](auto& known) {
+    std::erase_if(known.positions, [&](protocol::Position& position) {
+      auto topic = stages.downstream(position.topic);
+      if (topic) position.topic = std::move(*topic);
+      return !topic;
+    });
+    control.replace(1, encode(known));
+  };
+  if (auto* const welcome = std::get_if<protocol::Welcome>(&*decoded)) rename(*welcome);
+  if (auto* const heads = std::get_if<protocol::Heads>(&*decoded)) rename(*heads);
 }
 
 }  // namespace busbar::detail

@@ -22,4 +22,8 @@ std::optional<Cause> apply_to_published(const std::vector<std::unique_ptr<StageS
 /// The presence as it is to be told to publishers that know its topics by another prefix.
 protocol::Presence with_prefix(const protocol::Presence& presence, std::string_view prefix);
 
+/// A control frame as subscribers are to see it: with the topics that they know, of the streams
+/// that come to them.
+void rename_streams(const StagePipeline& stages, Multipart& control);
+
 }  // namespace busbar::detail

@@ -29,6 +29,7 @@ class Arrival {
   std::size_t bytes() const noexcept { return bytes_; }
   /// What came in earlier has a lower one.
   std::uint64_t number = 0;
+  bool was_fetched = false;  ///< Came because it was missing.
 
   /// Leaves out what is before `sequence`: it was delivered already.
   void skip_to(std::uint64_t sequence) noexcept { start_ = sequence; }

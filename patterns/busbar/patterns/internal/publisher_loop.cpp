@@ -344,7 +344,6 @@ void PublisherLoop::drop(Outgoing& outgoing) {
   send_to_those_with_room(handle_, outgoing.frames);
   counts_.dropped += outgoing.messages;
   losses_.count(topic, outgoing.messages, outgoing.bytes);
-  protocol_.note_drop(outgoing.stream, std::chrono::steady_clock::now());
   counts_.slow_peers = slow_peers_.full();
 }
 
@@ -390,7 +389,7 @@ PublisherLedger PublisherLoop::ledger() const {
   ledger.waiting = counts_.published - counts_.sent;
   ledger.dropped_topics = losses_.most();
   ledger.history_messages = protocol_.history().messages();
-  ledger.history_bytes = protocol_.history().bytes();
+  ledger.history_bytes = protocol_.history().bytes() + protocol_.last_value_bytes();
   if (handle_ != nullptr) ledger.peers = socket_.peers();
   return ledger;
 }

@@ -6,46 +6,54 @@ namespace busbar::detail {
 
 namespace {
 
-constexpr std::uint64_t fetch_max = 100'000;  // messages asked for at one time
+constexpr std::uint64_t fetch_max = 100'000;      // messages asked for at one time
+constexpr std::chrono::minutes longest_pause{1};  // between two announcements
 
 }  // namespace
 
 SubscriberProtocol::SubscriberProtocol(SubscriberProtocolOptions options) : options_(options) {}
+
+protocol::Presence SubscriberProtocol::presence_of(const Pattern& pattern) const {
+  return {.inbox = options_.inbox,
+          .number = pattern.number,
+          .attempt = pattern.attempt,
+          .publisher = 0,
+          .pattern = pattern.pattern};
+}
 
 void SubscriberProtocol::subscribe(const TopicPattern& pattern) {
   if (patterns_.empty()) {
     changes_.push_back({protocol::inbox_topic(options_.inbox), true});
     changes_.push_back({std::string{protocol::heads_topic()}, true});
   }
-  const std::uint16_t number = next_presence_++;
+  patterns_.push_back(
+      {.pattern = pattern, .number = next_number_++, .again = {.pause = options_.announce_after}});
   changes_.push_back({std::string{pattern.prefix()}, true});
-  changes_.push_back({encode(protocol::Presence{options_.inbox, number, pattern}), true});
-  patterns_.push_back({pattern, number, false});
+  changes_.push_back({encode(presence_of(patterns_.back())), true});
+  deadline_ = TimePoint::min();  // then we are told what time it is
 }
 
 void SubscriberProtocol::unsubscribe(const TopicPattern& pattern) {
   const auto known = std::find_if(patterns_.begin(), patterns_.end(),
                                   [&](const Pattern& p) { return p.pattern == pattern; });
   if (known == patterns_.end()) return;
-  changes_.push_back({encode(protocol::Presence{options_.inbox, known->number, pattern}), false});
+  const std::uint32_t number = known->number;
+  changes_.push_back({encode(presence_of(*known)), false});
   changes_.push_back({std::string{pattern.prefix()}, false});
-  const std::uint16_t presence = known->number;
   patterns_.erase(known);
   latest_wanted_.clear();
-  forget_unwanted(presence);
+  end_asks(number, {});
+  for (auto& [id, publisher] : publishers_) std::erase(publisher.welcomed, number);
+  forget_unwanted();
 }
 
 /// What is still published in a stream that nobody takes any more is no loss; who takes it again
 /// joins it anew.
-void SubscriberProtocol::forget_unwanted(std::uint16_t presence) {
-  const auto wanted = [&](Stream& stream) {
-    std::erase(stream.welcomed, presence);
-    return stream.topic.empty() ? !stream.welcomed.empty() : is_wanted(stream.topic);
-  };
+void SubscriberProtocol::forget_unwanted() {
   for (auto& [id, publisher] : publishers_) {
     for (auto entry = publisher.streams.begin(); entry != publisher.streams.end();) {
       Stream& stream = entry->second;
-      if (wanted(stream)) {
+      if (is_wanted(stream.topic)) {
         ++entry;
         continue;
       }
@@ -64,27 +72,106 @@ void SubscriberProtocol::forget_unwanted(std::uint16_t presence) {
 }
 
 bool SubscriberProtocol::is_ready(std::size_t publishers) const noexcept {
-  return std::all_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) {
-    if (!pattern.welcomed || publishers <= 1) return pattern.welcomed;
-    const auto welcomes = [&](const auto& known) {
-      const auto& welcomed = known.second.welcomed;
-      return std::find(welcomed.begin(), welcomed.end(), pattern.number) != welcomed.end();
-    };
-    const auto found = std::count_if(publishers_.begin(), publishers_.end(), welcomes);
-    return static_cast<std::size_t>(found) >= publishers;
+  return std::all_of(patterns_.begin(), patterns_.end(),
+                     [&](const Pattern& pattern) { return is_welcomed(pattern, publishers); });
+}
+
+bool SubscriberProtocol::is_welcomed(const Pattern& pattern,
+                                     std::size_t publishers) const noexcept {
+  if (!pattern.welcomed || publishers <= 1) return pattern.welcomed;
+  const auto welcomes = [&](const auto& known) {
+    const auto& welcomed = known.second.welcomed;
+    return std::find(welcomed.begin(), welcomed.end(), pattern.number) != welcomed.end();
+  };
+  const auto found = std::count_if(publishers_.begin(), publishers_.end(), welcomes);
+  return static_cast<std::size_t>(found) >= publishers;
+}
+
+void SubscriberProtocol::expect(std::size_t publishers) noexcept {
+  expected_ = publishers;
+  deadline_ = TimePoint::min();
+}
+
+/// Whether it is time to say it again; then the next time is set.
+bool SubscriberProtocol::is_due(Repeat& again, TimePoint not_before, TimePoint now) {
+  if (again.at == TimePoint::min()) again.at = now + again.pause;
+  const TimePoint at = std::max(again.at, not_before);
+  if (now >= at) {
+    again.pause = std::min<std::chrono::milliseconds>(2 * again.pause, longest_pause);
+    again.at = now + again.pause;
+  }
+  deadline_ = std::min(deadline_, now >= at ? again.at : at);
+  return now >= at;
+}
+
+void SubscriberProtocol::announce_again(TimePoint now) {
+  for (Pattern& pattern : patterns_) {
+    if (is_welcomed(pattern, expected_)) continue;
+    const auto asked = asks_.lower_bound({pattern.number, 0});
+    // Who is heard is asked alone, as others would answer with all that late joiners get.
+    if (asked != asks_.end() && asked->first.first == pattern.number) continue;
+    if (!is_due(pattern.again, now, now)) continue;
+    const std::string before = encode(presence_of(pattern));
+    ++pattern.attempt;
+    changes_.push_back({encode(presence_of(pattern)), true});
+    changes_.push_back({before, false});
+  }
+  for (auto& [key, ask] : asks_) {
+    const auto& [number, publisher] = key;
+    // One that is still sending what late joiners get will welcome us behind it.
+    const TimePoint not_before = publishers_.at(publisher).answered_at + ask.again.pause;
+    if (!is_due(ask.again, not_before, now)) continue;
+    const auto pattern = std::find_if(patterns_.begin(), patterns_.end(),
+                                      [&](const Pattern& p) { return p.number == key.first; });
+    protocol::Presence request = presence_of(*pattern);
+    request.publisher = publisher;
+    request.attempt = next_attempt_++;
+    std::string text = encode(request);
+    changes_.push_back({text, true});
+    if (!ask.standing.empty()) changes_.push_back({std::move(ask.standing), false});
+    ask.standing = std::move(text);
+  }
+}
+
+/// It is heard, so it should have welcomed us for some pattern of that topic.
+void SubscriberProtocol::miss_welcome(const Publisher& publisher, std::string_view topic,
+                                      TimePoint now) {
+  const auto pattern = std::find_if(patterns_.begin(), patterns_.end(),
+                                    [&](const Pattern& p) { return p.pattern.matches(topic); });
+  if (pattern == patterns_.end()) return;
+  const auto [place, is_new] = asks_.try_emplace({pattern->number, publisher.id});
+  if (!is_new) return;
+  place->second.again = {.at = now + options_.announce_after, .pause = options_.announce_after};
+  deadline_ = std::min(deadline_, place->second.again.at);
+}
+
+/// Of one pattern, of one publisher, or of both.
+void SubscriberProtocol::end_asks(std::optional<std::uint32_t> pattern,
+                                  std::optional<std::uint64_t> publisher) {
+  std::erase_if(asks_, [&](auto& entry) {
+    auto& [key, ask] = entry;
+    if ((pattern && *pattern != key.first) || (publisher && *publisher != key.second)) return false;
+    if (!ask.standing.empty()) changes_.push_back({std::move(ask.standing), false});
+    return true;
   });
 }
 
-void SubscriberProtocol::announce_again() {
-  for (Pattern& pattern : patterns_) {
-    if (pattern.welcomed) continue;
-    const auto presence = [&] {
-      return encode(protocol::Presence{options_.inbox, pattern.number, pattern.pattern});
-    };
-    changes_.push_back({presence(), false});
-    pattern.number = next_presence_++;
-    changes_.push_back({presence(), true});
+void SubscriberProtocol::hand_out(Arrival&& arrival) {
+  ready_messages_ += arrival.messages();
+  ready_bytes_ += arrival.bytes();
+  ready_.push_back(std::move(arrival));
+}
+
+void SubscriberProtocol::done() {
+  if (const auto* arrival = std::get_if<Arrival>(&ready_.front())) {
+    ready_messages_ -= arrival->messages();
+    ready_bytes_ -= arrival->bytes();
   }
+  ready_.pop_front();
+}
+
+bool SubscriberProtocol::has_much() const noexcept {
+  return ready_messages_ >= options_.waiting_messages || ready_bytes_ >= options_.waiting_bytes;
 }
 
 void SubscriberProtocol::deliver(Stream& stream, Arrival&& arrival) {
@@ -96,10 +183,12 @@ void SubscriberProtocol::deliver(Stream& stream, Arrival&& arrival) {
     counts_.duplicates += stream.next - arrival.first();
     arrival.skip_to(stream.next);
   }
-  counts_.delivered += arrival.end() - std::max(arrival.first(), stream.next);
+  const std::uint64_t messages = arrival.end() - std::max(arrival.first(), stream.next);
+  counts_.delivered += messages;
+  if (arrival.was_fetched) counts_.recovered += messages;
   stream.next = arrival.end();
   stream.attempts = 0;
-  ready_.push_back(std::move(arrival));
+  hand_out(std::move(arrival));
 }
 
 void SubscriberProtocol::wait(Stream& stream, Arrival&& arrival) {
@@ -206,6 +295,7 @@ void SubscriberProtocol::forget(std::uint64_t publisher) {
     end_fetch(stream);
     unsettled_.erase(&stream);
   }
+  end_asks({}, publisher);
   stream_count_ -= known->second.streams.size();
   publishers_.erase(known);
   latest_ = nullptr;
@@ -247,12 +337,16 @@ void SubscriberProtocol::watch(Stream& stream, TimePoint until) {
 void SubscriberProtocol::tick(TimePoint now) {
   if (now < deadline_) return;
   deadline_ = TimePoint::max();
+  announce_again(now);
   std::vector<Stream*> unsettled{unsettled_.begin(), unsettled_.end()};
   in_order_of_arrival(unsettled);
   for (Stream* stream : unsettled) {
     if (stream->next == 0) {
-      if (now < stream->join_until) {
-        watch(*stream, stream->join_until);
+      // A publisher that sends what late joiners get has more of it, and then its welcome.
+      const TimePoint until =
+          std::max(stream->join_until, stream->publisher->answered_at + options_.join_wait);
+      if (now < until) {
+        watch(*stream, until);
         continue;
       }
       stream->next = stream->waiting.begin()->first;

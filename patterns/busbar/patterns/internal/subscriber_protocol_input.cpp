@@ -35,7 +35,7 @@ void SubscriberProtocol::receive(Multipart& frames, TimePoint now) {
     accept(std::move(*arrival), false, now);
   } else {
     ++counts_.delivered;
-    ready_.push_back(std::move(*arrival));
+    hand_out(std::move(*arrival));
   }
 }
 
@@ -62,31 +62,41 @@ void SubscriberProtocol::receive_reserved(Multipart& frames, TimePoint now) {
   }
 }
 
-SubscriberProtocol::Stream& SubscriberProtocol::stream_of(const protocol::Header& header) {
-  if (latest_ != nullptr && latest_->number == header.stream &&
-      latest_->publisher->id == header.publisher) [[likely]] {
+SubscriberProtocol::Stream& SubscriberProtocol::stream_of(std::uint64_t id, std::uint32_t number) {
+  if (latest_ != nullptr && latest_->number == number && latest_->publisher->id == id) [[likely]] {
     return *latest_;
   }
-  Publisher& publisher = publishers_[header.publisher];
-  publisher.id = header.publisher;
-  const auto [place, is_new] = publisher.streams.try_emplace(header.stream);
+  Publisher& publisher = publishers_[id];
+  publisher.id = id;
+  const auto [place, is_new] = publisher.streams.try_emplace(number);
   Stream& stream = place->second;
   if (is_new) {
     ++stream_count_;
     stream.publisher = &publisher;
-    stream.number = header.stream;
+    stream.number = number;
   }
   latest_ = &stream;
   return stream;
 }
 
-void SubscriberProtocol::accept(Arrival&& arrival, bool fetched, TimePoint now) {
+void SubscriberProtocol::accept(Arrival&& arrival, bool to_us, TimePoint now) {
   forget_if_too_many();
-  Stream& stream = stream_of(arrival.header());
+  Stream& stream = stream_of(arrival.header().publisher, arrival.header().stream);
   if (stream.topic.empty()) stream.topic = arrival.topic();
-  if (stream.next == 0 && knows_beginning(*stream.publisher, stream.topic)) stream.next = 1;
+  if (stream.next == 0) {
+    if (knows_beginning(*stream.publisher, stream.topic)) {
+      stream.next = 1;
+    } else {
+      miss_welcome(*stream.publisher, stream.topic, now);
+    }
+  }
   arrival.number = counts_.received;
-  if (fetched && arrival.end() > stream.next) counts_.recovered += arrival.messages();
+  if (to_us) {
+    stream.publisher->answered_at = now;
+    const auto& fetch = stream.fetch;
+    arrival.was_fetched =
+        fetch && arrival.first() <= fetch->request.last && arrival.end() > fetch->request.first;
+  }
   const bool in_order = stream.next != 0 && arrival.first() <= stream.next;
   if (in_order && stream.waiting.empty() && !stream.fetch) [[likely]] {
     deliver(stream, std::move(arrival));
@@ -147,6 +157,7 @@ void SubscriberProtocol::on_control(const protocol::Welcome& welcome, TimePoint 
   pattern->welcomed = true;
   forget_if_too_many();
   meet(welcome, now);
+  end_asks(welcome.presence, welcome.publisher);
   Publisher& publisher = publishers_[welcome.publisher];
   publisher.id = welcome.publisher;
   publisher.name = welcome.name;
@@ -156,17 +167,18 @@ void SubscriberProtocol::on_control(const protocol::Welcome& welcome, TimePoint 
       std::find(welcomed.begin(), welcomed.end(), welcome.presence) != welcomed.end();
   if (!again) welcomed.push_back(welcome.presence);
   std::vector<Stream*> joined;
-  for (const auto& [number, next] : welcome.positions) {
+  for (const protocol::Position& position : welcome.positions) {
     if (stream_count_ >= options_.streams_max) break;
-    Stream& stream = stream_of({.publisher = welcome.publisher, .stream = number});
+    if (!is_wanted(position.topic)) continue;
+    Stream& stream = stream_of(welcome.publisher, position.stream);
     if (stream.next == 0) {
       // A stream that is new since an earlier welcome is ours from its beginning.
       const bool waits = !stream.waiting.empty();
-      const std::uint64_t first = waits ? std::min(next, stream.waiting.begin()->first) : next;
-      stream.next = again ? 1 : first;
+      const std::uint64_t first = position.first;
+      stream.next = again ? 1 : waits ? std::min(first, stream.waiting.begin()->first) : first;
     }
-    stream.head = std::max(stream.head, next);
-    if (stream.topic.empty()) stream.welcomed.push_back(welcome.presence);
+    if (stream.topic.empty()) stream.topic = position.topic;
+    stream.head = std::max(stream.head, position.next);
     joined.push_back(&stream);
   }
   // What began after the welcome was made is not in its positions.
@@ -180,15 +192,38 @@ void SubscriberProtocol::on_control(const protocol::Welcome& welcome, TimePoint 
 }
 
 void SubscriberProtocol::on_control(const protocol::Heads& heads, TimePoint now) {
-  const auto publisher = publishers_.find(heads.publisher);
-  if (publisher == publishers_.end()) return;
-  note_life(publisher->second, now);
-  for (const auto& [number, next] : heads.positions) {
-    const auto stream = publisher->second.streams.find(number);
-    if (stream == publisher->second.streams.end() || stream->second.next == 0) continue;
-    stream->second.head = std::max(stream->second.head, next);
-    settle(stream->second, now);
+  forget_if_too_many();
+  const auto known = publishers_.find(heads.publisher);
+  if (known != publishers_.end()) note_life(known->second, now);
+  for (const protocol::Position& position : heads.positions) {
+    if (position.next <= 1) continue;
+    Stream* const stream = known_or_begun(position, heads.publisher, now);
+    if (stream == nullptr) continue;
+    stream->head = std::max(stream->head, position.next);
+    if (stream->next != 0) settle(*stream, now);
   }
+}
+
+/// The stream that a head is of. Null: it is not ours, or not known to be before a welcome.
+SubscriberProtocol::Stream* SubscriberProtocol::known_or_begun(const protocol::Position& position,
+                                                               std::uint64_t id, TimePoint now) {
+  const auto known = publishers_.find(id);
+  if (known != publishers_.end()) {
+    const auto stream = known->second.streams.find(position.stream);
+    if (stream != known->second.streams.end()) return &stream->second;
+  }
+  if (!is_wanted(position.topic)) return nullptr;
+  Publisher& publisher = publishers_[id];
+  publisher.id = id;
+  if (!knows_beginning(publisher, position.topic)) {
+    miss_welcome(publisher, position.topic, now);
+    return nullptr;
+  }
+  if (stream_count_ >= options_.streams_max) return nullptr;
+  Stream& stream = stream_of(id, position.stream);
+  stream.topic = position.topic;
+  stream.next = 1;
+  return &stream;
 }
 
 void SubscriberProtocol::on_control(const protocol::Fetched& fetched, TimePoint now) {

@@ -6,6 +6,8 @@
 #include <doctest/doctest.h>
 
 #include <busbar/patterns/buffered_subscriber.hpp>
+#include <busbar/protocol/message_frame.hpp>
+#include <busbar/protocol/pubsub_control.hpp>
 
 using namespace busbar;
 using namespace std::chrono_literals;
@@ -68,7 +70,73 @@ void read_all(Subscriber& slow, std::uint64_t last) {
   }
 }
 
+/// A stock program that asks `numbers` for all it has kept, and reads nothing yet.
+struct Stranger {
+  explicit Stranger(Publisher& numbers) : socket(stocks, zmq::socket_type::sub) {
+    socket.raw().set(zmq::sockopt::rcvhwm, 1);
+    socket.raw().set(zmq::sockopt::rcvbuf, 4096);
+    socket.connect(numbers.bound().front().str());
+    socket.subscribe(protocol::inbox_topic(5)).subscribe("n");
+    numbers.wait_for_subscribers("n", 1, 10s);
+    socket.subscribe(encode(protocol::Fetch{
+        .inbox = 5, .publisher = numbers.id(), .stream = 1, .first = 1, .last = kept}));
+  }
+  static constexpr std::uint64_t kept = 700;
+
+  zmq::context_t stocks;
+  busbar::testing::Stock socket;
+};
+
+Publisher with_history(Context& context, SlowSubscriber slow) {
+  Publisher numbers{
+      context, {.bind = {busbar::testing::any_port}, .slow = slow, .block_for = 50ms, .queue = 10}};
+  for (std::uint64_t i = 0; i < Stranger::kept; ++i) {
+    REQUIRE(numbers.publish("n", std::string(20'000, 'x')) == SendResult::sent);
+  }
+  return numbers;
+}
+
 }  // namespace
+
+TEST_CASE("an answer waits for room as long as messages do, and nothing is left out silently") {
+  Context context;
+  Publisher numbers = with_history(context, SlowSubscriber::block);
+  Stranger stranger{numbers};
+  stranger.socket.subscribe("asked");
+  numbers.wait_for_subscribers("asked", 1, 10s);
+  // Longer than an answer would wait where messages are dropped.
+  CHECK_THROWS_AS(numbers.wait_for_subscribers("x", 1, 1s), Error);
+  std::uint64_t published = Stranger::kept;
+  SendResult result = SendResult::sent;
+  for (int i = 0; i < 10 && result == SendResult::sent; ++i) {
+    result = numbers.publish("n", "more");
+    if (result == SendResult::sent) ++published;
+  }
+  CHECK(result == SendResult::full);
+  std::uint64_t again = 0;
+  std::uint64_t live = Stranger::kept;
+  bool fetched = false;
+  while (!fetched || live < published) {
+    const auto frames = stranger.socket.receive();
+    REQUIRE_FALSE(frames.empty());
+    if (frames.size() == 1) {
+      ++live;
+      CHECK(protocol::decode_message(frames[0])->header.sequence == live);
+    } else if (frames[0] == protocol::inbox_topic(5)) {
+      fetched = protocol::is_control(frames[1]);
+      if (!fetched) CHECK(protocol::decode_message(frames[1])->header.sequence == ++again);
+    }
+  }
+  CHECK(again == Stranger::kept);
+  CHECK(numbers.ledger().dropped == 0);
+}
+
+TEST_CASE("a subscriber that has no room for its answers is cut, where slow ones are") {
+  Context context;
+  Publisher numbers = with_history(context, SlowSubscriber::disconnect);
+  const Stranger stranger{numbers};
+  CHECK(eventually([&] { return numbers.ledger().disconnected > 0; }));
+}
 
 TEST_CASE("a buffer's oldest go, its newest, or all but the latest, on every way") {
   for (const int forwarders : {0, 2}) {

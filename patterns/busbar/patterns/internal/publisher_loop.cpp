@@ -160,8 +160,8 @@ bool PublisherLoop::fits(std::string_view topic, std::string_view payload,
 /// A single message waits in its caller's thread, which then goes on by itself: handing each to the
 /// background thread costs more than sending it. Batches gather meanwhile.
 bool PublisherLoop::has_room(std::size_t bytes) const {
-  if (waiting_bytes_ == 0) return true;
-  return options_.batching ? waiting_bytes_ + bytes <= options_.queue_bytes : waiting_.empty();
+  return waiting_bytes_ == 0 ||
+         (options_.batching && waiting_bytes_ + bytes <= options_.queue_bytes);
 }
 
 SendResult PublisherLoop::publish(std::string_view topic, std::string_view payload,
@@ -226,14 +226,14 @@ void PublisherLoop::publish_alone(protocol::Stream& stream, std::string_view pay
   Frame& frame = next_.frames.grow();
   frame = protocol::encode_message(stream.topic, header, payload);
   protocol_.keep(stream, header, frame, payload, headers, now);
-  send_next(1, stream.number);
+  send_next(1);
   last_sent_ = now;
 }
 
 void PublisherLoop::publish_plain(std::string_view topic, std::string_view payload) {
   next_.frames.push_back(topic);
   next_.frames.push_back(payload);
-  send_next(1, 0);
+  send_next(1);
   look_for_subscriptions(std::chrono::steady_clock::now());
 }
 
@@ -284,7 +284,7 @@ void PublisherLoop::close_batch(protocol::Stream& stream, TimePoint now) {
   stream.open_batch.reserve(std::min(size + size / 8, options_.batching->bytes + 256));
   stream.open_count = 0;
   last_sent_ = now;
-  send_next(header.batch, stream.number);
+  send_next(header.batch);
 }
 
 void PublisherLoop::close_batches(TimePoint now) {
@@ -297,20 +297,23 @@ void PublisherLoop::close_batches(TimePoint now) {
   pace_ = gathered < many ? first_pace : std::min(2 * pace_, longest_pace);
 }
 
-void PublisherLoop::send_next(std::uint32_t messages, std::uint32_t stream) {
+void PublisherLoop::send_next(std::uint32_t messages) {
   next_.messages = messages;
-  next_.stream = stream;
   next_.bytes = next_.frames.bytes();
   if (waiting_.empty() && send(next_)) return;
-  waiting_bytes_ += next_.bytes;
+  bytes_of(next_) += next_.bytes;
   waiting_.push_back(std::move(next_));
 }
 
 void PublisherLoop::send_waiting() {
   while (!waiting_.empty() && send(waiting_.front())) {
-    waiting_bytes_ -= waiting_.front().bytes;
+    bytes_of(waiting_.front()) -= waiting_.front().bytes;
     waiting_.pop_front();
   }
+}
+
+std::size_t& PublisherLoop::bytes_of(const Outgoing& outgoing) noexcept {
+  return outgoing.messages == 0 ? waiting_answer_bytes_ : waiting_bytes_;
 }
 
 /// 0, or the errno of zmq_msg_send(3).
@@ -377,7 +380,7 @@ void PublisherLoop::flush(milliseconds timeout) {
 }
 
 bool PublisherLoop::wait_for_sent(Lock& lock, TimePoint deadline) {
-  const auto sent = [this] { return open_.empty() && waiting_.empty(); };
+  const auto sent = [this] { return counts_.sent >= counts_.published; };
   if (!sent()) end_linger();
   changed_.wait_until(lock, deadline, [&] { return stopping_ || sent(); });
   return sent();

@@ -60,8 +60,7 @@ class PublisherLoop {
  private:
   struct Outgoing {
     Multipart frames;
-    std::uint32_t messages = 1;
-    std::uint32_t stream = 0;  ///< Its number; 0: none.
+    std::uint32_t messages = 1;  ///< 0: an answer to a subscriber.
     std::size_t bytes = 0;
   };
   using Lock = std::unique_lock<std::mutex>;
@@ -83,8 +82,9 @@ class PublisherLoop {
   // In either.
   void close_batch(protocol::Stream& stream, TimePoint now);
   void close_batches(TimePoint now);
-  void send_next(std::uint32_t messages, std::uint32_t stream);
+  void send_next(std::uint32_t messages);
   void send_waiting();
+  std::size_t& bytes_of(const Outgoing& outgoing) noexcept;
   int try_to_send(Multipart& frames);
   bool send(Outgoing& outgoing);
   void drop(Outgoing& outgoing);
@@ -97,6 +97,7 @@ class PublisherLoop {
   void read_subscriptions(TimePoint now);
   void cut_slow_subscribers(TimePoint now);
   bool send_answer(TimePoint now);
+  bool queue_answer();
   std::chrono::milliseconds longest_wait(TimePoint now) const;
 
   Context context_;
@@ -114,9 +115,10 @@ class PublisherLoop {
   Outgoing next_;                        ///< What is being made; its slots are used again.
   std::deque<Outgoing> waiting_;         ///< For room at the subscribers.
   std::vector<protocol::Stream*> open_;  ///< Streams with an open batch.
-  std::size_t waiting_bytes_ = 0;        ///< Of those and of open batches.
-  std::optional<Multipart> answer_;      ///< One that found no room,
-  TimePoint answer_until_{};             ///< and how long it is kept for that.
+  std::size_t waiting_bytes_ = 0;        ///< Of messages, in open batches too.
+  std::size_t waiting_answer_bytes_ = 0;
+  std::optional<Multipart> answer_;  ///< One that found no room, where messages are dropped,
+  TimePoint answer_until_{};         ///< and how long it is kept for that.
   TimePoint full_since_ = TimePoint::max();
   TimePoint batch_due_ = TimePoint::max();
   TimePoint wakes_at_ = TimePoint::max();  ///< When the background thread looks again unasked.
@@ -124,6 +126,7 @@ class PublisherLoop {
   std::chrono::microseconds pace_;  ///< Between two batches.
   TimePoint maintain_at_{};
   TimePoint looked_at_{};            ///< For subscriptions, by a caller.
+  bool has_answers_ = false;         ///< And there may be room for them.
   bool heard_subscription_ = false;  ///< While looking for room; it is still to be read.
   bool stopping_ = false;            ///< Nothing goes any more: this is the end, or the context's.
   bool ended_ = false;               ///< Closed, and seen off.

@@ -14,6 +14,8 @@ constexpr milliseconds one{1};
 constexpr milliseconds retry{10};         // where a full subscriber cannot be polled
 constexpr milliseconds longest{250};      // should all news have been lost to a sender
 constexpr milliseconds answer_wait{500};  // for room, before an answer goes without those full
+constexpr std::size_t most_waiting_answers = 1u << 20;
+constexpr int answer_burst = 1000;  // before callers have their turn
 
 }  // namespace
 
@@ -31,7 +33,7 @@ void PublisherLoop::run() {
       serve(now);
       changed_.notify_all();
       if (!open_.empty() && waiting_.empty()) batch_due = batch_due_;
-      wait = heard_subscription_ ? milliseconds{0} : longest_wait(now);
+      wait = heard_subscription_ || has_answers_ ? milliseconds{0} : longest_wait(now);
       // poll(2) counts in milliseconds.
       soon = wait > milliseconds{0} && batch_due > TimePoint{} && batch_due < now + one;
       wakes_at_ = soon ? batch_due : TimePoint::max();
@@ -78,10 +80,12 @@ void PublisherLoop::serve(TimePoint now) {
     batch_due_ = TimePoint::max();
     close_batches(now);
   }
-  while (send_answer(now)) {
-  }
-  cut_slow_subscribers(now);
+  int answers = 0;
+  while (answers < answer_burst && send_answer(now)) ++answers;
+  has_answers_ = answers == answer_burst;
+  // First the news: what libzmq has closed may be another descriptor of the process by now.
   maintain_at_ = socket_.maintain();
+  cut_slow_subscribers(now);
 }
 
 void PublisherLoop::read_subscriptions(TimePoint now) {
@@ -95,6 +99,7 @@ void PublisherLoop::read_subscriptions(TimePoint now) {
 
 /// False: there is none, or no room for it.
 bool PublisherLoop::send_answer(TimePoint now) {
+  if (options_.slow != SlowSubscriber::drop) return queue_answer();
   if (!answer_) {
     answer_.emplace();
     if (!protocol_.next_answer(*answer_)) {
@@ -103,18 +108,22 @@ bool PublisherLoop::send_answer(TimePoint now) {
     }
     answer_until_ = now + answer_wait;
   }
-  if (!waiting_.empty()) {  // what is told of them must not come before them
-    if (waiting_bytes_ >= options_.queue_bytes) return false;
-    next_.frames = std::move(*answer_);
-    send_next(0, 0);
-    answer_.reset();
-    return true;
-  }
   if (try_to_send(*answer_) == EAGAIN) {
     if (now < answer_until_) return false;
     send_to_those_with_room(handle_, *answer_);
+    counts_.slow_peers = slow_peers_.full();
   }
   answer_.reset();
+  return true;
+}
+
+/// It waits for room as messages do, behind those that wait: what is told of them must not come
+/// before them. But it takes no room from them.
+bool PublisherLoop::queue_answer() {
+  if (waiting_answer_bytes_ >= most_waiting_answers || !protocol_.next_answer(next_.frames)) {
+    return false;
+  }
+  send_next(0);
   return true;
 }
 

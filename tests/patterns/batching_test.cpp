@@ -126,3 +126,22 @@ TEST_CASE("batches of many topics that linger never take more than queue_bytes")
   numbers.flush(10s);
   for (int i = 0; i < 20; ++i) CHECK(all.receive(10s));
 }
+
+TEST_CASE("a batch never gets larger than a message may be, whatever was open before") {
+  Way way{"tcp", 0};
+  Publisher numbers = way.publisher(
+      {.batching = Batching{.linger = 1h}, .history = {.messages = 0}, .queue_bytes = 1u << 30});
+  Subscriber all = way.subscriber();
+  all.subscribe("n");
+  all.wait_ready(10s);
+  const std::string huge(limits::message_bytes - 300, 'x');
+  publish(numbers, 1, std::string(200'000, 'a'));
+  publish(numbers, 1, huge);
+  publish(numbers, 1, "last");
+  numbers.flush(10s);
+  CHECK(all.receive(20s)->payload().size() == 200'000);
+  CHECK(all.receive(20s)->payload().size() == huge.size());
+  CHECK(all.receive(20s)->payload() == "last");
+  CHECK_THROWS_WITH_AS(way.publisher({.batching = Batching{.bytes = limits::message_bytes + 1}}),
+                       doctest::Contains("is no message"), Error);
+}

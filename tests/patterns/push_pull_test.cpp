@@ -273,6 +273,14 @@ TEST_CASE("plain talks to stock PUSH and PULL, and both ends to each other") {
   auto work = mine.receive(soon);
   REQUIRE(work);
   CHECK(work->payload() == "stock");
+  CHECK(work->message().further().empty());
+  pusher.send({"first", "", "last"});
+  work = mine.receive(soon);
+  REQUIRE(work);
+  CHECK(work->payload() == "first");
+  REQUIRE(work->message().further().size() == 2);
+  CHECK(text(work->message().further()[0]).empty());
+  CHECK(text(work->message().further()[1]) == "last");
   Pusher ours{context, {.connect = mine.bound(), .wire = Wire::plain}};
   push_all(ours, 100);
   for (int i = 0; i < 100; ++i) {
@@ -281,6 +289,38 @@ TEST_CASE("plain talks to stock PUSH and PULL, and both ends to each other") {
     CHECK(next->payload() == std::to_string(i));
   }
   CHECK(mine.ledger().reconciles());
+}
+
+TEST_CASE("what wire = plain cannot say is not taken, nor a batch that is no message") {
+  Context context;
+  Pusher jobs{context, {.bind = {any_port}, .wire = Wire::plain}};
+  CHECK_THROWS_WITH_AS((void)jobs.push("x", {.headers = {{"a", "b"}}}),
+                       doctest::Contains("wire = plain has no headers"), Error);
+  CHECK(jobs.ledger().pushed == 0);
+  CHECK_THROWS_WITH_AS((Pusher{context, {.bind = {any_port}, .batch_bytes = (64u << 20) + 1}}),
+                       doctest::Contains("is no message"), Error);
+}
+
+TEST_CASE("a message of too many frames is counted by whoever it came to, and the next one comes") {
+  Context context;
+  zmq::context_t stock;
+  const std::vector<std::string> many(limits::frames + 1, "x");
+  Puller plain{context, {.bind = {any_port}, .wire = Wire::plain}};
+  Stock pusher{stock, zmq::socket_type::push};
+  pusher.connect(plain.bound().front().str());
+  REQUIRE(pusher.send(many));
+  REQUIRE(pusher.send({"good"}));
+  CHECK(plain.receive(soon)->payload() == "good");
+  CHECK(eventually([&] { return plain.ledger().malformed == 1; }));
+
+  Puller mine{context, {.bind = {any_port}}};
+  Stock stranger{stock, zmq::socket_type::dealer};
+  stranger.connect(mine.bound().front().str());
+  REQUIRE(stranger.send(many));
+  CHECK(eventually([&] { return mine.ledger().malformed == 1; }));
+  Pusher jobs{context, {.connect = mine.bound()}};
+  REQUIRE(jobs.push("work") == SendResult::sent);
+  CHECK(mine.receive(soon)->payload() == "work");
 }
 
 TEST_CASE("a puller's stop from another thread ends its iteration, and returns what it has") {

@@ -72,6 +72,7 @@ bool Socket::receive(Multipart& into) {
       case Received::closed:
         state_->fail("receive", zmq_errno());
       case Received::too_many_frames:
+        ++state_->refused;
         state_->log(LogLevel::warning,
                     "refused a message of more than " + std::to_string(limits::frames) + " frames");
     }
@@ -110,6 +111,7 @@ const std::string& Socket::name() const noexcept { return state_->options.name; 
 SocketType Socket::type() const noexcept { return state_->type; }
 const std::vector<Endpoint>& Socket::bound() const noexcept { return state_->bound; }
 const std::vector<PeerInfo>& Socket::peers() const noexcept { return state_->peers.all(); }
+std::uint64_t Socket::refused() const noexcept { return state_->refused; }
 void Socket::on_event(std::function<void(const SocketEvent&)> handler) {
   state_->handler = std::move(handler);
 }

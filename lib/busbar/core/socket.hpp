@@ -110,7 +110,7 @@ class Socket {
     return raw().get(option);
   }
 
-  // These four are for a socket that is open, and what they refer to lives until it is closed.
+  // These five are for a socket that is open, and what they refer to lives until it is closed.
   const std::string& name() const noexcept;
   SocketType type() const noexcept;
   /// Where it is bound, with the ports that the system chose.
@@ -118,6 +118,9 @@ class Socket {
   /// Connections by peer, as far as the monitor was read; at most 1,000, the oldest closed ones
   /// go. Changes with `maintain`.
   const std::vector<PeerInfo>& peers() const noexcept;
+
+  /// Messages of more than limits::frames frames, which `receive` threw away.
+  std::uint64_t refused() const noexcept;
 
   /// Reads the monitor, carries out what is due, and says when to call again at the latest
   /// (Clock::now() based). Cheap when nothing happened. Call it when `monitor()` is readable.

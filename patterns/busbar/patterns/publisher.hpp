@@ -36,7 +36,7 @@ enum class SlowSubscriber {
 /// What gathers while the last batch is on its way goes as one ZeroMQ message. A lone message still
 /// leaves at once, unless there is a linger. The bounds are those of a batch, of one topic.
 struct Batching {
-  std::size_t bytes = 256u << 10;
+  std::size_t bytes = 256u << 10;  ///< At most limits::message_bytes.
   std::uint32_t messages = 10'000;
   /// The first message of a batch waits so long for more, unless a bound is reached, or somebody
   /// waits for room, in `flush`, or for the end.

@@ -43,7 +43,13 @@ Puller::~Puller() = default;
 std::optional<Work> Puller::receive(milliseconds timeout) {
   auto item = loop_->take(timeout);
   if (!item) return std::nullopt;
+  // Without a header it is a stock program's, and begins with its payload.
+  std::span<const Frame> further;
+  if (item->header.sequence == 0) {
+    further = std::span{item->frames->begin(), item->frames->size()}.subspan(1);
+  }
   Message message{std::move(item->frames), "", item->payload};
+  message.set_further(further);
   message.set_origin(item->header, item->header.sequence);
   if (!item->header.headers.empty()) message.set_headers(std::move(item->header.headers));
   return Work{std::move(message), item->attempt, item->ticket, loop_};

@@ -69,12 +69,15 @@ struct PullerOptions {
   Security security = {};  ///< Keys, and who may connect; off loopback see Security.
   /// Messages that are here at a time, begun or not, from all pushers together (one from each at
   /// least). As many as there are threads to work on them, and some more where work is short and
-  /// the way is long; what is here is not with an idle worker.
+  /// the way is long; what is here is not with an idle worker. Memory is bounded by it alone: so
+  /// many messages of up to 64 MiB; plain has as many again in ZeroMQ's queue, for each pusher.
   std::uint32_t credit = 10;
   /// How often it shows pushers that it lives, however long work takes; silent for three of them,
   /// it is dead to them, and its work goes to others.
   std::chrono::milliseconds heartbeat{1000};
   /// plain: from stock PUSH programs; nothing is acknowledged, and what is here is lost with us.
+  /// The first frame is the payload, and the others are Message::further. `heartbeat` has no
+  /// effect.
   Wire wire = Wire::busbar;
 };
 
@@ -89,7 +92,7 @@ struct PullerLedger {
   std::uint64_t duplicates = 0;  ///< Redelivered, but held or done here already.
   std::uint64_t waiting = 0;
   std::uint64_t held = 0;       ///< Taken and not settled.
-  std::uint64_t malformed = 0;  ///< Frames that broke the protocol.
+  std::uint64_t malformed = 0;  ///< Frames that broke the protocol; more than limits::frames.
   std::size_t pushers = 0;
   /// Why a connection of ours was refused, or its host has no address, until one succeeds.
   std::string handshake_failure = {};

@@ -37,13 +37,16 @@ struct PusherOptions {
   /// Bounds on what is held: waiting, and sent but not acknowledged. At least one message fits.
   std::size_t queue_messages = 100'000;
   std::size_t queue_bytes = 64u << 20;
-  /// What waits for one worker goes as one ZeroMQ message up to this size. No `Batching`, as credit
+  /// What waits for one worker goes as one ZeroMQ message up to this size, at most
+  /// limits::message_bytes. No `Batching`, as credit
   /// is what bounds a batch otherwise, and nothing ever waits for one to fill. 0: each message by
   /// itself.
   std::size_t batch_bytes = 64u << 10;
   /// How often it shows pullers that it lives; silent for three of them, it is dead to them.
   std::chrono::milliseconds heartbeat{1000};
-  /// plain: stock PULL programs get the payloads, round-robin; no acknowledgement, no user headers.
+  /// plain: stock PULL programs get the payloads, round-robin. No acknowledgement, so
+  /// `acknowledge`, `attempts_max`, `retry_after`, `batch_bytes` and `heartbeat` have no effect,
+  /// and no user headers: `push` throws Error (usage) where there are some.
   Wire wire = Wire::busbar;
 };
 
@@ -88,7 +91,7 @@ class Pusher {
 
   /// sent: it is held until it is done. full: no room within the timeout. no_peer: the same, and no
   /// worker is there. too_large: above limits::message_bytes, or headers above
-  /// limits::header_bytes. Throws Error after a stop.
+  /// limits::header_bytes. Throws Error (usage) after a stop, and for headers with wire = plain.
   [[nodiscard]] SendResult push(std::string_view payload, const PushOptions& options = {});
   /// Any type that msgpack can take.
   template <class T>

@@ -255,11 +255,12 @@ const std::vector<Endpoint>& Subscriber::bound() const noexcept { return state_-
 
 SubscriberLedger Subscriber::ledger() const {
   const detail::SubscriberCounts& counts = state_->protocol.counts();
-  return {.received = counts.received,
+  const std::uint64_t refused = state_->socket.refused();
+  return {.received = counts.received + refused,
           .delivered = counts.delivered,
           .duplicates = counts.duplicates,
           .unwanted = counts.unwanted,
-          .malformed = counts.malformed,
+          .malformed = counts.malformed + refused,
           .waiting = counts.waiting,
           .recovered = counts.recovered,
           .lost = counts.lost,

@@ -37,7 +37,7 @@ struct SubscriberLedger {
   std::uint64_t delivered = 0;
   std::uint64_t duplicates = 0;  ///< Came again, and were left out.
   std::uint64_t unwanted = 0;    ///< Begin with a pattern's prefix, but do not match it.
-  std::uint64_t malformed = 0;   ///< Broken headers or batches.
+  std::uint64_t malformed = 0;   ///< Broken headers or batches; more than limits::frames frames.
   std::uint64_t waiting = 0;     ///< Behind a gap.
   std::uint64_t recovered = 0;   ///< Of those delivered: were missing, and came when asked for.
   std::uint64_t lost = 0;        ///< Told as gaps.

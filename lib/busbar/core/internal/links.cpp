@@ -62,6 +62,12 @@ void Links::tell_news(Dealer& dealer) {
   }
 }
 
+std::uint64_t Links::refused() const noexcept {
+  std::uint64_t refused = router_ ? router_->refused() : 0;
+  for (const Dealer& dealer : dealers_) refused += dealer.socket.refused();
+  return refused;
+}
+
 bool Links::receive(Address& from, Multipart& into) {
   const std::size_t sockets = dealers_.size() + (router_ ? 1 : 0);
   for (std::size_t i = 0; i < sockets; ++i, ++turn_) {

@@ -58,6 +58,8 @@ class Links {
   void see_off(std::chrono::milliseconds longest);
   const std::vector<Endpoint>& bound() const noexcept { return bound_; }
   const Trouble& trouble() const noexcept { return trouble_; }
+  /// As Socket::refused, of all of them.
+  std::uint64_t refused() const noexcept;
 
  private:
   /// One that we connected, and its news that are still to be told.

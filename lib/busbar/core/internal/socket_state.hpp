@@ -55,6 +55,7 @@ struct SocketState {
   PeerTable peers;
   std::function<void(const SocketEvent&)> handler;
   RepeatFilter warnings;
+  std::uint64_t refused = 0;  ///< Had too many frames.
 
  private:
   void let_go() noexcept;

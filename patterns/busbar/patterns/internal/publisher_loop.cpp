@@ -48,6 +48,10 @@ void check(const PublisherOptions& options) {
     refuse("its name has " + std::to_string(options.name.size()) + " bytes",
            "at most " + std::to_string(limits::topic_bytes) + " are allowed");
   }
+  if (options.batching && options.batching->bytes > limits::message_bytes) {
+    refuse("a batch of " + std::to_string(options.batching->bytes) + " bytes is no message",
+           "at most " + std::to_string(limits::message_bytes) + " are allowed");
+  }
   if (options.block_for < milliseconds{0}) refuse("block_for is negative", "0 ms is the least");
 }
 
@@ -74,6 +78,12 @@ Frame frame_of(std::string&& text) {
   auto* const owned = new std::string{std::move(text)};
   return Frame{owned->data(), owned->size(),
                [](void*, void* hint) { delete static_cast<std::string*>(hint); }, owned};
+}
+
+/// What a message takes in a batch, at most.
+std::size_t record_size(std::string_view payload, const Headers& headers) {
+  constexpr std::size_t frame = 16;  // what a batch or a map of headers puts in front
+  return payload.size() + (headers.empty() ? 0 : protocol::size_of(headers)) + frame;
 }
 
 }  // namespace
@@ -150,11 +160,10 @@ PublisherLoop::Lock PublisherLoop::lock_for_caller() const {
 bool PublisherLoop::fits(std::string_view topic, std::string_view payload,
                          const Headers& headers) const {
   if (options_.wire == Wire::plain) return payload.size() <= limits::message_bytes;
-  constexpr std::size_t record = 16;  // what a batch or a map of headers puts in front
-  const std::size_t own = headers.empty() ? 0 : protocol::size_of(headers);
-  const std::size_t others = topic.size() + protocol::short_header_size + own + record;
-  return own <= limits::header_bytes && payload.size() <= limits::message_bytes &&
-         payload.size() + others <= limits::message_bytes;
+  if (payload.size() > limits::message_bytes) return false;
+  if (!headers.empty() && protocol::size_of(headers) > limits::header_bytes) return false;
+  return topic.size() + protocol::short_header_size + record_size(payload, headers) <=
+         limits::message_bytes;
 }
 
 /// A single message waits in its caller's thread, which then goes on by itself: handing each to the
@@ -245,6 +254,10 @@ void PublisherLoop::look_for_subscriptions(TimePoint now) {
 
 void PublisherLoop::add_to_batch(protocol::Stream& stream, std::string_view payload,
                                  const Headers& headers) {
+  if (stream.open_batch.size() + record_size(payload, headers) > limits::message_bytes) {
+    std::erase(open_, &stream);
+    close_batch(stream, std::chrono::steady_clock::now());
+  }
   const std::size_t before = stream.open_batch.size();
   if (before == 0) stream.open_batch.assign(stream.topic).append(protocol::short_header_size, '\0');
   protocol::append_record(stream.open_batch, payload, headers);

@@ -46,6 +46,7 @@ class CreditEngine final : public PullEngine {
       if (received < burst && intake_.next_deadline() <= now) intake_.on_time(now);
       deadline_ = intake_.next_deadline();
       trouble_ = links_.trouble();
+      refused_ = links_.refused();
     });
     send_all();
     return received > 0;
@@ -68,7 +69,11 @@ class CreditEngine final : public PullEngine {
     intake_.settle(ticket, verdict, reason);
   }
   void close() override { intake_.close(); }
-  IntakeCounts counts() const override { return intake_.counts(); }
+  IntakeCounts counts() const override {
+    IntakeCounts counts = intake_.counts();
+    counts.malformed += refused_;
+    return counts;
+  }
   Links::Trouble trouble() const override { return trouble_; }
 
  private:
@@ -90,7 +95,8 @@ class CreditEngine final : public PullEngine {
   std::mutex& mutex_;
   Intake intake_;
   Links links_;
-  Links::Trouble trouble_;  ///< A copy, which the mutex guards.
+  Links::Trouble trouble_;  ///< Copies, which the mutex guards.
+  std::uint64_t refused_ = 0;
   TimePoint maintain_at_ = TimePoint::min();
   TimePoint deadline_ = TimePoint::min();
   Links::Address from_;
@@ -119,8 +125,9 @@ class PlainEngine final : public PullEngine {
       received = true;
       ++counts_.received;
       const auto frames = std::make_shared<const Multipart>(std::move(frames_));
-      waiting_.push_back({.frames = frames, .payload = frames->text(frames->size() - 1)});
+      waiting_.push_back({.frames = frames, .payload = frames->text(0)});
     }
+    counts_.malformed = socket_.refused();
     return received;
   }
   TimePoint add_to(SocketPoll& poll) override {

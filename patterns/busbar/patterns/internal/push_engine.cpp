@@ -144,6 +144,11 @@ std::unique_ptr<PushEngine> PushEngine::create(Context& context, const PusherOpt
   if (options.retry_after.count() < 0) {
     throw Error(ErrorKind::usage, who, "retry_after is negative", "0 ms is the least");
   }
+  if (options.batch_bytes > limits::message_bytes) {
+    throw Error(ErrorKind::usage, who,
+                "a batch of " + std::to_string(options.batch_bytes) + " bytes is no message",
+                "at most " + std::to_string(limits::message_bytes) + " are allowed");
+  }
   if (options.wire == Wire::plain) return std::make_unique<PlainEngine>(context, options);
   return std::make_unique<CreditEngine>(context, options);
 }

@@ -42,6 +42,10 @@ PushLoop::PushLoop(Context& context, PusherOptions options)
       packed_below_(start(PushEngine::create(context, options_)).packed_below()) {}
 
 SendResult PushLoop::push(std::string_view payload, const PushOptions& options) {
+  if (options_.wire == Wire::plain && !options.headers.empty()) {
+    throw Error(ErrorKind::usage, "push on '" + name_ + "'", "wire = plain has no headers",
+                "leave them out, or wire = plain");
+  }
   if (payload.size() > limits::message_bytes || !protocol::fits(options.headers)) {
     const std::scoped_lock lock(mutex_);
     ++ledger_.refused;

@@ -116,13 +116,14 @@ void SubscriberProtocol::announce_again(TimePoint now) {
     changes_.push_back({encode(presence_of(pattern)), true});
     changes_.push_back({before, false});
   }
-  for (auto& [key, ask] : asks_) {
-    const auto& [number, publisher] = key;
+  for (auto& [whom, ask] : asks_) {
+    const std::uint32_t number = whom.first;
+    const std::uint64_t publisher = whom.second;
     // One that is still sending what late joiners get will welcome us behind it.
     const TimePoint not_before = publishers_.at(publisher).answered_at + ask.again.pause;
     if (!is_due(ask.again, not_before, now)) continue;
     const auto pattern = std::find_if(patterns_.begin(), patterns_.end(),
-                                      [&](const Pattern& p) { return p.number == key.first; });
+                                      [&](const Pattern& p) { return p.number == number; });
     protocol::Presence request = presence_of(*pattern);
     request.publisher = publisher;
     request.attempt = next_attempt_++;

@@ -21,6 +21,15 @@ expect() {
 expect embedded_device "fx.eur 1.0834"
 expect topology "3 of 3 arrived"
 
+prices="ipc://$work/prices"
+"$work/examples/prices/prices_publisher" "$prices" 100 &
+publisher=$!
+output=$("$work/examples/prices/prices_subscriber" "$prices" 100 2>&1)
+wait "$publisher"
+[[ $output == "1 prices.eur 1.09"$'\n'*$'\n'"100 prices.eur 2.08" ]] ||
+  { echo "prices printed: $output"; exit 1; }
+echo "prices: as expected"
+
 jobs="ipc://$work/jobs"
 "$work/examples/jobs/jobs_worker" "$jobs" >"$work/first" &
 first=$!

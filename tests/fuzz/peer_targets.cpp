@@ -23,6 +23,7 @@ namespace {
 constexpr std::size_t peers_max = 4;
 constexpr std::chrono::milliseconds expiry{3000};
 constexpr const char* contact = "tcp://127.0.0.1:1000";
+constexpr const char* named_contact = "tcp://somewhere:1001";
 
 /// Small numbers, so that those who speak are told of by others too. 0 is ourselves.
 PeerId id_of_digit(char digit) {
@@ -53,6 +54,9 @@ class Watched {
     if (what == 'o') node_.set_offers({{std::string{offer_header} + "o", rest}});
     if (what == 'c') node_.congested(last_way_, (bytes[1] & 1) != 0);
     if (what == 'u') node_.unresponsive(last_way_, now_);
+    if (what == 'v') node_.broken(last_way_, 1, now_);
+    if (what == 'a' && detail::peer_address("tcp://127.0.0.1:" + rest))
+      node_.looked_up(named_contact, "tcp://127.0.0.1:" + rest, now_);
     if (what == 'd') node_.was_deaf(now_);
     if (what == 't') pass((bytes[1] & 7) * 100ms);
     look();
@@ -94,7 +98,7 @@ class Watched {
     check(ready == node_.ready() && ready == views_.size(), "not all that entered are there");
     check(node_.nodes().size() <= peers_max, "too many are known");
     check(!node_.nodes().contains(PeerId{}), "it takes itself for another one");
-    check(ways_.size() <= node_.nodes().size() + 1, "a way leads to nobody");
+    check(ways_.size() <= node_.nodes().size() + 2, "a way leads to nobody");
   }
 
  private:
@@ -106,15 +110,22 @@ class Watched {
   /// Each way is opened and closed once, and tells a HELLO, then all without a gap.
   void carry_out(PeerAction& action) {
     if (action.kind == PeerAction::Kind::beacon) return;
+    if (action.kind == PeerAction::Kind::look_up)
+      return check(action.endpoint == named_contact, "what has an address was looked up");
     if (action.kind == PeerAction::Kind::open) {
       check(action.mailbox > last_way_, "a way's number was used again");
       check(detail::peer_address(action.endpoint).has_value(), "a way to nowhere");
       ways_[last_way_ = action.mailbox] = 0;
-      return;
+      const bool alone = addresses_.insert(action.endpoint).second;
+      where_[action.mailbox] = action.endpoint;
+      return check(alone, "two ways to one address, which libzmq ends together");
     }
     const auto way = ways_.find(action.mailbox);
     check(way != ways_.end(), "a way was used that is not open");
-    if (action.kind == PeerAction::Kind::close) return void(ways_.erase(way));
+    if (action.kind == PeerAction::Kind::close) {
+      addresses_.erase(where_.at(action.mailbox));
+      return void(ways_.erase(way));
+    }
     const auto message = decode(action.frames.text(0));
     check(message && message->sequence == ++way->second, "what we say has a gap");
     const bool hello = std::holds_alternative<Hello>(message->body);
@@ -142,12 +153,14 @@ class Watched {
   PeerProtocol node_{{.name = "n",
                       .endpoint = "tcp://127.0.0.1:49152",
                       .port = 49152,
-                      .contacts = {contact},
+                      .contacts = {contact, named_contact},
                       .evasive_after = 1s,
                       .expire_after = expiry,
                       .peers_max = peers_max},
                      now_};
   std::map<std::uint64_t, std::uint16_t> ways_;  ///< Open ones, and their last number.
+  std::map<std::uint64_t, std::string> where_;
+  std::set<std::string> addresses_;  ///< Where open ones lead.
   std::uint64_t last_way_ = 0;
   std::map<PeerId, View> views_;
   const std::string* key_ = nullptr;  ///< Of the message that is being heard.
@@ -253,6 +266,7 @@ std::vector<std::string> peer_seeds() {
       one + one + from("m1", 1, hello_from("tcp://127.0.0.1:1001")) + end + "l0g" + end + "c1" +
           end + "w1full" + end + "c0" + end + "o1tcp://127.0.0.1:9" + end +
           from("m1", 2, Goodbye{}),
+      one + "a01001" + end + "v0" + end + two + "t7" + end + "a01000" + end + "v1",
       "b4x" + end + "b5xx" + end + "b6xxx" + end + "b7xxxx" + end + two + "t7",
       one + two + three + "d0" + end + "t7" + end + from("m1", 7, Whisper{}) + end +
           from("m0", 1, answer) + end + "x0bad" + end + from("m2", 2, PingOk{}),

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -21,6 +22,7 @@ struct Setting {
   std::size_t nodes = 4;
   bool beacons = true;
   bool contacts = false;  ///< Everybody asks at the first one's endpoint.
+  bool named = false;     ///< By the name of its host.
   Faults air = {};        ///< Of beacons.
   Faults wire = {};       ///< Of connections, which otherwise lose nothing.
 };
@@ -28,6 +30,8 @@ struct Setting {
 std::string endpoint_of(std::size_t place) {
   return "tcp://10.0.0." + std::to_string(place + 1) + ":5000";
 }
+
+const std::string named_first = "tcp://first:5000";
 
 /// Nodes at places, each with its inbox; what one node heard of another one is checked as it comes.
 struct World {
@@ -76,7 +80,7 @@ struct World {
                                 .endpoint = endpoint_of(i),
                                 .port = 5000};
     if (!setting.beacons) options.beacon_interval = 0ms;
-    if (setting.contacts) options.contacts = {endpoint_of(0)};
+    if (setting.contacts) options.contacts = {setting.named ? named_first : endpoint_of(0)};
     place.node = std::make_unique<PeerProtocol>(options, time.now());
     place.node->join("all");
     look_after(i, place.life);
@@ -106,13 +110,24 @@ struct World {
         for (std::size_t j = 0; j < nodes.size(); ++j) {
           if (action.endpoint == endpoint_of(j)) place.mailboxes[action.mailbox] = j;
         }
+        CHECK(leading_to(place, place.mailboxes.at(action.mailbox)) == 1);
         break;
       case PeerAction::Kind::close:
-        CHECK(place.mailboxes.erase(action.mailbox) == 1);
+        disconnect(place, action.mailbox);
         break;
       case PeerAction::Kind::send:
-        REQUIRE(place.mailboxes.contains(action.mailbox));
+        if (!place.mailboxes.contains(action.mailbox)) {
+          place.node->broken(action.mailbox, 1, time.now());
+          break;
+        }
         send(i, place.mailboxes.at(action.mailbox), action.mailbox, std::move(action.frames));
+        break;
+      case PeerAction::Kind::look_up:
+        time.after(std::chrono::milliseconds{time.below(200)}, [this, i, life = place.life] {
+          if (nodes[i].life != life) return;
+          nodes[i].node->looked_up(named_first, endpoint_of(0), time.now());
+          work(i);
+        });
         break;
       case PeerAction::Kind::beacon:
         for (std::size_t j = 0; j < nodes.size(); ++j) {
@@ -123,6 +138,18 @@ struct World {
           });
         }
     }
+  }
+  static std::size_t leading_to(const Place& place, std::size_t to) {
+    return static_cast<std::size_t>(
+        std::count_if(place.mailboxes.begin(), place.mailboxes.end(),
+                      [to](const auto& mailbox) { return mailbox.second == to; }));
+  }
+  /// zmq_disconnect ends all connections to the endpoint.
+  static void disconnect(Place& place, std::uint64_t mailbox) {
+    const auto found = place.mailboxes.find(mailbox);
+    if (found == place.mailboxes.end()) return;
+    const std::size_t to = found->second;
+    std::erase_if(place.mailboxes, [to](const auto& one) { return one.second == to; });
   }
   void send(std::size_t i, std::size_t to, std::uint64_t mailbox, Multipart frames) {
     auto message = std::make_shared<Multipart>(std::move(frames));
@@ -280,9 +307,44 @@ TEST_CASE("peers without beacons know each other by asking one, whatever is lost
 }
 
 TEST_CASE("peers with beacons and a configured endpoint know each other once") {
-  run_worlds({.contacts = true,
-              .air = {.drop = 0.3, .delay_max = 2000ms},
-              .wire = {.drop = 0.01, .delay_max = 500ms}});
+  for (const bool named : {false, true}) {
+    run_worlds({.contacts = true,
+                .named = named,
+                .air = {.drop = 0.3, .delay_max = 2000ms},
+                .wire = {.drop = 0.01, .delay_max = 500ms}});
+  }
+}
+
+TEST_CASE("a peer that was given up, and is known by beacon and by its endpoint, is spoken to") {
+  for (const bool named : {false, true}) {
+    World world{3, {.nodes = 2, .contacts = true, .named = named, .wire = {.delay_max = 20ms}}};
+    REQUIRE(world.time.run_until([&] { return world.all_know_all(); }, 10s));
+    world.time.run_for(10s);
+    // The first one gives the other up, which does not know, and greets it as soon as it is heard.
+    const std::uint64_t way = world.nodes[0].node->nodes().at(world.nodes[1].id).way.mailbox;
+    world.nodes[0].node->unresponsive(way, world.time.now());
+    world.work(0);
+    world.time.run_for(20s);
+    REQUIRE(world.all_know_all());
+    const auto& view = world.nodes[0].views.at(world.nodes[1].id);
+    const int heard = view.heard;
+    world.whisper();
+    world.time.run_for(1s);
+    CHECK(view.heard > heard);
+    for (const auto& place : world.nodes) CHECK(place.node->counts().undeliverable == 0);
+  }
+}
+
+TEST_CASE("a connection that is gone is noticed by what is lost with it, and made anew") {
+  for (const bool contacts : {false, true}) {
+    World world{3, {.nodes = 3, .beacons = !contacts, .contacts = contacts}};
+    REQUIRE(world.time.run_until([&] { return world.all_know_all(); }, 10s));
+    for (auto& place : world.nodes) place.mailboxes.clear();
+    world.whisper();
+    world.time.run_for(1min);
+    CHECK(world.all_know_all());
+    for (const auto& place : world.nodes) CHECK(place.node->counts().undeliverable > 0);
+  }
 }
 
 TEST_CASE("where nothing is lost every peer enters once, and nobody is evasive") {

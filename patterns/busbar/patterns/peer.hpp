@@ -71,7 +71,9 @@ struct PeerLedger {
   std::uint64_t forged = 0;     ///< Under the id of a peer that has another key.
   std::uint64_t refused = 0;    ///< Peers turned away: too many, in too many groups, no address.
   std::uint64_t unwanted = 0;   ///< Shouts to groups that we are not in.
-  std::uint64_t waiting = 0;    ///< Events that wait to be received.
+  /// Of those sent: lost, as the connection to the peer was gone. It exits, and enters anew.
+  std::uint64_t undeliverable = 0;
+  std::uint64_t waiting = 0;  ///< Events that wait to be received.
   std::size_t peers = 0;
 };
 

@@ -99,28 +99,24 @@ bool Mailboxes::receive(std::string& from, Multipart& frames, std::string& key) 
   return true;
 }
 
-bool Mailboxes::open(std::uint64_t mailbox, std::optional<PeerId> to, const std::string& endpoint,
+bool Mailboxes::open(std::uint64_t mailbox, std::optional<PeerId> to, const std::string& address,
                      const std::string& key) {
-  Way& way = ways_[mailbox];
-  way.key = key;
-  if (to && !options_.security.keys && Neighbours::all().has(context_.handle(), *to)) {
-    return connect(mailbox, way, inproc_of(*to));
-  }
-  const Endpoint wanted{endpoint};
-  if (!wanted.has_host_name()) return connect(mailbox, way, endpoint);
-  way.wanted = wanted;
-  resolver_.look_up(wanted, context_.clock().now());
+  const bool near = to && !options_.security.keys && Neighbours::all().has(context_.handle(), *to);
+  const std::string endpoint = near ? inproc_of(*to) : address;
+  if (!connect(mailbox, endpoint, key)) return false;
+  ways_[mailbox] = {endpoint};
   return true;
 }
 
-bool Mailboxes::connect(std::uint64_t mailbox, Way& way, const std::string& endpoint) {
+bool Mailboxes::connect(std::uint64_t mailbox, const std::string& endpoint,
+                        const std::string& key) {
   zmq::socket_ref socket = out_->raw();
   try {
     if (const auto& keys = options_.security.keys) {
-      if (!is_curve_key(way.key)) return false;
+      if (!is_curve_key(key)) return false;
       socket.set(zmq::sockopt::curve_publickey, keys->public_key);
       socket.set(zmq::sockopt::curve_secretkey, keys->secret_key);
-      socket.set(zmq::sockopt::curve_serverkey, way.key);
+      socket.set(zmq::sockopt::curve_serverkey, key);
     }
     socket.set(zmq::sockopt::connect_routing_id, alias_of(mailbox));
     socket.connect(endpoint);
@@ -129,7 +125,6 @@ bool Mailboxes::connect(std::uint64_t mailbox, Way& way, const std::string& endp
                                         printable(endpoint) + ": " + error.what());
     return false;
   }
-  way.endpoint = endpoint;
   return true;
 }
 
@@ -137,18 +132,17 @@ void Mailboxes::close(std::uint64_t mailbox) {
   const auto found = ways_.find(mailbox);
   if (found == ways_.end()) return;
   // Fails where libzmq has forgotten it already.
-  if (!found->second.endpoint.empty()) {
-    zmq_disconnect(out_->raw().handle(), found->second.endpoint.c_str());
-  }
+  zmq_disconnect(out_->raw().handle(), found->second.endpoint.c_str());
   ways_.erase(found);
   waiting_.erase(mailbox);
+  broken_.erase(mailbox);
 }
 
+/// False: it is full, and the frames are as they were.
 bool Mailboxes::send_now(std::uint64_t mailbox, Multipart& frames) {
-  if (ways_.at(mailbox).endpoint.empty()) return false;
   frames.push_front(alias_of(mailbox));
   const SendResult result = out_->send(frames);
-  // no_peer: the connection is being taken down; what it is to carry is lost with it.
+  if (result == SendResult::no_peer) ++broken_[mailbox];
   if (result != SendResult::full) return true;
   frames.pop_front();
   return false;
@@ -175,14 +169,20 @@ std::vector<std::uint64_t> Mailboxes::send_waiting() {
   return emptied;
 }
 
-TimePoint Mailboxes::maintain(TimePoint now) {
+void Mailboxes::look_up(const std::string& endpoint, TimePoint now) {
+  resolver_.look_up(Endpoint{endpoint}, now);
+}
+
+std::vector<std::pair<std::string, std::string>> Mailboxes::looked_up(TimePoint now) {
+  std::vector<std::pair<std::string, std::string>> found;
   for (const Resolver::Result& result : resolver_.take(now)) {
-    for (auto& [mailbox, way] : ways_) {
-      if (way.wanted != result.endpoint || result.address.empty()) continue;
-      way.wanted.reset();
-      connect(mailbox, way, result.endpoint.with_host(result.address).str());
-    }
+    if (result.address.empty()) continue;
+    found.emplace_back(result.endpoint.str(), result.endpoint.with_host(result.address).str());
   }
+  return found;
+}
+
+TimePoint Mailboxes::maintain(TimePoint now) {
   // Nobody answers on the ways out; reading them is what takes libzmq's news up.
   while (out_->receive(unread_)) {
   }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <busbar/core/internal/resolver.hpp>
@@ -39,29 +40,35 @@ class Mailboxes {
   /// Never blocks. The routing id is in `from`, the public key of the connection in `key`.
   bool receive(std::string& from, Multipart& frames, std::string& key);
 
-  /// `key`: the public key of who is there. False: nobody can be reached at such an endpoint.
-  bool open(std::uint64_t mailbox, std::optional<PeerId> to, const std::string& endpoint,
+  /// `key`: the public key of who is there. False: nobody can be reached at such an address.
+  /// Requires that no other mailbox leads there: libzmq would end both with either.
+  bool open(std::uint64_t mailbox, std::optional<PeerId> to, const std::string& address,
             const std::string& key);
   void close(std::uint64_t mailbox);
   /// Keeps what does not go now. Answers how many wait in that mailbox.
   std::size_t send(std::uint64_t mailbox, Multipart& frames);
   /// Sends what waits; names those that became empty.
   std::vector<std::uint64_t> send_waiting();
+  /// Mailboxes whose connection is gone, and how many messages were lost with it since the last
+  /// call.
+  std::map<std::uint64_t, std::uint64_t> take_broken() { return std::exchange(broken_, {}); }
   bool anything_waits() const noexcept { return !waiting_.empty(); }
 
-  /// Reads the monitors and the look-ups; says when to call again at the latest.
+  void look_up(const std::string& endpoint, TimePoint now);
+  /// Configured endpoints that were looked up, and the address of each.
+  std::vector<std::pair<std::string, std::string>> looked_up(TimePoint now);
+
+  /// Reads the monitors; says when to call it and `looked_up` again at the latest.
   TimePoint maintain(TimePoint now);
   void add_to(SocketPoll& poll, bool hear);
   void release() noexcept;
 
  private:
   struct Way {
-    std::string endpoint;                 ///< As it was connected; empty: not yet.
-    std::optional<Endpoint> wanted = {};  ///< Its host's name is being looked up.
-    std::string key = {};
+    std::string endpoint;  ///< As it was connected.
     std::deque<Multipart> waiting = {};
   };
-  bool connect(std::uint64_t mailbox, Way& way, const std::string& endpoint);
+  bool connect(std::uint64_t mailbox, const std::string& endpoint, const std::string& key);
   bool send_now(std::uint64_t mailbox, Multipart& frames);
 
   Context context_;
@@ -72,6 +79,7 @@ class Mailboxes {
   Resolver resolver_{true};
   std::map<std::uint64_t, Way> ways_;
   std::set<std::uint64_t> waiting_;
+  std::map<std::uint64_t, std::uint64_t> broken_;
   TimePoint monitors_at_ = TimePoint::min();
   Multipart unread_;
 };

@@ -65,8 +65,12 @@ bool PeerEngine::turn(TimePoint now) {
   now_ = now;
   bool busy = read_inbox(now);
   busy |= read_beacons(now);
+  const auto addresses = mailboxes_.looked_up(now);
   {
     const std::scoped_lock lock(mutex_);
+    for (const auto& [endpoint, address] : addresses) {
+      protocol_->looked_up(endpoint, address, now);
+    }
     if (!has_room()) protocol_->was_deaf(now);
     // Only when all was heard that may show that somebody lives.
     if (!busy && protocol_->next_deadline() <= now) protocol_->on_time(now);
@@ -112,6 +116,9 @@ void PeerEngine::carry_out_all(TimePoint now) {
       for (const std::uint64_t mailbox : mailboxes_.send_waiting()) {
         protocol_->congested(mailbox, false);
       }
+      for (const auto& [mailbox, lost] : mailboxes_.take_broken()) {
+        protocol_->broken(mailbox, lost, now);
+      }
       taken_.clear();
       while (auto action = protocol_->next_action()) taken_.push_back(std::move(*action));
       deadline_ = protocol_->next_deadline();
@@ -142,6 +149,9 @@ void PeerEngine::carry_out(PeerAction& action, TimePoint now) {
       break;
     case PeerAction::Kind::beacon:
       if (beacons_) beacons_->send(encode(action.beacon));
+      break;
+    case PeerAction::Kind::look_up:
+      mailboxes_.look_up(action.endpoint, now);
       break;
   }
 }
@@ -176,6 +186,7 @@ PeerLedger PeerEngine::ledger() const {
           .forged = counts.forged,
           .refused = counts.refused,
           .unwanted = counts.unwanted,
+          .undeliverable = counts.undeliverable,
           .waiting = protocol_->events(),
           .peers = protocol_->ready()};
 }

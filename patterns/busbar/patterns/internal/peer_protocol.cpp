@@ -65,12 +65,11 @@ PeerProtocol::Node* PeerProtocol::require(const PeerId& id, const std::string& e
   const auto before = homes_.find(where->str());
   if (before != homes_.end()) remove(PeerId{before->second}, now);
   Node& node = add(id, where->str(), now);
-  for (Contact& contact : contacts_) {
-    if (contact.way.mailbox == 0 || contact.endpoint != node.endpoint) continue;
-    use_contact(node, contact);
+  if (Contact* const contact = contact_at(node.endpoint)) {
+    use_contact(node, *contact);
     return &node;
   }
-  node.way = open(node.endpoint, key, id);
+  node.way = open(node.endpoint, key, id, now);
   greet(node.way, greeting);
   return &node;
 }
@@ -98,14 +97,31 @@ void PeerProtocol::remove(const PeerId& id, TimePoint now) {
   ask_somebody();
 }
 
-PeerProtocol::Way PeerProtocol::open(const std::string& endpoint, const std::string& key,
-                                     std::optional<PeerId> to) {
+PeerProtocol::Node* PeerProtocol::node_at(const std::string& address) {
+  const auto found = std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& known) {
+    return known.second.way.mailbox != 0 && known.second.way.address == address;
+  });
+  return found == nodes_.end() ? nullptr : &found->second;
+}
+
+PeerProtocol::Contact* PeerProtocol::contact_at(const std::string& address) {
+  const auto found = std::find_if(contacts_.begin(), contacts_.end(), [&](const Contact& one) {
+    return one.way.mailbox != 0 && one.way.address == address;
+  });
+  return found == contacts_.end() ? nullptr : &*found;
+}
+
+/// Whatever leads there already is closed first, as it would go with this one.
+PeerProtocol::Way PeerProtocol::open(const std::string& address, const std::string& key,
+                                     std::optional<PeerId> to, TimePoint now) {
+  if (const Node* const before = node_at(address)) remove(PeerId{before->id}, now);
+  if (Contact* const contact = contact_at(address)) close(contact->way);
   actions_.push_back({.kind = Action::open,
                       .mailbox = ++last_mailbox_,
                       .to = to,
-                      .endpoint = endpoint,
+                      .endpoint = address,
                       .key = key});
-  return {.mailbox = last_mailbox_, .key = key};
+  return {.mailbox = last_mailbox_, .address = address, .key = key};
 }
 
 void PeerProtocol::close(Way& way) {
@@ -122,12 +138,13 @@ void PeerProtocol::use_contact(Node& node, Contact& contact) {
 
 /// Whoever spoke to us can be spoken to with the key that it has proven to have, whatever key its
 /// beacon was taken to stand for. False: where it says it is nobody can be.
-bool PeerProtocol::use_key(Node& node, std::string_view key, const Greeting& greeting) {
+bool PeerProtocol::use_key(Node& node, std::string_view key, const Greeting& greeting,
+                           TimePoint now) {
   if (node.way.key == key) return true;
   const auto where = peer_address(node.endpoint);
   if (!where) return false;
   close(node.way);
-  node.way = open(where->str(), std::string{key}, node.id);
+  node.way = open(where->str(), std::string{key}, node.id, now);
   greet(node.way, greeting);
   return true;
 }
@@ -321,11 +338,31 @@ void PeerProtocol::try_contacts(TimePoint now) {
     if (contact.peer) continue;
     if (now >= contact.retry) {
       close(contact.way);
-      contact.way = open(contact.endpoint, options_.beacon_key, {});
       contact.retry = now + options_.evasive_after;
-      greet(contact.way, {.asked_at = contact.endpoint});
+      if (const auto address = peer_address(contact.endpoint)) {
+        ask_at(contact, address->str(), now);
+      } else {
+        actions_.push_back({.kind = Action::look_up, .endpoint = contact.endpoint});
+      }
     }
     deadline_ = std::min(deadline_, contact.retry);
+  }
+}
+
+void PeerProtocol::looked_up(const std::string& endpoint, const std::string& address,
+                             TimePoint now) {
+  for (Contact& contact : contacts_) {
+    const bool asks = contact.endpoint == endpoint && !contact.peer && contact.way.mailbox == 0;
+    if (asks) ask_at(contact, address, now);
+  }
+}
+
+void PeerProtocol::ask_at(Contact& contact, const std::string& address, TimePoint now) {
+  if (const Node* const there = node_at(address)) {
+    contact.peer = there->id;
+  } else if (contact_at(address) == nullptr) {  // else somebody asks there already
+    contact.way = open(address, options_.beacon_key, {}, now);
+    greet(contact.way, {.asked_at = contact.endpoint});
   }
 }
 

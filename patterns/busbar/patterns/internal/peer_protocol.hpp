@@ -45,6 +45,7 @@ struct PeerCounts {
   std::uint64_t forged = 0;     ///< Under the id of a peer with another key.
   std::uint64_t refused = 0;    ///< Peers turned away: too many, too many groups, or no address.
   std::uint64_t unwanted = 0;   ///< Shouts to groups that we are not in.
+  std::uint64_t undeliverable = 0;  ///< Of those sent: lost, as their connection was gone.
 };
 
 /// What a peer says where it is must be connected to as it stands: no name that libzmq would look
@@ -53,11 +54,11 @@ std::optional<Endpoint> peer_address(const std::string& text);
 
 /// What is to be done, in this order.
 struct PeerAction {
-  enum class Kind { open, close, send, beacon };
+  enum class Kind { open, close, send, beacon, look_up };
   Kind kind = Kind::send;
   std::uint64_t mailbox = 0;      ///< The way to one peer; its number is never used again.
   std::optional<PeerId> to = {};  ///< open: who is there, where that is known.
-  std::string endpoint = {};      ///< open
+  std::string endpoint = {};      ///< open: an address; look_up: what names a host.
   std::string key = {};           ///< open: the public key of who is there; empty: none.
   Multipart frames = {};          ///< send
   protocol::zre::Beacon beacon = {};
@@ -81,6 +82,10 @@ class PeerProtocol {
   void congested(std::uint64_t mailbox, bool is);
   /// What waits for its peer is too much: it does not respond.
   void unresponsive(std::uint64_t mailbox, TimePoint now);
+  /// The mailbox's connection is gone, and `lost` messages with it.
+  void broken(std::uint64_t mailbox, std::uint64_t lost, TimePoint now);
+  /// A configured endpoint whose host's name was to be looked up is at `address`.
+  void looked_up(const std::string& endpoint, const std::string& address, TimePoint now);
 
   // What the user wants.
   void join(const std::string& group);
@@ -99,9 +104,11 @@ class PeerProtocol {
   std::optional<PeerEvent> next_event();
   std::size_t events() const noexcept { return events_.size(); }
 
-  /// A connection, and the number of the last message on it.
+  /// A connection, and the number of the last message on it. There is one to an address at most:
+  /// libzmq ends all to the same one at once.
   struct Way {
     std::uint64_t mailbox = 0;  ///< 0: none.
+    std::string address = {};
     std::uint16_t sent = 0;
     std::uint64_t headers = 0;  ///< Which version of ours was told on it.
     std::string key = {};       ///< Who must be there.
@@ -153,7 +160,10 @@ class PeerProtocol {
   Node* require(const PeerId& id, const std::string& endpoint, const std::string& key,
                 const Greeting& greeting, TimePoint now);
   void remove(const PeerId& id, TimePoint now);
-  Way open(const std::string& endpoint, const std::string& key, std::optional<PeerId> to);
+  Node* node_at(const std::string& address);
+  Contact* contact_at(const std::string& address);
+  Way open(const std::string& address, const std::string& key, std::optional<PeerId> to,
+           TimePoint now);
   void close(Way& way);
   void greet(Way& way, const Greeting& greeting);
   void send(Way& way, const protocol::zre::Body& body, Multipart* content = nullptr);
@@ -169,7 +179,7 @@ class PeerProtocol {
                   TimePoint now);
   void on_note(Node& node, protocol::zre::Note&& note, TimePoint now);
   void use_contact(Node& node, Contact& contact);
-  bool use_key(Node& node, std::string_view key, const Greeting& greeting);
+  bool use_key(Node& node, std::string_view key, const Greeting& greeting, TimePoint now);
   void ask_somebody();
   void tell_known(Node& asker);
   void tell_headers(Node& node);
@@ -178,6 +188,7 @@ class PeerProtocol {
   TimePoint due(const Node& node) const;
   void look_after(Node& node, TimePoint now);
   void try_contacts(TimePoint now);
+  void ask_at(Contact& contact, const std::string& address, TimePoint now);
 
   PeerProtocolOptions options_;
   std::unordered_map<PeerId, Node> nodes_;

@@ -42,6 +42,21 @@ void PeerProtocol::on_beacon(const Beacon& beacon, std::string_view host, TimePo
   }
 }
 
+/// What its peer has said may still be on its way, and in front of a GOODBYE.
+void PeerProtocol::broken(std::uint64_t mailbox, std::uint64_t lost, TimePoint now) {
+  counts_.undeliverable += lost;
+  for (auto& [id, node] : nodes_) {
+    if (node.way.mailbox != mailbox) continue;
+    if (!node.ready) return remove(PeerId{id}, now);
+    node.leaves = std::min(node.leaves, now + last_words);
+    deadline_ = std::min(deadline_, node.leaves);
+    return;
+  }
+  for (Contact& contact : contacts_) {
+    if (contact.way.mailbox == mailbox) close(contact.way);
+  }
+}
+
 void PeerProtocol::on_message(std::string_view from, Multipart& frames, std::string_view key,
                               TimePoint now) {
   ++counts_.received;
@@ -104,7 +119,7 @@ void PeerProtocol::on_hello(const PeerId& id, Hello&& hello, std::string_view ke
   const Greeting greeting{.answer = true, .asked_at = answer ? std::string{} : contacted};
   if (node == nullptr) node = require(id, hello.endpoint, std::string{key}, greeting, now);
   if (node == nullptr) return;
-  if (!use_key(*node, key, greeting)) {
+  if (!use_key(*node, key, greeting, now)) {
     ++counts_.refused;
     node->ready = false;  // that it left was told
     return remove(id, now);

@@ -142,6 +142,19 @@ TEST_CASE("the answer to a request that came again goes the latest way") {
   CHECK(desk.protocol.counts().duplicates == 1);
 }
 
+TEST_CASE("the reason of a failure may be a part of the request, also where that came again") {
+  Desk desk;
+  RequestHead long_one = head(1, true);
+  const std::string method(200, 'm');
+  long_one.method = method;
+  REQUIRE(desk.begins(message(long_one, "old")));
+  CHECK_FALSE(desk.begins(message(long_one, "new")));
+  REQUIRE(desk.protocol.fail(desk.job, FailureStatus::refused, 0, desk.job.method));
+  std::string_view reason;
+  REQUIRE(decode_correlation(desk.job.frames.text(1), reason));
+  CHECK(reason == method);
+}
+
 TEST_CASE("what is above the bound goes back as not begun, as often as it comes") {
   Desk desk;
   for (std::uint64_t number = 1; number <= 3; ++number) {

@@ -24,6 +24,12 @@ Frame ReplierProtocol::Job::reply(std::string_view bytes) const {
   return stock() ? Frame{bytes.data(), bytes.size()} : encode(ReplyHead{key}, bytes);
 }
 
+Frame ReplierProtocol::Job::failure(FailureStatus status, std::uint8_t kind,
+                                    std::string_view reason) const {
+  return stock() ? Frame{reason.data(), reason.size()}
+                 : encode(FailureHead{key, status, kind}, reason);
+}
+
 bool SeenNumbers::contains(std::uint64_t number) const noexcept {
   return number <= highest_ && (is_behind(number) || seen_.test(number % size));
 }
@@ -219,13 +225,15 @@ bool ReplierProtocol::reply(Job& job, Frame reply) {
 
 bool ReplierProtocol::fail(Job& job, FailureStatus status, std::uint8_t kind,
                            std::string_view reason) {
+  // Made first: the reason may be a part of the request, whose frames `let_go` may exchange.
+  Frame last = job.failure(status, kind, reason);
   --counts_.running;
   if (!let_go(job)) {
     ++counts_.cancelled;
     return false;
   }
   ++(status == FailureStatus::refused ? counts_.refused : counts_.failed);
-  make_failure(job, status, kind, reason);
+  put_failure(job, std::move(last));
   return true;
 }
 
@@ -304,18 +312,14 @@ bool ReplierProtocol::let_go(Job& job) {
 }
 
 void ReplierProtocol::refuse(Job& job, FailureStatus status) {
-  make_failure(job, status, 0, {});
+  put_failure(job, job.failure(status, 0, {}));
   to_send_.push_back(std::move(job.frames));
   job.frames = {};
 }
 
 /// A stock requester gets an empty frame and the reason behind it: there is no place in its
 /// envelope to tell a failure.
-void ReplierProtocol::make_failure(Job& job, FailureStatus status, std::uint8_t kind,
-                                   std::string_view reason) {
-  // Made first: the reason may be a part of the body.
-  Frame last = job.stock() ? Frame{reason.data(), reason.size()}
-                           : encode(FailureHead{job.key, status, kind}, reason);
+void ReplierProtocol::put_failure(Job& job, Frame last) {
   cut_to_envelope(job);
   if (job.stock()) job.frames.push_back(std::string_view{});
   job.frames.push_back(std::move(last));

@@ -104,6 +104,7 @@ class ReplierProtocol {
     bool stock() const noexcept { return key.requester == 0; }
     /// The frame that answers it.
     Frame reply(std::string_view bytes) const;
+    Frame failure(FailureStatus status, std::uint8_t kind, std::string_view reason) const;
   };
 
   explicit ReplierProtocol(ReplierProtocolOptions options = {}) : options_(options) {}
@@ -153,8 +154,7 @@ class ReplierProtocol {
   /// Forgets that it is held; false: it was cancelled.
   bool let_go(Job& job);
   void refuse(Job& job, FailureStatus status);
-  static void make_failure(Job& job, FailureStatus status, std::uint8_t kind,
-                           std::string_view reason);
+  static void put_failure(Job& job, Frame last);
 
   ReplierProtocolOptions options_;
   std::unordered_map<std::uint64_t, Requester> requesters_;

@@ -100,6 +100,13 @@ TEST_CASE("a delay is told from the quickest of late, and clocks may drift") {
           1ms);
 }
 
+TEST_CASE("what lay in a queue looks so after a quiet hour too") {
+  DelayGauge gauge;
+  gauge.set(1000, start);
+  CHECK(gauge.delay(3'597'400, start + 1h) == 3540ms);  // 3.6 s in a queue, less what may be drift
+  CHECK(gauge.delay(3'601'000, start + 1h) == 0ms);
+}
+
 TEST_CASE("clocks are taken to agree at first, and then to be as the quickest says") {
   DelayGauge gauge{1'700'000'000'000ms, start};
   const std::uint64_t sent = 1'700'000'000'000 + 3'600'000;
@@ -128,6 +135,50 @@ TEST_CASE("what lay in a queue for longer than it had is not begun, be it the fi
     CHECK_FALSE(desk.begins(message(wanted), start + 1500ms));
     CHECK(desk.protocol.counts().duplicates == 1);
   }
+}
+
+TEST_CASE("more than are remembered may come again as wanted, to a server whose clock is ahead") {
+  constexpr std::uint64_t many = 10'000;
+  ReplierProtocol desk{{.waiting_max = many, .utc = 60s}};
+  RequesterProtocol ask{{.id = 9, .servers = 1}};
+  ask.connected(0, start);
+  for (std::uint64_t i = 0; i < many; ++i) ask.add({.method = "m", .deadline = 5s}, start);
+  const auto answer = [&](Multipart& frames) {
+    frames.pop_front();
+    ask.on_message(0, frames, start);
+  };
+  RequesterProtocol::Send send;
+  ReplierProtocol::Job job;
+  Multipart out;
+  for (bool more = true; more;) {
+    more = false;
+    for (; ask.next(send, start); more = true) {
+      send.frames.push_front("way");
+      desk.on_message(send.frames, start);
+    }
+    while (desk.take(job, start)) {
+      if (desk.reply(job, job.reply("y"))) answer(job.frames);
+    }
+    while (desk.next(out)) answer(out);
+  }
+  CHECK(ask.counts().in_flight == 0);
+  CHECK(ask.counts().outcomes[static_cast<std::size_t>(Outcome::replied)] == many);
+}
+
+TEST_CASE("what comes again behind all that is remembered is told so, and never begun twice") {
+  Desk desk;
+  REQUIRE(desk.begins(message(head(1))));
+  ReplierProtocol::Job first = std::move(desk.job);
+  REQUIRE(desk.begins(message(head(5000))));
+  CHECK_FALSE(desk.begins(message(head(1))));
+  CHECK_FALSE(desk.told());  // it is being worked on
+  desk.protocol.reply(first, Frame{});
+  CHECK_FALSE(desk.begins(message(head(1))));
+  CHECK(desk.told() == FailureStatus::expired);
+  CHECK_FALSE(desk.begins(message(head(5000))));
+  CHECK_FALSE(desk.told());
+  CHECK(desk.protocol.counts().duplicates == 3);
+  CHECK(desk.protocol.counts().expired == 0);
 }
 
 TEST_CASE("the answer to a request that came again goes the latest way") {

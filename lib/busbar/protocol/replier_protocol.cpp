@@ -11,6 +11,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::size_t spares_max = 256;
+constexpr int forget_looks = 8;                // for one that may be forgotten, whoever comes
+constexpr std::chrono::seconds rises_for{60};  // DelayGauge, since a message
 
 /// Leaves of its frames what leads back, a stock requester's empty frame included.
 void cut_to_envelope(ReplierProtocol::Job& job) {
@@ -77,7 +79,7 @@ std::uint32_t between(std::uint64_t sent, TimePoint now) noexcept {
 milliseconds DelayGauge::delay(std::uint64_t sent, TimePoint now) noexcept {
   const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - at_);
   if (passed.count() > 0) {
-    least_ += static_cast<std::uint32_t>(passed.count());
+    least_ += static_cast<std::uint32_t>(std::min(passed, rises_for).count());
     at_ += passed;
   }
   const std::uint32_t offset = between(sent, now);
@@ -113,7 +115,7 @@ void ReplierProtocol::on_message(Multipart& message, TimePoint now) {
   if (!ours && has_body) {
     if (arriving_.body + 1 < arriving_.frames.size())
       arriving_.method = arriving_.frames.text(arriving_.payload++);
-    return hold(arriving_);
+    return hold(arriving_, now);
   }
   const auto head = ours ? decode_correlation(arriving_.frames.text(empty - 1)) : std::nullopt;
   const auto* request = head ? std::get_if<RequestHead>(&*head) : nullptr;
@@ -135,13 +137,7 @@ void ReplierProtocol::on_request(Job& job, const RequestHead& head, TimePoint no
   const bool was_seen = !head.idempotent && from.seen.contains(head.key.number);
   if (was_seen && from.seen.was_refused(head.key.number)) return give_back(job);
   Held* held = from.held.find(head.key.number);
-  if (held != nullptr || was_seen) {
-    ++counts_.duplicates;
-    if (held == nullptr || !head.idempotent) return;
-    held->envelope = std::make_unique<Multipart>(std::move(job.frames));
-    while (held->envelope->size() >= job.body) held->envelope->pop_back();
-    return;
-  }
+  if (held != nullptr || was_seen) return on_duplicate(job, head, from.seen, held);
   if (head.tell_me) {
     Multipart taken;
     for (std::size_t i = 0; i + 2 < job.body; ++i) taken.grow().copy(job.frames[i]);
@@ -149,11 +145,27 @@ void ReplierProtocol::on_request(Job& job, const RequestHead& head, TimePoint no
     to_send_.push_back(std::move(taken));
   }
   job.method = head.method;
-  hold(job);
+  hold(job, now);
 }
 
-void ReplierProtocol::hold(Job& job) {
+void ReplierProtocol::on_duplicate(Job& job, const RequestHead& head, const SeenNumbers& seen,
+                                   Held* held) {
+  ++counts_.duplicates;
+  if (held != nullptr && head.idempotent) {
+    held->envelope = std::make_unique<Multipart>(std::move(job.frames));
+    while (held->envelope->size() >= job.body) held->envelope->pop_back();
+  } else if (held == nullptr && seen.is_behind(head.key.number)) {
+    // It may have been begun, and is not begun again; but whoever asks must not wait in vain.
+    refuse(job, FailureStatus::expired);
+  }
+}
+
+void ReplierProtocol::hold(Job& job, TimePoint now) {
   if (leaving_ || waiting_.size() >= options_.waiting_max) return give_back(job);
+  if (job.deadline <= now) {  // not held, so it may come again, however many come in between
+    ++counts_.expired;
+    return refuse(job, FailureStatus::expired);
+  }
   if (!job.stock()) {
     Requester& from = requesters_.at(job.key.requester);
     from.seen.insert(job.key.number);
@@ -268,25 +280,28 @@ bool ReplierProtocol::next(Multipart& message) {
 ReplierProtocol::Requester& ReplierProtocol::requester(std::uint64_t id, TimePoint now) {
   const auto found = requesters_.find(id);
   if (found != requesters_.end()) {
-    found->second.heard = now;
+    by_age_.splice(by_age_.end(), by_age_, found->second.place);
     return found->second;
   }
   if (requesters_.size() >= options_.requesters_max) forget_one();
   Requester& made = requesters_[id];
   made.gauge = DelayGauge{options_.utc, now};
-  made.heard = now;
+  made.place = by_age_.insert(by_age_.end(), id);
   return made;
 }
 
 /// One for which nothing is held; so there may be more of them than requesters_max for a while, by
 /// as many as wait or run.
 void ReplierProtocol::forget_one() {
-  auto oldest = requesters_.end();
-  for (auto one = requesters_.begin(); one != requesters_.end(); ++one) {
-    if (one->second.held.size() > 0) continue;
-    if (oldest == requesters_.end() || one->second.heard < oldest->second.heard) oldest = one;
+  for (int look = 0; look < forget_looks && requesters_.size() >= options_.requesters_max; ++look) {
+    const auto oldest = requesters_.find(by_age_.front());
+    if (oldest->second.held.size() > 0) {  // it waits for us, whatever it says
+      by_age_.splice(by_age_.end(), by_age_, by_age_.begin());
+      continue;
+    }
+    by_age_.pop_front();
+    requesters_.erase(oldest);
   }
-  if (oldest != requesters_.end()) requesters_.erase(oldest);
 }
 
 ReplierProtocol::Held* ReplierProtocol::find(const RequestKey& key) {

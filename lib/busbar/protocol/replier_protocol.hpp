@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,14 +52,15 @@ class SeenNumbers {
   /// Held. False: it was seen before, or may have been.
   bool insert(std::uint64_t number) noexcept;
   void refuse(std::uint64_t number) noexcept;
+  /// Whether it was held nobody remembers.
+  bool is_behind(std::uint64_t number) const noexcept {
+    return number <= highest_ && highest_ - number >= size;
+  }
   /// It was not begun, and may come again.
   void erase(std::uint64_t number) noexcept;
 
  private:
   static constexpr std::uint64_t size = 4096;
-  bool is_behind(std::uint64_t number) const noexcept {
-    return number <= highest_ && highest_ - number >= size;
-  }
   std::bitset<size> seen_;
   std::bitset<size> refused_;  ///< Of those seen.
   std::uint64_t highest_ = 0;
@@ -66,8 +68,9 @@ class SeenNumbers {
 
 /// How long messages of a requester lay about on their way, from its clock and ours. At first the
 /// two are taken to agree; from then on the quickest message of late is taken to have come at once.
-/// The longer ago that was, the less it counts: 1 ms a second, for clocks that drift. In 32 bits:
-/// clocks may differ by 24 days.
+/// The longer ago that was, the less it counts: 1 ms a second, for clocks that drift; but 60 ms at
+/// most between two messages, as after a quiet hour what lay in a queue for seconds would look
+/// quick. In 32 bits: clocks may differ by 24 days.
 class DelayGauge {
  public:
   /// `utc`: what makes UTC of `now`.
@@ -141,12 +144,13 @@ class ReplierProtocol {
     SeenNumbers seen;
     DelayGauge gauge;
     PagedTable<Held> held;
-    TimePoint heard;
+    std::list<std::uint64_t>::iterator place;  ///< In by_age_.
   };
 
   void on_request(Job& job, const RequestHead& head, TimePoint now);
   void on_cancel(const RequestKey& key);
-  void hold(Job& job);
+  void on_duplicate(Job& job, const RequestHead& head, const SeenNumbers& seen, Held* held);
+  void hold(Job& job, TimePoint now);
   void give_back(Job& job);
   Requester& requester(std::uint64_t id, TimePoint now);
   void forget_one();
@@ -158,6 +162,7 @@ class ReplierProtocol {
 
   ReplierProtocolOptions options_;
   std::unordered_map<std::uint64_t, Requester> requesters_;
+  std::list<std::uint64_t> by_age_;  ///< Requesters, the one not heard for longest first.
   std::deque<Job> waiting_;
   std::vector<Multipart> spares_;  ///< Slots to be reused.
   std::vector<Multipart> to_send_;

@@ -281,6 +281,65 @@ TEST_CASE("what a server finds late and we do not is sent there once more, as wa
   CHECK(finished.outcome == Outcome::expired);
 }
 
+namespace {
+
+/// How many attempts a server that says nothing gets within `span`.
+std::uint64_t attempts_within(RequesterProtocol& ask, TimePoint& now, Duration span) {
+  const std::uint64_t before = ask.counts().sent;
+  RequesterProtocol::Send send;
+  for (const TimePoint end = now + span; now < end; now += 100ms) {
+    ask.on_time(now);
+    while (ask.next(send, now)) {
+    }
+  }
+  return ask.counts().sent - before;
+}
+
+}  // namespace
+
+TEST_CASE("a server that is stopped gets no copy of what it has, and one behind a queue few") {
+  for (const bool direct : {true, false}) {
+    CAPTURE(direct);
+    TimePoint now = start;
+    RequesterProtocol ask{{.id = 9, .servers = 2}};
+    ask.connected(0, now);
+    Multipart taken{text(encode(TakenHead{{9, 1}, direct}))};
+    ask.on_message(0, taken, now);
+    for (int i = 0; i < 100; ++i)
+      ask.add({.method = "m", .deadline = 20min, .idempotent = true}, now);
+    // One behind a queue after 1 s, then 2, 4, …, 256 s.
+    CHECK(attempts_within(ask, now, 10min) == (direct ? 0 : 9 * 100));
+    CHECK(ask.counts().sent == (direct ? 1 : 10) * 100);
+    // Another server has none of them, and a connection that is lost may have had all.
+    ask.connected(1, now);
+    CHECK(attempts_within(ask, now, 1s) == 100);
+    ask.disconnected(1, now);
+    ask.connected(1, now);
+    CHECK(attempts_within(ask, now, 1s) == 100);
+  }
+}
+
+TEST_CASE("a server that takes nothing is sent no more than a bound, and asked again later") {
+  for (const bool idempotent : {true, false}) {
+    CAPTURE(idempotent);
+    TimePoint now = start;
+    RequesterProtocol ask{{.id = 9, .servers = 1, .unheard_max = 10}};
+    ask.connected(0, now);
+    for (int i = 0; i < 1000; ++i) {
+      ask.add({.method = "m", .deadline = 2s, .idempotent = idempotent}, now);
+      attempts_within(ask, now, 100ms);
+    }
+    CHECK(ask.counts().sent <= 10 + 101);
+    Multipart taken{text(encode(TakenHead{{9, 1}, true}))};
+    ask.on_message(0, taken, now);
+    attempts_within(ask, now, 1s);
+    CHECK(ask.counts().sent >= 10 + 100);
+    attempts_within(ask, now, 1min);
+    CHECK(ask.counts().in_flight == 0);
+    CHECK(ask.counts().requested == 1000);
+  }
+}
+
 TEST_CASE("a reply that is too large is a failure, which both ends learn") {
   Desk desk;
   REQUIRE(desk.begins(message(head(1))));
@@ -348,4 +407,32 @@ TEST_CASE("hedging keeps to its budget, and needs to know what is usual") {
   CHECK(ask.counts().hedged <= 10);
   CHECK(ask.counts().retried == 0);
   CHECK(ask.outstanding(0) + ask.outstanding(1) == 0);
+}
+
+TEST_CASE("how long a reply took is known where it was asked for twice") {
+  TimePoint now = start;
+  RequesterProtocol ask{{.id = 9, .servers = 2, .choice = Choice::failover, .hedge = 1}};
+  ask.connected(0, now);
+  ask.connected(1, now);
+  RequesterProtocol::Send send;
+  const auto pass = [&](std::chrono::milliseconds span) {
+    for (const TimePoint end = now + span; now < end;) {
+      ask.on_time(now += 1ms);
+      while (ask.next(send, now)) {
+      }
+    }
+  };
+  for (std::uint64_t number = 1; number <= 128; ++number) {
+    ask.add({.method = "m", .deadline = 10s, .idempotent = true}, now);
+    pass(number <= 32 ? 10ms : 100ms);
+    Multipart reply{text(encode(ReplyHead{{9, number}}, "x"))};
+    ask.on_message(0, reply, now);
+  }
+  const std::uint64_t before = ask.counts().hedged;
+  CHECK(before > 0);
+  ask.add({.method = "m", .deadline = 10s, .idempotent = true}, now);
+  pass(99ms);
+  CHECK(ask.counts().hedged == before);
+  pass(2ms);
+  CHECK(ask.counts().hedged == before + 1);
 }

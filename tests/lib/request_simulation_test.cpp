@@ -32,10 +32,13 @@ struct Settings {
   std::uint64_t threads = 1000;
   std::size_t room = 20;                  ///< Of each server.
   std::chrono::milliseconds skew_max{0};  ///< Of the servers' clocks, either way.
+
+  /// Something stands between the requester and a server, and may lose what it was given.
+  bool indirect() const { return queue || faults.drop > 0; }
 };
 
 /// One requester, and servers that die, stop and are cut off. A connection is an epoch: what was
-/// under way when it ended is lost, as with TCP.
+/// under way when it ended is lost, as with TCP, and until then what is cut off comes later.
 struct World {
   struct Server {
     Server(Simulation& time, Faults faults) : to(time, faults), from(time, faults) {}
@@ -45,6 +48,8 @@ struct World {
     std::vector<std::shared_ptr<Multipart>> unread;
     int epoch = 0;
     bool stopped = false;
+    bool cut = false;
+    std::vector<std::shared_ptr<Multipart>> cut_off;
     std::chrono::milliseconds skew{0};
     bool heard = false;  ///< Its desk took something in time, so it knows what quick is.
     std::set<std::uint64_t> unsure;  ///< Whether these were late it could not know.
@@ -92,6 +97,7 @@ struct World {
   void part(std::size_t i) {
     ++servers[i]->epoch;
     servers[i]->unread.clear();
+    servers[i]->cut_off.clear();
     if (!settings.queue) requester.disconnected(i, time.now());
   }
   void kill(std::size_t i) {
@@ -113,12 +119,11 @@ struct World {
     RequesterProtocol::Send send;
     while (requester.next(send, time.now())) {
       const std::size_t i = settings.queue ? next_worker++ % servers.size() : send.server;
-      if (settings.queue) send.frames.push_front("client");
+      if (settings.indirect()) send.frames.push_front("client");
       send.frames.push_front("way");
       const auto frames = std::make_shared<Multipart>(std::move(send.frames));
-      servers[i]->to.send([this, i, frames, epoch = servers[i]->epoch] {
-        if (servers[i]->epoch == epoch) arrive(i, frames);
-      });
+      const bool held = servers[i]->cut && !settings.indirect();
+      held ? servers[i]->cut_off.push_back(frames) : send_to(i, frames);
     }
     RequesterProtocol::Finished finished;
     while (requester.take(finished)) {
@@ -127,6 +132,21 @@ struct World {
       one.outcome = finished.outcome;
       if (time.now() > one.deadline + 200ms) ++late_outcomes;
     }
+  }
+  void send_to(std::size_t i, const std::shared_ptr<Multipart>& frames) {
+    servers[i]->to.send([this, i, frames, epoch = servers[i]->epoch] {
+      if (servers[i]->epoch == epoch) arrive(i, frames);
+    });
+  }
+  void cut(std::size_t i) {
+    servers[i]->cut = true;
+    if (settings.indirect()) servers[i]->to.cut();
+  }
+  void uncut(std::size_t i) {
+    servers[i]->cut = false;
+    servers[i]->to.heal();
+    doubt(*servers[i], servers[i]->cut_off);
+    for (const auto& frames : std::exchange(servers[i]->cut_off, {})) send_to(i, frames);
   }
   void arrive(std::size_t i, const std::shared_ptr<Multipart>& frames) {
     Server& server = *servers[i];
@@ -144,16 +164,20 @@ struct World {
   void go_on(std::size_t i) {
     Server& server = *servers[i];
     server.stopped = false;
-    bool sure = server.heard;
-    for (const auto& frames : std::exchange(server.unread, {})) {
-      const auto head = decode_correlation(frames->text(frames->size() - 3));
-      if (const auto* request = head ? std::get_if<RequestHead>(&*head) : nullptr) {
-        sure &= !request->wanted;  // what it says of clocks is wrong by now
-        if (!sure) server.unsure.insert(request->key.number);
-      }
-      read(i, *frames);
-    }
+    doubt(server, server.unread);
+    for (const auto& frames : std::exchange(server.unread, {})) read(i, *frames);
     for (int n = 0; n < 3; ++n) begin_one(i);
+  }
+  /// Of what lay about for a while the server may not know that it did.
+  static void doubt(Server& server, const std::vector<std::shared_ptr<Multipart>>& late) {
+    bool sure = server.heard;
+    for (const auto& frames : late) {
+      const auto head = decode_correlation(frames->text(frames->size() - 3));
+      const auto* request = head ? std::get_if<RequestHead>(&*head) : nullptr;
+      if (request == nullptr) continue;
+      sure &= !request->wanted;  // what it says of clocks is wrong by now
+      if (!sure) server.unsure.insert(request->key.number);
+    }
   }
   void begin_one(std::size_t i) {
     Server& server = *servers[i];
@@ -183,7 +207,7 @@ struct World {
   }
   void send_back(std::size_t i, Multipart message) {
     message.pop_front();
-    if (settings.queue) message.pop_front();
+    if (settings.indirect()) message.pop_front();
     const auto frames = std::make_shared<Multipart>(std::move(message));
     servers[i]->from.send([this, i, frames, epoch = servers[i]->epoch] {
       if (servers[i]->epoch != epoch) return;
@@ -215,7 +239,7 @@ struct World {
         }
         break;
       default:
-        time.chance(0.5) ? server.to.cut() : server.to.heal();
+        time.chance(0.5) ? cut(i) : uncut(i);
     }
     flush();
   }
@@ -223,7 +247,7 @@ struct World {
     for (std::size_t i = 0; i < servers.size(); ++i) {
       if (servers[i]->stopped) go_on(i);
       if (!servers[i]->desk) start(i);
-      servers[i]->to.heal();
+      uncut(i);
       servers[i]->to.set({.delay_max = longest_way});
       servers[i]->from.set({.delay_max = longest_way});
     }

@@ -19,8 +19,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t none = RequesterProtocol::servers_max;
-constexpr milliseconds silence{5000};    // how long a server that left one unanswered comes last
-constexpr milliseconds busy_pause{100};  // before a server that had no room is asked again
+constexpr milliseconds silence{5000};      // how long a server that left one unanswered comes last
+constexpr milliseconds probe_pause{1000};  // between attempts at one that was sent too much
 
 constexpr std::uint64_t bit(std::size_t server) noexcept { return std::uint64_t{1} << server; }
 
@@ -76,15 +76,37 @@ void RequesterProtocol::tidy() {
 
 /// Gives it to a server where there is one; else it waits, or is told that there is none.
 void RequesterProtocol::dispatch(std::uint64_t number, Request& request, TimePoint now) {
-  std::size_t server = choose(request.allowed & ~request.out, now);
-  if (server == none && request.out != 0) server = choose(request.allowed, now);
+  const std::size_t server = choose(request.allowed & ~request.out, now);
   if (server != none) return send_to(server, number, request, now);
+  if (request.out != 0) return send_copy(number, request, now);
+  if (any_up(request.allowed)) return look_again(number, request, after(now, probe_pause));
   if (all_down(request.allowed) && !request.idempotent) {
     finish(number, request, Outcome::no_peer);
     return;
   }
   waiting_.push_back(number);
-  request.attempt_until = request.hedge_at = TimePoint::max();
+  look_again(number, request, TimePoint::max());
+}
+
+/// What lies on a connection comes to whoever is at its other end, or the connection is lost; what
+/// a queue was given may be lost behind it. There a copy may be one too many, which a busy server
+/// does once more: so the pauses double.
+void RequesterProtocol::send_copy(std::uint64_t number, Request& request, TimePoint now) {
+  std::uint64_t behind_queues = 0;
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    if (!servers_[i].direct) behind_queues |= bit(i);
+  }
+  const Duration waited{(now - request.sent_at).count() >> request.copies};
+  const bool due = std::chrono::duration_cast<milliseconds>(waited) >= options_.attempt_timeout;
+  const std::size_t server = due ? choose(request.out & behind_queues, now) : none;
+  if (server == none) return look_again(number, request, after(now, options_.attempt_timeout));
+  ++request.copies;
+  send_to(server, number, request, now);
+}
+
+void RequesterProtocol::look_again(std::uint64_t number, Request& request, TimePoint at) {
+  request.attempt_until = at;
+  request.hedge_at = TimePoint::max();
   schedule(number, request);
 }
 
@@ -98,6 +120,13 @@ void RequesterProtocol::send_to(std::size_t server, std::uint64_t number, Reques
   if (++request.attempts > 1) ++counts_.retried;
   ++counts_.sent;
   request.sent_at = now;
+  request.last = static_cast<std::uint8_t>(server);
+  if (request.attempts == 1) {
+    request.first = request.last;
+    request.first_sent_at = now;
+  }
+  if (++servers_[server].unheard >= options_.unheard_max)
+    servers_[server].probe_at = now + probe_pause;
   request.hedge_at = TimePoint::max();
   if (request.idempotent) {
     request.attempt_until = after(now, options_.attempt_timeout);
@@ -239,6 +268,19 @@ bool RequesterProtocol::all_down(std::uint64_t allowed) const noexcept {
   return true;
 }
 
+bool RequesterProtocol::any_up(std::uint64_t allowed) const noexcept {
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    if ((allowed & bit(i)) != 0 && servers_[i].state == State::up) return true;
+  }
+  return false;
+}
+
+/// It lives as far as its connection says, and has taken nothing for so long that more would only
+/// pile up. One now and then shows whether it takes something again.
+bool RequesterProtocol::is_overrun(const Server& server, TimePoint now) const noexcept {
+  return server.unheard >= options_.unheard_max && now < server.probe_at;
+}
+
 std::size_t RequesterProtocol::connected_servers() const noexcept {
   return static_cast<std::size_t>(
       std::count_if(servers_.begin(), servers_.end(),
@@ -255,116 +297,10 @@ std::size_t RequesterProtocol::choose(std::uint64_t allowed, TimePoint now) {
   for (std::size_t i = 0; i < servers_.size(); ++i) {
     const std::size_t at = (first + i) % servers_.size();
     if (servers_[at].state != State::up || (allowed & bit(at)) == 0) continue;
+    if (is_overrun(servers_[at], now)) continue;
     if (best == none || rank(servers_[at]) < rank(servers_[best])) best = at;
   }
   return best;
-}
-
-void RequesterProtocol::on_message(std::size_t server, Multipart& frames, TimePoint now) {
-  servers_[server].heard = now;
-  servers_[server].silent_until = {};
-  std::string_view behind;
-  const auto head = frames.empty() ? std::nullopt : decode_correlation(frames.text(0), behind);
-  const bool ours =
-      head && std::visit([](const auto& one) { return one.key; }, *head).requester == options_.id;
-  const auto* taken = ours ? std::get_if<TakenHead>(&*head) : nullptr;
-  const auto* reply = ours ? std::get_if<ReplyHead>(&*head) : nullptr;
-  const auto* failure = ours ? std::get_if<FailureHead>(&*head) : nullptr;
-  const bool echoed = ours && std::holds_alternative<RequestHead>(*head) && frames.size() > 2 &&
-                      frames[1].size() == 0;
-  Finished* finished = nullptr;
-  if (taken != nullptr) {
-    servers_[server].known = true;
-    servers_[server].direct = taken->direct;
-  } else if (reply != nullptr) {
-    finished = replied(server, reply->key, now);
-  } else if (failure != nullptr) {
-    finished = failed(server, *failure, now);
-  } else if (echoed) {
-    return on_stock_reply(server, std::get<RequestHead>(*head).key, frames, now);
-  } else {
-    ++counts_.malformed;
-  }
-  if (finished == nullptr) return;
-  finished->begin = frames[0].size() - behind.size();
-  finished->body = std::move(frames[0]);
-}
-
-/// A stock REP gave the envelope back, and a body of one frame or more.
-void RequesterProtocol::on_stock_reply(std::size_t server, const RequestKey& key, Multipart& frames,
-                                       TimePoint now) {
-  Finished* finished = replied(server, key, now);
-  if (finished == nullptr) return;
-  finished->body = std::move(frames[2]);
-  for (std::size_t i = 3; i < frames.size(); ++i) finished->further.push_back(std::move(frames[i]));
-}
-
-RequesterProtocol::Finished* RequesterProtocol::replied(std::size_t server, const RequestKey& key,
-                                                        TimePoint now) {
-  Request* request = find(key.number);
-  if (request == nullptr) {
-    ++counts_.late;
-    return nullptr;
-  }
-  latency_.add(now - request->sent_at);
-  if ((request->out & bit(server)) != 0) take_back(server, *request);
-  return &finish(key.number, *request, Outcome::replied);
-}
-
-RequesterProtocol::Finished* RequesterProtocol::failed(std::size_t server, const FailureHead& head,
-                                                       TimePoint now) {
-  Request* request = find(head.key.number);
-  if (request == nullptr) {
-    ++counts_.late;
-    return nullptr;
-  }
-  if ((request->out & bit(server)) != 0) take_back(server, *request);
-  if (head.status == FailureStatus::unavailable && ask_another(server, head.key.number, now))
-    return nullptr;
-  if (head.status == FailureStatus::expired && insist(server, head.key.number, now)) return nullptr;
-  const bool begun =
-      head.status == FailureStatus::failed || head.status == FailureStatus::abandoned;
-  const bool expired = head.status == FailureStatus::expired;
-  Finished& finished = finish(head.key.number, *request,
-                              begun     ? Outcome::failed
-                              : expired ? Outcome::expired
-                                        : Outcome::refused);
-  finished.status = head.status;
-  finished.kind = head.kind;
-  return &finished;
-}
-
-/// It was never begun there. False: that is its end.
-bool RequesterProtocol::ask_another(std::size_t server, std::uint64_t number, TimePoint now) {
-  Request& request = *find(number);
-  servers_[server].silent_until = after(now, busy_pause);
-  request.refused |= bit(server);
-  if (request.out != 0) return true;  // another one has it
-  const std::size_t other = choose(request.allowed & ~request.refused, now);
-  if (other != none) {
-    send_to(other, number, request, now);
-    return true;
-  }
-  request.refused = 0;
-  return try_later(number, request, now);
-}
-
-bool RequesterProtocol::try_later(std::uint64_t number, Request& request, TimePoint now) {
-  if (!request.idempotent) return false;
-  request.attempt_until = after(now, busy_pause);
-  schedule(number, request);
-  return true;
-}
-
-/// It was late by the server's clock, and so not begun; by ours it is not: then the clocks differ,
-/// and the server is told so once. False: that is its end.
-bool RequesterProtocol::insist(std::size_t server, std::uint64_t number, TimePoint now) {
-  Request& request = *find(number);
-  if (request.deadline <= now) return false;
-  // Said of that, or of one before.
-  if ((request.wanted & bit(server)) != 0) return try_later(number, request, now);
-  send_to(server, number, request, now, true);
-  return true;
 }
 
 bool RequesterProtocol::next(Send& send, TimePoint now) {

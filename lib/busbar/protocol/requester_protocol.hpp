@@ -50,6 +50,8 @@ struct RequesterProtocolOptions {
   std::size_t servers = 1;  ///< At most RequesterProtocol::servers_max.
   Choice choice = Choice::least_loaded;
   std::chrono::milliseconds attempt_timeout{1000};
+  /// So much is sent at most to a server that says nothing; then a request a second.
+  std::uint64_t unheard_max = UINT64_MAX;
   double hedge = 0;  ///< At most this share of requests is sent a second time ahead of time.
   std::chrono::milliseconds utc{0};  ///< What makes UTC, in ms since 1970, of `now`.
 };
@@ -69,7 +71,8 @@ struct RequesterCounts {
 /// One requester and the servers that it is connected to, known by their index. Pure: sockets and
 /// time are given. Where an attempt may be repeated and where not:
 /// - never begun (no server was there, or one said so): at another server;
-/// - connection lost, or no answer within attempt_timeout: at another server, if it is idempotent.
+/// - connection lost, or no answer within attempt_timeout: at another server, if it is idempotent;
+///   where all have it once more at the same one, after pauses that double, unless that is direct.
 class RequesterProtocol {
  public:
   static constexpr std::size_t servers_max = 64;
@@ -136,10 +139,12 @@ class RequesterProtocol {
   struct Server {
     State state = State::unknown;
     std::uint64_t outstanding = 0;
-    TimePoint heard{};         ///< When it last sent anything.
-    TimePoint silent_until{};  ///< It left an attempt without an answer: others come first.
-    bool known = false;        ///< It speaks our protocol, or a proxy stands before it.
-    bool direct = false;       ///< It takes cancellations.
+    TimePoint heard{};          ///< When it last sent anything.
+    TimePoint silent_until{};   ///< It left an attempt without an answer: others come first.
+    bool known = false;         ///< It speaks our protocol, or a proxy stands before it.
+    bool direct = false;        ///< It takes cancellations, and all that is sent arrives there.
+    std::uint64_t unheard = 0;  ///< Attempts sent since.
+    TimePoint probe_at{};       ///< With too many of them: none is sent before.
   };
   struct Request {
     std::string method;
@@ -154,6 +159,10 @@ class RequesterProtocol {
     std::uint64_t refused = 0;  ///< Those that gave it back: no room. An idempotent one: of late.
     std::uint64_t wanted = 0;   ///< Those that got it last as one that is not late.
     std::uint32_t attempts = 0;
+    std::uint8_t copies = 0;  ///< Sent to a server that had it.
+    std::uint8_t first = 0;   ///< The server that got it first,
+    std::uint8_t last = 0;    ///< and last.
+    TimePoint first_sent_at{};
     bool idempotent = false;
   };
   struct Errand {
@@ -165,10 +174,12 @@ class RequesterProtocol {
 
   Request* find(std::uint64_t number) noexcept { return requests_.find(number); }
   void dispatch(std::uint64_t number, Request& request, TimePoint now);
+  void send_copy(std::uint64_t number, Request& request, TimePoint now);
   void send_to(std::size_t server, std::uint64_t number, Request& request, TimePoint now,
                bool wanted = false);
   void look_at(std::uint64_t number, Request& request, TimePoint now);
   void schedule(std::uint64_t number, Request& request);
+  void look_again(std::uint64_t number, Request& request, TimePoint at);
   void take_back(std::size_t server, Request& request) noexcept;
   void mark_silent(const Request& request, TimePoint now) noexcept;
   Finished& finish(std::uint64_t number, Request& request, Outcome outcome);
@@ -179,10 +190,12 @@ class RequesterProtocol {
   bool try_later(std::uint64_t number, Request& request, TimePoint now);
   bool insist(std::size_t server, std::uint64_t number, TimePoint now);
   Finished* failed(std::size_t server, const FailureHead& head, TimePoint now);
-  /// Of those connected and in `allowed`; servers_max: none.
+  bool is_overrun(const Server& server, TimePoint now) const noexcept;
+  /// Of those connected and in `allowed` that take more; servers_max: none.
   std::size_t choose(std::uint64_t allowed, TimePoint now);
   /// No server in `allowed` is there, nor may be so in a moment.
   bool all_down(std::uint64_t allowed) const noexcept;
+  bool any_up(std::uint64_t allowed) const noexcept;
   void tidy();
   void give_up_waiting();
 

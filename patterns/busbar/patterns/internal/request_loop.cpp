@@ -18,7 +18,8 @@ namespace {
 constexpr int burst = 256;
 /// Each look at a monitor is a system call. Its descriptor stays readable until it is read.
 constexpr milliseconds monitor_pace{1};
-constexpr milliseconds fresh{5};  // what the monitors said so lately holds
+constexpr std::uint64_t unheard_least = 1000;  // a queue may lose some, and tells nobody
+constexpr milliseconds fresh{5};               // what the monitors said so lately holds
 
 RequesterOptions checked(RequesterOptions options) {
   std::set<Endpoint> seen;
@@ -49,6 +50,7 @@ RequestLoop::RequestLoop(Context& context, RequesterOptions options)
                  .servers = options_.connect.size(),
                  .choice = options_.choice,
                  .attempt_timeout = options_.attempt_timeout,
+                 .unheard_max = std::max<std::uint64_t>(options_.in_flight_max, unheard_least),
                  .hedge = options_.hedge,
                  .utc = utc_offset(context.clock().now())}) {
   links_ = ServerLinks::create(context,

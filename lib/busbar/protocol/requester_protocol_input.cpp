@@ -1,0 +1,130 @@
+// What a requester makes of what servers say.
+#include "busbar/protocol/requester_protocol.hpp"
+
+namespace busbar::protocol {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t none = RequesterProtocol::servers_max;
+constexpr milliseconds busy_pause{100};  // before a server that had no room is asked again
+
+constexpr std::uint64_t bit(std::size_t server) noexcept { return std::uint64_t{1} << server; }
+
+}  // namespace
+
+void RequesterProtocol::on_message(std::size_t server, Multipart& frames, TimePoint now) {
+  servers_[server].heard = now;
+  servers_[server].silent_until = {};
+  servers_[server].unheard = 0;
+  std::string_view behind;
+  const auto head = frames.empty() ? std::nullopt : decode_correlation(frames.text(0), behind);
+  const bool ours =
+      head && std::visit([](const auto& one) { return one.key; }, *head).requester == options_.id;
+  const auto* taken = ours ? std::get_if<TakenHead>(&*head) : nullptr;
+  const auto* reply = ours ? std::get_if<ReplyHead>(&*head) : nullptr;
+  const auto* failure = ours ? std::get_if<FailureHead>(&*head) : nullptr;
+  const bool echoed = ours && std::holds_alternative<RequestHead>(*head) && frames.size() > 2 &&
+                      frames[1].size() == 0;
+  Finished* finished = nullptr;
+  if (taken != nullptr) {
+    servers_[server].known = true;
+    servers_[server].direct = taken->direct;
+  } else if (reply != nullptr) {
+    finished = replied(server, reply->key, now);
+  } else if (failure != nullptr) {
+    finished = failed(server, *failure, now);
+  } else if (echoed) {
+    return on_stock_reply(server, std::get<RequestHead>(*head).key, frames, now);
+  } else {
+    ++counts_.malformed;
+  }
+  if (finished == nullptr) return;
+  finished->begin = frames[0].size() - behind.size();
+  finished->body = std::move(frames[0]);
+}
+
+/// A stock REP gave the envelope back, and a body of one frame or more.
+void RequesterProtocol::on_stock_reply(std::size_t server, const RequestKey& key, Multipart& frames,
+                                       TimePoint now) {
+  Finished* finished = replied(server, key, now);
+  if (finished == nullptr) return;
+  finished->body = std::move(frames[2]);
+  for (std::size_t i = 3; i < frames.size(); ++i) finished->further.push_back(std::move(frames[i]));
+}
+
+RequesterProtocol::Finished* RequesterProtocol::replied(std::size_t server, const RequestKey& key,
+                                                        TimePoint now) {
+  Request* request = find(key.number);
+  if (request == nullptr) {
+    ++counts_.late;
+    return nullptr;
+  }
+  // Of a third one or a copy nobody knows how long it took.
+  if (server == request->first) {
+    latency_.add(now - request->first_sent_at);
+  } else if (server == request->last) {
+    latency_.add(now - request->sent_at);
+  }
+  if ((request->out & bit(server)) != 0) take_back(server, *request);
+  return &finish(key.number, *request, Outcome::replied);
+}
+
+RequesterProtocol::Finished* RequesterProtocol::failed(std::size_t server, const FailureHead& head,
+                                                       TimePoint now) {
+  Request* request = find(head.key.number);
+  if (request == nullptr) {
+    ++counts_.late;
+    return nullptr;
+  }
+  if ((request->out & bit(server)) != 0) take_back(server, *request);
+  if (head.status == FailureStatus::unavailable && ask_another(server, head.key.number, now))
+    return nullptr;
+  if (head.status == FailureStatus::expired && insist(server, head.key.number, now)) return nullptr;
+  const bool begun =
+      head.status == FailureStatus::failed || head.status == FailureStatus::abandoned;
+  const bool expired = head.status == FailureStatus::expired;
+  Finished& finished = finish(head.key.number, *request,
+                              begun     ? Outcome::failed
+                              : expired ? Outcome::expired
+                                        : Outcome::refused);
+  finished.status = head.status;
+  finished.kind = head.kind;
+  return &finished;
+}
+
+/// It was never begun there. False: that is its end.
+bool RequesterProtocol::ask_another(std::size_t server, std::uint64_t number, TimePoint now) {
+  Request& request = *find(number);
+  servers_[server].silent_until = after(now, busy_pause);
+  request.refused |= bit(server);
+  if (request.out != 0) return true;  // another one has it
+  const std::size_t other = choose(request.allowed & ~request.refused, now);
+  if (other != none) {
+    send_to(other, number, request, now);
+    return true;
+  }
+  request.refused = 0;
+  return try_later(number, request, now);
+}
+
+bool RequesterProtocol::try_later(std::uint64_t number, Request& request, TimePoint now) {
+  if (!request.idempotent) return false;
+  request.attempt_until = after(now, busy_pause);
+  schedule(number, request);
+  return true;
+}
+
+/// It was late by the server's clock, and so not begun; by ours it is not: then the clocks differ,
+/// and the server is told so once. False: that is its end.
+bool RequesterProtocol::insist(std::size_t server, std::uint64_t number, TimePoint now) {
+  Request& request = *find(number);
+  if (request.deadline <= now) return false;
+  // Said of that, or of one before.
+  if ((request.wanted & bit(server)) != 0) return try_later(number, request, now);
+  send_to(server, number, request, now, true);
+  return true;
+}
+
+}  // namespace busbar::protocol

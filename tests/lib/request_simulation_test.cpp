@@ -8,6 +8,7 @@
 #include <climits>
 #include <doctest/doctest.h>
 
+#include <busbar/protocol/msgpack_reader.hpp>
 #include <busbar/protocol/replier_protocol.hpp>
 #include <busbar/protocol/requester_protocol.hpp>
 #include <busbar/testing/simulation.hpp>
@@ -69,7 +70,8 @@ struct World {
                    .servers = how.queue ? 1 : how.servers,
                    .choice = how.choice,
                    .attempt_timeout = 500ms,
-                   .hedge = how.hedge}) {
+                   .hedge = how.hedge,
+                   .batch_messages = static_cast<std::uint32_t>(1 + seed % 3)}) {
     for (std::size_t i = 0; i < how.servers; ++i) {
       servers.push_back(std::make_unique<Server>(time, how.faults));
       const auto most = static_cast<std::uint64_t>(how.skew_max.count());
@@ -153,7 +155,7 @@ struct World {
     if (!server.desk) return;
     if (server.stopped) return server.unread.push_back(frames);
     read(i, *frames);
-    server.heard |= !frames->text(frames->size() - 1).empty();  // not a cancellation
+    server.heard |= !requests_in(*frames).empty();  // not a cancellation
     begin_one(i);
   }
   void read(std::size_t i, Multipart& frames) {
@@ -168,15 +170,29 @@ struct World {
     for (const auto& frames : std::exchange(server.unread, {})) read(i, *frames);
     for (int n = 0; n < 3; ++n) begin_one(i);
   }
+  static std::vector<RequestHead> requests_in(const Multipart& frames) {
+    const std::size_t empty = frames.size() - (frames.text(frames.size() - 1).empty() ? 1 : 2);
+    std::string_view records;
+    const auto head = decode_correlation(frames.text(empty - 1), records);
+    REQUIRE(head);
+    if (const auto* request = std::get_if<RequestHead>(&*head)) return {*request};
+    if (!std::holds_alternative<BatchHead>(*head)) return {};
+    std::vector<RequestHead> requests;
+    MsgpackReader in{records};
+    while (!in.at_end()) {
+      requests.push_back(std::get<RequestHead>(*decode_correlation(*in.bytes())));
+      REQUIRE(in.bytes());
+    }
+    return requests;
+  }
   /// Of what lay about for a while the server may not know that it did.
   static void doubt(Server& server, const std::vector<std::shared_ptr<Multipart>>& late) {
     bool sure = server.heard;
     for (const auto& frames : late) {
-      const auto head = decode_correlation(frames->text(frames->size() - 3));
-      const auto* request = head ? std::get_if<RequestHead>(&*head) : nullptr;
-      if (request == nullptr) continue;
-      sure &= !request->wanted;  // what it says of clocks is wrong by now
-      if (!sure) server.unsure.insert(request->key.number);
+      for (const RequestHead& request : requests_in(*frames)) {
+        sure &= !request.wanted;  // what it says of clocks is wrong by now
+        if (!sure) server.unsure.insert(request.key.number);
+      }
     }
   }
   void begin_one(std::size_t i) {

@@ -48,7 +48,9 @@ class Bench(Case):
     def test_requests_stand_beside_stock_sockets(self):
         out, _ = self.busbar("bench", "reqrep", "--pairs", 1, "--size", "16", "--window", "20ms",
                              "--rounds", 100, "--against", "zmq_proxy", "--json")
-        (row,) = json.loads(out)["reqrep"]
+        row, batched = json.loads(out)["reqrep"]
+        self.assertEqual(batched["requester"], "batched")
+        self.assertGreater(batched["round_trips_per_second"]["of_zmq_proxy"]["median"], 0)
         for figure in ("round_trips_per_second", "p50_us", "p99_us"):
             self.assertGreater(row[figure]["of_zmq_proxy"]["median"], 0)
             self.assertIsNone(row[figure]["of_nats"])

@@ -61,10 +61,10 @@ void be_desk(Desk desk, const std::string& from, Shared& shared) {
   replier.serve();
 }
 
-void ask_busbar(const std::string& to, const std::string& payload, std::size_t in_flight,
-                const Asked& asked) {
+void ask_busbar(std::uint32_t batch, const std::string& to, const std::string& payload,
+                std::size_t in_flight, const Asked& asked) {
   Context context;
-  Requester requester{context, {.connect = {to}}};
+  Requester requester{context, {.connect = {to}, .batch_messages = batch}};
   const RequestOptions patient{.deadline = std::chrono::minutes{1}};
   std::deque<PendingReply> out;
   while (true) {
@@ -113,8 +113,8 @@ void be_asker(Desk desk, const std::string& to, std::size_t size, std::size_t in
 #ifdef BUSBAR_WITH_NATS
   if (desk == Desk::nats) return nats_requests.ask(to, size, in_flight, shared);
 #endif
-  desk == Desk::busbar ? ask_busbar(to, payload, in_flight, asked)
-                       : ask_stock(to, payload, in_flight, asked);
+  if (desk == Desk::zmq_proxy) return ask_stock(to, payload, in_flight, asked);
+  ask_busbar(desk == Desk::batched ? 64 : 1, to, payload, in_flight, asked);
 }
 
 }  // namespace
@@ -123,6 +123,8 @@ std::string_view name_of(Desk desk) noexcept {
   switch (desk) {
     case Desk::busbar:
       return "busbar";
+    case Desk::batched:
+      return "batched";
     case Desk::zmq_proxy:
       return "zmq_proxy";
     case Desk::nats:

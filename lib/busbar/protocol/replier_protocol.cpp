@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <busbar/core/limits.hpp>
+#include <busbar/protocol/msgpack_reader.hpp>
 
 namespace busbar::protocol {
 
@@ -117,7 +118,9 @@ void ReplierProtocol::on_message(Multipart& message, TimePoint now) {
       arriving_.method = arriving_.frames.text(arriving_.payload++);
     return hold(arriving_, now);
   }
-  const auto head = ours ? decode_correlation(arriving_.frames.text(empty - 1)) : std::nullopt;
+  std::string_view behind;
+  const auto head =
+      ours ? decode_correlation(arriving_.frames.text(empty - 1), behind) : std::nullopt;
   const auto* request = head ? std::get_if<RequestHead>(&*head) : nullptr;
   const auto* cancel = head ? std::get_if<CancelHead>(&*head) : nullptr;
   if (request != nullptr && has_body) return on_request(arriving_, *request, now);
@@ -125,7 +128,36 @@ void ReplierProtocol::on_message(Multipart& message, TimePoint now) {
     --counts_.received;  // no request
     return on_cancel(cancel->key);
   }
+  const auto* batch = head ? std::get_if<BatchHead>(&*head) : nullptr;
+  if (batch != nullptr && !has_body) {
+    --counts_.received;  // but what is in it
+    const Multipart frames = std::exchange(arriving_.frames, {});
+    return on_batch(frames, empty - 1, batch->count, behind, now);
+  }
   ++counts_.malformed;
+}
+
+/// Each as if it had come by itself. What is broken is one message that is malformed.
+void ReplierProtocol::on_batch(const Multipart& frames, std::size_t hops, std::uint32_t count,
+                               std::string_view records, TimePoint now) {
+  MsgpackReader in{records};
+  Multipart single;
+  for (; count > 0; --count) {
+    std::string_view correlation;
+    std::string_view payload;
+    const bool readable = in.bytes(correlation) && in.bytes(payload);
+    const auto head = readable ? decode_correlation(correlation) : std::nullopt;
+    if (!head || !std::holds_alternative<RequestHead>(*head)) {
+      ++counts_.received;
+      ++counts_.malformed;
+      return;
+    }
+    single.clear();
+    for (std::size_t i = 0; i < hops; ++i) single.push_back(frames.text(i));
+    for (const std::string_view frame : {correlation, std::string_view{}, payload})
+      single.push_back(frame);
+    on_message(single, now);
+  }
 }
 
 void ReplierProtocol::on_request(Job& job, const RequestHead& head, TimePoint now) {

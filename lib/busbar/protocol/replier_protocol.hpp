@@ -148,6 +148,8 @@ class ReplierProtocol {
   };
 
   void on_request(Job& job, const RequestHead& head, TimePoint now);
+  void on_batch(const Multipart& frames, std::size_t hops, std::uint32_t count,
+                std::string_view records, TimePoint now);
   void on_cancel(const RequestKey& key);
   void on_duplicate(Job& job, const RequestHead& head, const SeenNumbers& seen, Held* held);
   void hold(Job& job, TimePoint now);

@@ -6,12 +6,13 @@
 #include <msgpack.hpp>
 
 #include <busbar/protocol/field_reader.hpp>
+#include <busbar/protocol/header.hpp>
 
 namespace busbar::protocol {
 
 namespace {
 
-enum Kind : std::uint8_t { request = 0, failure = 1, cancel = 2, taken = 3, reply = 4 };
+enum Kind : std::uint8_t { request = 0, failure = 1, cancel = 2, taken = 3, reply = 4, batch = 5 };
 constexpr std::uint64_t idempotent = 1;  // flags
 constexpr std::uint64_t tell_me = 2;
 constexpr std::uint64_t wanted = 4;
@@ -97,6 +98,13 @@ std::optional<Correlation> read_taken(Reader& in) noexcept {
   return head;
 }
 
+std::optional<Correlation> read_batch(Reader& in) noexcept {
+  BatchHead head;
+  if (!in.key(head.key) || !in.number(head.count, UINT32_MAX) || head.count == 0)
+    return std::nullopt;
+  return head;
+}
+
 template <class Head>
 std::optional<Correlation> read_key(Reader& in) noexcept {
   Head head;
@@ -116,6 +124,8 @@ std::optional<Correlation> read(std::uint64_t kind, Reader& in) noexcept {
       return read_taken(in);
     case reply:
       return read_key<ReplyHead>(in);
+    case batch:
+      return read_batch(in);
     default:
       return std::nullopt;
   }
@@ -150,6 +160,17 @@ Frame encode(const TakenHead& head) {
   Writer out{5, taken, head.key};
   out.add(head.direct ? 1u : 0u);
   return out.frame();
+}
+
+Frame encode(const BatchHead& head, std::string_view records) {
+  Writer out{5, batch, head.key};
+  out.add(head.count);
+  return out.frame(records);
+}
+
+void append_request(std::string& records, const Frame& correlation, const Frame& payload) {
+  append_record(records, text(correlation));
+  append_record(records, text(payload));
 }
 
 std::optional<Correlation> decode_correlation(std::string_view frame,

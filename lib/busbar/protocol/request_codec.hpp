@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -70,7 +71,15 @@ struct TakenHead {
   bool direct = false;  ///< Nothing is between them: what is sent on this connection arrives here.
 };
 
-using Correlation = std::variant<RequestHead, ReplyHead, FailureHead, CancelHead, TakenHead>;
+/// Requester to replier: in front of several requests in one message, each a correlation and a
+/// payload, as msgpack binaries in the same frame. There is no body.
+struct BatchHead {
+  RequestKey key = {};  ///< The first one's.
+  std::uint32_t count = 0;
+};
+
+using Correlation =
+    std::variant<RequestHead, ReplyHead, FailureHead, CancelHead, TakenHead, BatchHead>;
 
 /// Requires a method of at most method_bytes.
 Frame encode(const RequestHead& head);
@@ -78,6 +87,9 @@ Frame encode(const ReplyHead& head, std::string_view payload = {});
 Frame encode(const FailureHead& head, std::string_view reason = {});
 Frame encode(const CancelHead& head);
 Frame encode(const TakenHead& head);
+Frame encode(const BatchHead& head, std::string_view records);
+/// What stands behind a BatchHead.
+void append_request(std::string& records, const Frame& correlation, const Frame& payload);
 
 /// Empty: no such frame, of another version, of an unknown kind, or broken. Elements behind those
 /// that are known are passed over. Views refer to the frame. `behind` is set to what stands there

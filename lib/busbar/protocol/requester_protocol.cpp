@@ -18,6 +18,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr std::size_t batch_bytes = 64u << 10;
 constexpr std::size_t none = RequesterProtocol::servers_max;
 constexpr milliseconds silence{5000};      // how long a server that left one unanswered comes last
 constexpr milliseconds probe_pause{1000};  // between attempts at one that was sent too much
@@ -303,37 +304,60 @@ std::size_t RequesterProtocol::choose(std::uint64_t allowed, TimePoint now) {
   return best;
 }
 
+Frame RequesterProtocol::head_of(const Errand& errand, const Request& request,
+                                 TimePoint now) const {
+  const auto ms = [](Duration span) { return std::chrono::duration_cast<milliseconds>(span); };
+  return encode(RequestHead{
+      .key = {options_.id, errand.number},
+      .left = std::min(deadline_max, std::max(ms(request.deadline - now), milliseconds{0})),
+      .sent = static_cast<std::uint32_t>((ms(now.time_since_epoch()) + options_.utc).count()),
+      .idempotent = request.idempotent,
+      .tell_me = !servers_[errand.server].known,
+      .wanted = errand.wanted,
+      .method = request.method});
+}
+
 bool RequesterProtocol::next(Send& send, TimePoint now) {
-  for (; sent_ < to_send_.size(); ++sent_) {
-    const Errand errand = to_send_[sent_];
+  while (sent_ < to_send_.size()) {
+    const Errand errand = to_send_[sent_++];
     const RequestKey key{options_.id, errand.number};
     send.server = errand.server;
     send.frames.clear();
     if (errand.cancel) {
       send.frames.push_back(encode(CancelHead{key}));
       send.frames.push_back(std::string_view{});
-      ++sent_;
       return true;
     }
     Request* request = find(errand.number);
     if (request == nullptr || (request->out & bit(errand.server)) == 0) continue;
-    const auto ms = [](Duration span) { return std::chrono::duration_cast<milliseconds>(span); };
-    send.frames.push_back(encode(RequestHead{
-        .key = key,
-        .left = std::min(deadline_max, std::max(ms(request->deadline - now), milliseconds{0})),
-        .sent = static_cast<std::uint32_t>((ms(now.time_since_epoch()) + options_.utc).count()),
-        .idempotent = request->idempotent,
-        .tell_me = !servers_[errand.server].known,
-        .wanted = errand.wanted,
-        .method = request->method}));
+    send.frames.push_back(head_of(errand, *request, now));
     send.frames.push_back(std::string_view{});
     send.frames.grow().copy(request->payload);
-    ++sent_;
+    if (options_.batch_messages > 1 && servers_[errand.server].known) make_batch(send, key, now);
     return true;
   }
   to_send_.clear();
   sent_ = 0;
   return false;
+}
+
+void RequesterProtocol::make_batch(Send& send, RequestKey first, TimePoint now) {
+  std::string records;
+  std::uint32_t count = 1;
+  for (; sent_ < to_send_.size() && count < options_.batch_messages; ++sent_) {
+    const Errand errand = to_send_[sent_];
+    if (errand.cancel || errand.server != send.server) break;
+    const Request* request = find(errand.number);
+    if (request == nullptr || (request->out & bit(errand.server)) == 0) continue;
+    if (records.size() + request->payload.size() > batch_bytes) break;
+    if (records.empty()) append_request(records, send.frames[0], send.frames[2]);
+    append_request(records, head_of(errand, *request, now), request->payload);
+    ++count;
+  }
+  if (count == 1) return;
+  send.frames.clear();
+  send.frames.push_back(encode(BatchHead{first, count}, records));
+  send.frames.push_back(std::string_view{});
 }
 
 bool RequesterProtocol::take(Finished& finished) {

@@ -53,6 +53,8 @@ struct RequesterProtocolOptions {
   /// So much is sent at most to a server that says nothing; then a request a second.
   std::uint64_t unheard_max = UINT64_MAX;
   double hedge = 0;  ///< At most this share of requests is sent a second time ahead of time.
+  /// Requests that go in one message at most, to a server that is known to speak our protocol.
+  std::uint32_t batch_messages = 1;
   std::chrono::milliseconds utc{0};  ///< What makes UTC, in ms since 1970, of `now`.
 };
 
@@ -173,6 +175,9 @@ class RequesterProtocol {
   };
 
   Request* find(std::uint64_t number) noexcept { return requests_.find(number); }
+  Frame head_of(const Errand& errand, const Request& request, TimePoint now) const;
+  /// Takes the next errands for the same server along, as far as they are requests.
+  void make_batch(Send& send, RequestKey first, TimePoint now);
   void dispatch(std::uint64_t number, Request& request, TimePoint now);
   void send_copy(std::uint64_t number, Request& request, TimePoint now);
   void send_to(std::size_t server, std::uint64_t number, Request& request, TimePoint now,

@@ -16,7 +16,8 @@ struct Figures {
 Figures measure(Desk desk, std::size_t size, const Options& options) {
   Figures figures{.round_trips_per_second =
                       measure_round_trips(desk, size, in_flight, options.window)};
-  if (desk == Desk::nats) return figures;  // its client gathers what it sends for a while
+  // Clients that gather what they send: one request at a time is no matter of theirs.
+  if (desk == Desk::nats || desk == Desk::batched) return figures;
   const Latency latency = measure_round_trip(desk, size, options.rounds);
   figures.p50_us = latency.p50_us;
   figures.p99_us = latency.p99_us;
@@ -24,16 +25,16 @@ Figures measure(Desk desk, std::size_t size, const Options& options) {
 }
 
 std::vector<Desk> desks(const Options& options) {
-  return with_others(options, {Desk::busbar}, {Desk::zmq_proxy, Desk::nats});
+  return with_others(options, {Desk::busbar, Desk::batched}, {Desk::zmq_proxy, Desk::nats});
 }
 
-/// Busbar, and its ratios to the others.
+/// One of ours, and its ratios to the others.
 struct Against {
   Spread own, proxy, nats;
-  explicit Against(const std::map<Desk, Series>& series)
-      : own(spread(series, Desk::busbar)),
-        proxy(ratio(series, Desk::busbar, Desk::zmq_proxy)),
-        nats(ratio(series, Desk::busbar, Desk::nats)) {}
+  Against(const std::map<Desk, Series>& series, Desk ours)
+      : own(spread(series, ours)),
+        proxy(ratio(series, ours, Desk::zmq_proxy)),
+        nats(ratio(series, ours, Desk::nats)) {}
   nlohmann::json json() const {
     return {{"median", own.json()}, {"of_zmq_proxy", proxy.json()}, {"of_nats", nats.json()}};
   }
@@ -41,21 +42,28 @@ struct Against {
 
 void reqrep(Run& run) {
   const Options& options = run.options();
-  Table table{{"bytes", "round trips/s", "of zmq_proxy", "of nats", "one at a time: p50 us",
-               "of zmq_proxy", "p99 us", "of zmq_proxy"}};
+  Table table{{"requester", "bytes", "round trips/s", "of zmq_proxy", "of nats",
+               "one at a time: p50 us", "of zmq_proxy", "p99 us", "of zmq_proxy"}};
   for (const std::size_t size : options.sizes) {
     const auto all = alternate(
         run, desks(options), [&](Desk desk) { return measure(desk, size, options); }, 2);
-    const Against rate{pick(all, &Figures::round_trips_per_second)};
-    const Against p50{pick(all, &Figures::p50_us)};
-    const Against p99{pick(all, &Figures::p99_us)};
-    table.add({std::to_string(size), rate.own.str("%.0f"), rate.proxy.str(), rate.nats.str(),
-               p50.own.str("%.0f"), p50.proxy.str(), p99.own.str("%.0f"), p99.proxy.str()});
-    run.report("reqrep").push_back({{"bytes", size},
-                                    {"in_flight", in_flight},
-                                    {"round_trips_per_second", rate.json()},
-                                    {"p50_us", p50.json()},
-                                    {"p99_us", p99.json()}});
+    for (const Desk ours : {Desk::busbar, Desk::batched}) {
+      const Against rate{pick(all, &Figures::round_trips_per_second), ours};
+      auto p50s = pick(all, &Figures::p50_us);
+      auto p99s = pick(all, &Figures::p99_us);
+      if (ours == Desk::batched) p50s.clear(), p99s.clear();
+      const Against p50{p50s, ours};
+      const Against p99{p99s, ours};
+      table.add({std::string{name_of(ours)}, std::to_string(size), rate.own.str("%.0f"),
+                 rate.proxy.str(), rate.nats.str(), p50.own.str("%.0f"), p50.proxy.str(),
+                 p99.own.str("%.0f"), p99.proxy.str()});
+      run.report("reqrep").push_back({{"requester", name_of(ours)},
+                                      {"bytes", size},
+                                      {"in_flight", in_flight},
+                                      {"round_trips_per_second", rate.json()},
+                                      {"p50_us", p50.json()},
+                                      {"p99_us", p99.json()}});
+    }
   }
   run.show("Requests through a queue, 100 in flight and one at a time, beside DEALER and REP",
            table);

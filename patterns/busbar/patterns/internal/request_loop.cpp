@@ -37,6 +37,10 @@ RequesterOptions checked(RequesterOptions options) {
   check(options.attempt_timeout.count() > 0, "attempt_timeout is below 1 ms", "raise it");
   check(options.hedge >= 0 && options.hedge <= 1, "hedge is no share of all requests",
         "give 0 to 1, 0.05 for five in a hundred");
+  check(options.batch_messages >= 1 && options.batch_messages <= 1000,
+        "batch_messages is 0 or above 1000", "give 1 to 1000");
+  check(options.batch_messages == 1 || options.wire == RequestWire::busbar,
+        "the Freelance protocol has no batches", "leave batch_messages out");
   check(options.in_flight_max > 0, "in_flight_max is 0", "allow one request at least");
   return options;
 }
@@ -52,6 +56,7 @@ RequestLoop::RequestLoop(Context& context, RequesterOptions options)
                  .attempt_timeout = options_.attempt_timeout,
                  .unheard_max = std::max<std::uint64_t>(options_.in_flight_max, unheard_least),
                  .hedge = options_.hedge,
+                 .batch_messages = options_.batch_messages,
                  .utc = utc_offset(context.clock().now())}) {
   links_ = ServerLinks::create(context,
                                {.name = options_.name,
@@ -111,7 +116,7 @@ std::uint64_t RequestLoop::request(std::string_view method, std::string_view pay
                                              at);
   if (callback) ++callbacks_;
   slots_.insert(number, {.callback = std::move(callback)});
-  carry(at);
+  if (protocol_.counts().in_flight <= 1 || ++gathered_ >= options_.batch_messages) carry(at);
   after_call();
   return number;
 }
@@ -155,6 +160,7 @@ std::vector<std::pair<std::size_t, std::uint64_t>> RequestLoop::survey(
 
 /// Sends what is to be sent, and hands out what is finished. False: there was nothing.
 bool RequestLoop::carry(TimePoint at) {
+  gathered_ = 0;
   bool something = false;
   for (; protocol_.next(send_, at); something = true) links_->send(send_.server, send_.frames);
   for (; protocol_.take(finished_); something = true) settle(std::move(finished_));
@@ -197,7 +203,8 @@ bool RequestLoop::turn(TimePoint at) {
 void RequestLoop::after_call() {
   if (followers_ > 0) changed_.notify_all();
   if (sleeping_ && links_ &&
-      (links_->readable() || protocol_.next_deadline() < sleeps_until_ || calls_due())) {
+      (gathered_ > 0 || links_->readable() || protocol_.next_deadline() < sleeps_until_ ||
+       calls_due())) {
     sleeping_ = false;
     wake_.signal();
   }

@@ -117,6 +117,7 @@ class RequestLoop final : public Active {
   TimePoint maintained_at_{};
   TimePoint turned_at_ = TimePoint::min();
   TimePoint sleeps_until_{};
+  std::uint32_t gathered_ = 0;  ///< Requests since `carry`, with RequesterOptions::batch_messages.
   int followers_ = 0;
   bool news_ = false;  ///< A server came or went in this turn.
   bool leading_ = false;

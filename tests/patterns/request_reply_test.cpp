@@ -219,6 +219,26 @@ TEST_CASE("a cancellation reaches the replier, also while the only thread is in 
   CHECK(replier.ledger().reconciles());
 }
 
+TEST_CASE("what is given back is told while the only thread is in a handler that looks") {
+  Context context;
+  Replier replier{context, {.bind = {any_port}, .waiting_max = 1}};
+  std::atomic<bool> over = false;
+  replier.on("long", [&](Request request) {
+    REQUIRE(eventually([&] { return request.cancelled() || over; }));
+    request.reply("");
+  });
+  std::thread thread{[&] { replier.serve(); }};
+  Requester ask{context, {.connect = replier.bound()}};
+  std::vector<PendingReply> all;
+  for (int i = 0; i < 5; ++i) all.push_back(ask.request("long", "", {.deadline = 1min}));
+  CHECK(eventually([&] { return ask.ledger().refused == 3; }));
+  over = true;
+  for (PendingReply& one : all) one.get();
+  replier.stop(soon);
+  thread.join();
+  CHECK(replier.ledger().replied == 2);
+}
+
 TEST_CASE("no peer is told at once where it can be known, and waited for where it may") {
   const testing::Folder folder;
   Context context;

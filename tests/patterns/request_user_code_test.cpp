@@ -67,6 +67,7 @@ TEST_CASE("options of a requester or replier that make no sense are refused") {
   CHECK(refused({.connect = there, .hedge = std::numeric_limits<double>::quiet_NaN()}));
   CHECK(refused({.connect = there, .in_flight_max = 0}));
   CHECK_FALSE(refused({.connect = there}));
+  CHECK_THROWS_AS(Replier(context, {.bind = {any_port}, .waiting_max = 0}), Error);
   CHECK_THROWS_WITH_AS(Replier(context, ReplierOptions{}),
                        "replier 'replier': it has no endpoint (give one to bind or to connect to)",
                        Error);

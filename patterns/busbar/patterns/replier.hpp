@@ -27,7 +27,8 @@ struct ReplierOptions {
   /// by several at a time. While all of them are in handlers nothing is read: what comes waits in
   /// the socket's queues, and what is late or cancelled by then is not begun.
   unsigned threads = 1;
-  /// Requests held that are not begun; what comes above it goes back as not begun.
+  /// Requests held that are not begun, at least 1; what comes above it goes back as not begun. It
+  /// bounds messages and not bytes: each may have limits::message_bytes.
   std::size_t waiting_max = 10'000;
   RequestWire wire = RequestWire::busbar;
 };

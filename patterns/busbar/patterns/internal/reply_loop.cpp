@@ -25,6 +25,8 @@ ReplierOptions checked(ReplierOptions options) {
     throw Error(ErrorKind::usage, who, "it has no thread", "give 1 or more threads");
   if (options.bind.empty() && options.connect.empty())
     throw Error(ErrorKind::usage, who, "it has no endpoint", "give one to bind or to connect to");
+  if (options.waiting_max == 0)
+    throw Error(ErrorKind::usage, who, "it may hold no request", "give waiting_max 1 or more");
   const bool one = options.bind.size() == 1 && !options.bind[0].is_wildcard();
   if (options.wire == RequestWire::freelance && !one) {
     throw Error(ErrorKind::usage, who, "in the Freelance protocol its endpoint is its identity",
@@ -40,7 +42,7 @@ thread_local ReplyLoop::Here ReplyLoop::here;
 ReplyLoop::ReplyLoop(Context& context, ReplierOptions options)
     : context_(context),
       options_(checked(std::move(options))),
-      protocol_({.waiting_max = std::max<std::size_t>(options_.waiting_max, 1)}) {
+      protocol_({.waiting_max = options_.waiting_max}) {
   socket_.emplace(context, SocketType::router,
                   SocketOptions{.name = options_.name,
                                 .bind = options_.bind,
@@ -285,7 +287,10 @@ bool ReplyLoop::cancelled(const Job& job) {
   const Lock lock{mutex_};
   if (!socket_) return true;
   // Where no other thread leads nobody else would hear of it.
-  if (!leading_) receive(now());
+  if (!leading_) {
+    receive(now());
+    send_rest();  // or what is given back, and its requesters, would wait for the handler's end
+  }
   const bool cancelled = protocol_.cancelled(job.key);
   after_call();
   return cancelled;

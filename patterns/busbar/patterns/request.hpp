@@ -57,7 +57,9 @@ class Request {
   requires(!std::convertible_to<const T&, std::string_view>) void reply(const T& value) {
     reply(std::string_view{pack(value)});
   }
-  /// Tells that it failed: `reason`, and a kind for the Error that it becomes at the requester.
+  /// Tells that it failed: `reason`, and a kind for the Error that it becomes at the requester. A
+  /// reason has less than limits::message_bytes, or it is not sent; an Error shows 1,000 bytes of
+  /// it. It may be a part of the request.
   void fail(std::string_view reason, ErrorKind kind = ErrorKind::refused);
   /// Tells that it was not begun, as it is not what this method takes.
   void refuse(std::string_view reason);

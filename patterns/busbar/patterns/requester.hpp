@@ -30,16 +30,20 @@ struct RequesterOptions {
   std::vector<Endpoint> connect = {};
   Security security = {};  ///< Our keys, and the public key of all servers.
   Choice choice = Choice::least_loaded;
-  /// Of requests that name none; up to a day, above 0.
+  /// Of requests that name none; above 0. More than a day counts as a day.
   std::chrono::milliseconds deadline{10'000};
-  /// Idempotent requests: how long one server is waited for before another one, or the same once
-  /// more, is asked as well; 1 ms at least. Raise it for slow handlers.
+  /// Idempotent requests: how long one server is waited for before another one is asked as well; 1
+  /// ms at least. Where all have it, one behind a queue is asked once more after pauses that
+  /// double; one that is directly connected is not, as nothing is lost on the way to it. Raise it
+  /// for slow handlers.
   std::chrono::milliseconds attempt_timeout{1000};
-  /// Idempotent requests: this share of all (0.05: five in a hundred) may go to a second server
-  /// when the first has not answered in the time in which 95 of 100 replies came lately. The first
-  /// reply counts, the other server is told to stop.
+  /// Idempotent requests: this share of all, 0 to 1 (0.05: five in a hundred), may go to a second
+  /// server when the first has not answered in the time in which 95 of 100 replies came lately. The
+  /// first reply counts, the other server is told to stop.
   double hedge = 0;
-  /// Bound on what is unanswered, at least 1; above it a request is refused at once.
+  /// Bound on what is unanswered, at least 1; above it a request is refused at once. It bounds
+  /// requests and not bytes, and not the callbacks that are due and not called yet. As many, or
+  /// 1,000, are sent at most to a server that says nothing; then one a second, and the others wait.
   std::size_t in_flight_max = 100'000;
   /// Requests that go in one ZeroMQ message at most, 1 to 1000. Above 1, what is asked while
   /// another request is under way gathers until somebody waits for a reply, a reply comes, or for 5
@@ -51,8 +55,9 @@ struct RequesterOptions {
 };
 
 struct RequestOptions {
-  /// For the reply to come; it travels along as the time that is left. Absent: the requester's. 0
-  /// or less, as `Request::left` says of what has no time any more: it has expired at once.
+  /// For the reply to come; it travels along as the time that is left. Absent: the requester's;
+  /// more than a day counts as a day. 0 or less, as `Request::left` says of what has no time any
+  /// more: it has expired at once.
   std::optional<std::chrono::milliseconds> deadline = {};
   /// It may be done twice: then it is asked again where a connection is lost or a server is slow,
   /// and waits for a server until its deadline. Without, it is sent once, and no server being there
@@ -115,7 +120,8 @@ class [[nodiscard]] PendingReply {
   PendingReply& operator=(PendingReply&& other) noexcept;
   ~PendingReply();
 
-  /// Waits until it is finished, which is at its deadline at the latest. Once.
+  /// Waits until it is finished, which is at its deadline at the latest. Once: then, and where it
+  /// was moved away, it throws Error (usage).
   Reply get();
   /// The same, and takes the payload out; throws RequestError unless it was replied to.
   template <class T>
@@ -124,7 +130,8 @@ class [[nodiscard]] PendingReply {
                   "the reply ends here: take a std::string, or keep the Reply that get() gives");
     return get().template as<T>();
   }
-  /// Whether it is finished; waits for at most `timeout`.
+  /// Whether it is finished; waits for at most `timeout`. Throws Error (refused) where it finds the
+  /// context stopped.
   bool wait(std::chrono::milliseconds timeout);
   bool ready() { return wait(std::chrono::milliseconds{0}); }
   /// A server that has it is told where it can be: directly connected and not through a queue,
@@ -159,8 +166,9 @@ class Requester {
   ~Requester();
 
   /// Never blocks. `method` names what is to be done, at most 240 bytes; a stock REP gets the
-  /// payload alone. A bad argument and a full requester are a reply as well (refused). Throws Error
-  /// after a stop.
+  /// payload alone, of limits::message_bytes (64 MiB) at most. A bad argument and a full requester
+  /// are a reply as well (refused). Throws Error: usage after a stop, refused where it finds the
+  /// context stopped.
   PendingReply request(std::string_view method, std::string_view payload,
                        const RequestOptions& options = {});
   /// Any type that msgpack can take.
@@ -200,7 +208,7 @@ class Requester {
   /// `deadline` (absent: the requester's) is over: what comes later is dropped and counted as late.
   /// In the order of RequesterOptions::connect; each is asked once, and an answer may be a failure.
   /// Behind a queue one of its workers answers. `wait_for_servers` first, for servers that are
-  /// still on their way.
+  /// still on their way. Throws Error as `request` does.
   std::vector<SurveyAnswer> survey(std::string_view method, std::string_view payload,
                                    std::optional<std::chrono::milliseconds> deadline = {});
   template <class T>

@@ -259,7 +259,7 @@ void trouble(World& world) {
       world.start(i);
     } else if (node && world.time.chance(0.3)) {
       const std::string group = "group " + std::to_string(world.time.below(3));
-      node->groups().contains(group) ? node->leave(group) : node->join(group);
+      node->groups().contains(group) ? node->leave(group) : void(node->join(group));
       world.work(i);
     } else if (node && world.time.chance(0.5)) {
       const std::string name =

@@ -376,7 +376,16 @@ TEST_CASE("a peer that cannot be is refused, and says what to do") {
   CHECK(refused({.name = std::string(256, 'x')}).find("too long") != std::string::npos);
   CHECK(refused({.connect = {"tcp://*:5"}}).find("asked") != std::string::npos);
   CHECK(refused({.beacon_interval = 0ms}).find("times") != std::string::npos);
+  CHECK(refused({.waiting_max = 0}).find("waiting_max") != std::string::npos);
   Peer peer{context, {.beacon_port = 0}};
+  for (int i = 0; i < 1000; ++i) peer.join("group " + std::to_string(i));
+  CHECK_THROWS_AS(peer.join("one more"), Error);
+  const auto offer_many = [&] {
+    for (int i = 0; i < 1500; ++i)
+      peer.offer("n" + std::to_string(i) + std::string(190, 'n'), "ipc://" + std::string(50, 'e'));
+  };
+  CHECK_THROWS_AS(offer_many(), Error);
+  CHECK(peer.find("n500" + std::string(190, 'n'), 0ms).size() == 1);
   CHECK_THROWS_AS(peer.join(""), Error);
   CHECK_THROWS_AS(peer.offer("a b", "tcp://127.0.0.1:1"), Error);
   CHECK_THROWS_AS(peer.offer("a", "inproc://a"), Error);

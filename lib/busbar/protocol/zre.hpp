@@ -53,6 +53,8 @@ inline constexpr std::size_t beacon_bytes = 22;
 inline constexpr std::size_t string_bytes = 255;
 /// Longest HELLO that is taken, in bytes: its groups and headers are kept for each peer.
 inline constexpr std::size_t hello_bytes = 256u << 10;
+/// Most groups of one node.
+inline constexpr std::size_t groups_max = 1000;
 
 /// What is broadcast again and again. Port 0: the node leaves.
 struct Beacon {

@@ -43,8 +43,8 @@ struct PeerOptions {
   Headers headers = {};  ///< The others see them in `enter`. Names in X-BUSBAR are reserved.
   std::chrono::milliseconds evasive_after{5000};   ///< Silent for so long; asked before.
   std::chrono::milliseconds expire_after{30'000};  ///< Silent for so long, a peer is gone.
-  /// Events that wait to be received. With so many nothing more is read, and whoever sends to us
-  /// finds us full; nobody is taken for silent meanwhile.
+  /// Events that wait to be received, at least 1. With so many nothing more is read, and whoever
+  /// sends to us finds us full; nobody is taken for silent meanwhile.
   std::size_t waiting_max = 100'000;
   std::size_t peers_max = 1000;  ///< More are turned away, and counted.
 };
@@ -98,13 +98,15 @@ class Peer {
   /// Where connections are taken.
   const Endpoint& endpoint() const noexcept;
 
-  /// Groups are text of 1 to 255 bytes; else throws Error (usage). No effect where it is so
-  /// already.
+  /// Groups are text of 1 to 255 bytes, and a peer is in 1,000 at most; groups, headers and offers
+  /// have 255 KiB together, as the others turn away whoever has more. Else throws Error (usage). No
+  /// effect where it is so already, and after a stop.
   void join(const std::string& group);
   void leave(const std::string& group);
 
-  /// To one peer. full: its queue is (it does not read). no_peer: it is not there. too_large: above
-  /// limits::message_bytes.
+  /// To one peer. full: its queue is (it does not read). no_peer: it is not there, or we were
+  /// stopped. too_large: above limits::message_bytes. Blocks for up to 1 s where more is said than
+  /// our thread carries out, as `shout` does.
   [[nodiscard]] SendResult whisper(const PeerId& to, std::string_view payload);
   template <class T>
   requires(!std::convertible_to<const T&, std::string_view>) [[nodiscard]] SendResult
@@ -112,7 +114,8 @@ class Peer {
     return whisper(to, std::string_view{pack(value)});
   }
   /// To all peers in the group. Answers to how many it went; those that are full are left out and
-  /// counted (`overflow`). Throws Error (usage) where it is larger than a message may be.
+  /// counted (`overflow`). 0 after a stop. Throws Error (usage) where it is larger than a message
+  /// may be.
   std::size_t shout(const std::string& group, std::string_view payload);
   template <class T>
   requires(!std::convertible_to<const T&, std::string_view>) std::size_t
@@ -125,10 +128,12 @@ class Peer {
   void flush(std::chrono::milliseconds timeout);
 
   /// Tells all peers that the service `name` is at `endpoint`, for as long as we live; `*` as its
-  /// host stands for our interface's address. A name has 1 to 200 printable bytes without space.
+  /// host stands for our interface's address. A name has 1 to 200 printable bytes without space;
+  /// for how much may be offered see `join`. Else throws Error (usage).
   /// Whatever connects in a context with a Peer may give `peer://NAME` as its endpoint; that nobody
   /// offers it is said once that Peer has been there for three beacon intervals.
   void offer(const std::string& name, const Endpoint& endpoint);
+  /// All endpoints of that name. No effect where there is none.
   void withdraw(const std::string& name);
   /// Where it is offered, by us or by others; waits until somebody does. Empty: nobody does within
   /// `timeout`.
@@ -156,7 +161,8 @@ class Peer {
   void wait_for_peers(std::size_t count, std::chrono::milliseconds timeout);
   PeerLedger ledger() const;
 
-  /// Ends `events` and every waiting call, and leaves.
+  /// Ends `events` and every waiting call, and leaves; waits for nothing. The destructor waits for
+  /// our thread, which sends what goes out at once: `flush` before for the rest.
   void stop();
   bool stopped() const;
 

@@ -45,7 +45,7 @@ PeerProtocolOptions protocol_options(const PeerOptions& options, const PeerId& i
 PeerEngine::PeerEngine(Context& context, const PeerOptions& options, const PeerId& id,
                        std::mutex& mutex)
     : mutex_(mutex),
-      queue_(std::max<std::size_t>(options.waiting_max, 1)),
+      queue_(options.waiting_max),
       mailboxes_(context, {.id = id,
                            .name = options.name,
                            .bind = options.bind,
@@ -72,8 +72,8 @@ bool PeerEngine::turn(TimePoint now) {
       protocol_->looked_up(endpoint, address, now);
     }
     if (!has_room()) protocol_->was_deaf(now);
-    // Only when all was heard that may show that somebody lives.
-    if (!busy && protocol_->next_deadline() <= now) protocol_->on_time(now);
+    // Also while messages flow: as libzmq reads from all in turn, a burst has heard everybody.
+    if (protocol_->next_deadline() <= now) protocol_->on_time(now);
   }
   carry_out_all(now);
   maintain_at_ = mailboxes_.maintain(now);

@@ -24,6 +24,11 @@ constexpr int settling = 3;  // beacon intervals until those that are there are 
   throw Error(ErrorKind::usage, what, cause, remedy);
 }
 
+[[noreturn]] void refuse_more(const std::string& what) {
+  refuse(what, "the other peers would turn us away",
+         "be in 1000 groups at most, and let groups, headers and offers have 255 KiB together");
+}
+
 PeerOptions checked(PeerOptions options, const PeerId& id) {
   if (options.name.empty()) options.name = id.str().substr(0, 6);
   const std::string who = "peer '" + printable(options.name) + "'";
@@ -40,6 +45,9 @@ PeerOptions checked(PeerOptions options, const PeerId& id) {
   if (options.beacon_interval.count() <= 0 || options.evasive_after.count() <= 0 ||
       options.expire_after <= options.evasive_after) {
     refuse(who, "its times do not fit", "beacon_interval > 0 < evasive_after < expire_after");
+  }
+  if (options.waiting_max == 0) {
+    refuse(who, "no event may wait to be received", "give waiting_max 1 or more");
   }
   for (const Endpoint& endpoint : options.connect) {
     const bool addressed =
@@ -127,7 +135,9 @@ void PeerLoop::wait_for_room(std::unique_lock<std::mutex>& lock) {
 
 void PeerLoop::join(const std::string& group) {
   check_group(group);
-  tell([&](PeerProtocol& protocol) { protocol.join(group); });
+  tell([&](PeerProtocol& protocol) {
+    if (!protocol.join(group)) refuse_more("group '" + printable(group) + "'");
+  });
 }
 
 void PeerLoop::leave(const std::string& group) {
@@ -181,26 +191,31 @@ void PeerLoop::offer(const std::string& name, const Endpoint& endpoint) {
   }
   const std::scoped_lock lock(mutex_);
   auto& offered = offers_[name];
-  if (std::find(offered.begin(), offered.end(), shown) == offered.end()) offered.push_back(shown);
-  show_offers();
+  if (std::find(offered.begin(), offered.end(), shown) != offered.end()) return;
+  offered.push_back(shown);
+  if (show_offers()) return;
+  offered.pop_back();
+  if (offered.empty()) offers_.erase(name);
+  refuse_more("offer '" + name + "'");
 }
 
 void PeerLoop::withdraw(const std::string& name) {
   const std::scoped_lock lock(mutex_);
-  if (offers_.erase(name) > 0) show_offers();
+  if (offers_.erase(name) > 0) (void)show_offers();
 }
 
-/// With the mutex held.
-void PeerLoop::show_offers() {
-  if (!engine_) return;
+/// With the mutex held. False: they are too many.
+bool PeerLoop::show_offers() {
+  if (!engine_) return true;
   Headers headers;
   for (const auto& [name, endpoints] : offers_) {
     std::string all;
     for (const Endpoint& endpoint : endpoints) all += (all.empty() ? "" : " ") + endpoint.str();
     headers.emplace_back(std::string{offer_header} + name, std::move(all));
   }
-  engine_->protocol().set_offers(std::move(headers));
+  const bool shown = engine_->protocol().set_offers(std::move(headers));
   wake_up();
+  return shown;
 }
 
 std::vector<Endpoint> PeerLoop::find(const std::string& name, milliseconds timeout) {

@@ -47,7 +47,7 @@ class PeerLoop final : public EngineLoop<PeerEngine> {
   bool may_leave() const override { return true; }
   void ended() override;
   void show_readable();
-  void show_offers();
+  bool show_offers();
   void wait_for_room(std::unique_lock<std::mutex>& lock);
   template <class Call>
   void tell(Call call);

@@ -14,8 +14,7 @@ using Action = PeerAction::Kind;
 
 namespace {
 
-constexpr std::size_t asked_at_a_time = 3;  // whom we ask whom they know
-constexpr std::size_t told_at_a_time = 500;
+constexpr std::size_t greeting_bytes = 1024;  // of a HELLO: what it says beside ourselves, at most
 
 }  // namespace
 
@@ -104,13 +103,6 @@ PeerProtocol::Node* PeerProtocol::node_at(const std::string& address) {
   return found == nodes_.end() ? nullptr : &found->second;
 }
 
-PeerProtocol::Contact* PeerProtocol::contact_at(const std::string& address) {
-  const auto found = std::find_if(contacts_.begin(), contacts_.end(), [&](const Contact& one) {
-    return one.way.mailbox != 0 && one.way.address == address;
-  });
-  return found == contacts_.end() ? nullptr : &*found;
-}
-
 /// Whatever leads there already is closed first, as it would go with this one.
 PeerProtocol::Way PeerProtocol::open(const std::string& address, const std::string& key,
                                      std::optional<PeerId> to, TimePoint now) {
@@ -129,13 +121,6 @@ void PeerProtocol::close(Way& way) {
   way = {};
 }
 
-/// The connection that greeted whoever is at the contact's endpoint is this peer's.
-void PeerProtocol::use_contact(Node& node, Contact& contact) {
-  close(node.way);
-  node.way = std::exchange(contact.way, {});
-  contact.peer = node.id;
-}
-
 /// Whoever spoke to us can be spoken to with the key that it has proven to have, whatever key its
 /// beacon was taken to stand for. False: where it says it is nobody can be.
 bool PeerProtocol::use_key(Node& node, std::string_view key, const Greeting& greeting,
@@ -151,12 +136,22 @@ bool PeerProtocol::use_key(Node& node, std::string_view key, const Greeting& gre
 
 // --- what we say
 
+Hello PeerProtocol::hello() const {
+  return {.endpoint = options_.endpoint,
+          .groups = {groups_.begin(), groups_.end()},
+          .status = status_,
+          .name = options_.name,
+          .headers = options_.headers};
+}
+
+bool PeerProtocol::others_take_us() const {
+  return groups_.size() <= groups_max &&
+         encode(Message{1, hello()}).size() + greeting_bytes <= hello_bytes &&
+         encode(Note{NewHeaders{options_.headers}}).size() <= hello_bytes;
+}
+
 void PeerProtocol::greet(Way& way, const Greeting& greeting) {
-  Hello hello{.endpoint = options_.endpoint,
-              .groups = {groups_.begin(), groups_.end()},
-              .status = status_,
-              .name = options_.name,
-              .headers = options_.headers};
+  Hello hello = this->hello();
   way.headers = headers_version_;
   hello.headers.emplace_back(version_header, greeting.answer ? "answer" : "first");
   if (!greeting.asked_at.empty()) {
@@ -191,10 +186,16 @@ void PeerProtocol::send(Node& node, const Note& note) {
   send(node.way, Whisper{}, &content);
 }
 
-void PeerProtocol::join(const std::string& group) {
-  if (!groups_.insert(group).second) return;
+bool PeerProtocol::join(const std::string& group) {
+  const auto [joined, is_new] = groups_.insert(group);
+  if (!is_new) return true;
+  if (!others_take_us()) {
+    groups_.erase(joined);
+    return false;
+  }
   ++status_;
   send_all(Join{group, status_});
+  return true;
 }
 
 void PeerProtocol::leave(const std::string& group) {
@@ -228,12 +229,18 @@ std::size_t PeerProtocol::shout(const std::string& group, Multipart& content) {
   return reached;
 }
 
-void PeerProtocol::set_offers(Headers offers) {
+bool PeerProtocol::set_offers(Headers offers) {
+  const Headers before = options_.headers;
   std::erase_if(options_.headers,
                 [](const auto& header) { return header.first.starts_with(offer_header); });
   options_.headers.insert(options_.headers.end(), offers.begin(), offers.end());
+  if (!others_take_us()) {
+    options_.headers = before;
+    return false;
+  }
   ++headers_version_;
   for (auto& [id, node] : nodes_) tell_headers(node);
+  return true;
 }
 
 /// Its HELLO told what they were then.
@@ -250,32 +257,6 @@ void PeerProtocol::goodbye() {
   for (auto& [id, node] : nodes_) {
     if (node.ready && node.speaks_notes) send(node.way, Goodbye{});
   }
-}
-
-// --- asking whom others know
-
-void PeerProtocol::ask_somebody() {
-  if (contacts_.empty()) return;
-  std::size_t asked = 0;
-  for (const auto& [id, node] : nodes_) asked += node.ready && node.asked_by_us ? 1 : 0;
-  for (auto& [id, node] : nodes_) {
-    if (asked >= asked_at_a_time) return;
-    if (!node.ready || !node.speaks_notes || node.asked_by_us) continue;
-    node.asked_by_us = true;
-    ++asked;
-    send(node, Note{Ask{}});
-  }
-}
-
-void PeerProtocol::tell_known(Node& asker) {
-  Known known;
-  for (const auto& [id, node] : nodes_) {
-    if (!node.ready || id == asker.id) continue;
-    known.nodes.push_back({id, node.endpoint, node.key});
-    if (known.nodes.size() < told_at_a_time) continue;
-    send(asker, Note{std::exchange(known, {})});
-  }
-  if (!known.nodes.empty()) send(asker, Note{std::move(known)});
 }
 
 // --- time
@@ -331,39 +312,6 @@ void PeerProtocol::look_after(Node& node, TimePoint now) {
     event(Kind::evasive, node);
   }
   deadline_ = std::min(deadline_, due(node));
-}
-
-void PeerProtocol::try_contacts(TimePoint now) {
-  for (Contact& contact : contacts_) {
-    if (contact.peer) continue;
-    if (now >= contact.retry) {
-      close(contact.way);
-      contact.retry = now + options_.evasive_after;
-      if (const auto address = peer_address(contact.endpoint)) {
-        ask_at(contact, address->str(), now);
-      } else {
-        actions_.push_back({.kind = Action::look_up, .endpoint = contact.endpoint});
-      }
-    }
-    deadline_ = std::min(deadline_, contact.retry);
-  }
-}
-
-void PeerProtocol::looked_up(const std::string& endpoint, const std::string& address,
-                             TimePoint now) {
-  for (Contact& contact : contacts_) {
-    const bool asks = contact.endpoint == endpoint && !contact.peer && contact.way.mailbox == 0;
-    if (asks) ask_at(contact, address, now);
-  }
-}
-
-void PeerProtocol::ask_at(Contact& contact, const std::string& address, TimePoint now) {
-  if (const Node* const there = node_at(address)) {
-    contact.peer = there->id;
-  } else if (contact_at(address) == nullptr) {  // else somebody asks there already
-    contact.way = open(address, options_.beacon_key, {}, now);
-    greet(contact.way, {.asked_at = contact.endpoint});
-  }
 }
 
 void PeerProtocol::was_deaf(TimePoint now) {

@@ -88,13 +88,15 @@ class PeerProtocol {
   void looked_up(const std::string& endpoint, const std::string& address, TimePoint now);
 
   // What the user wants.
-  void join(const std::string& group);
+  /// False: others would not take what our HELLO becomes, and nothing has changed.
+  bool join(const std::string& group);
   void leave(const std::string& group);
   /// sent, full, or no_peer. The frames are the content.
   SendResult whisper(const PeerId& to, Multipart& content);
   /// To how many it goes.
   std::size_t shout(const std::string& group, Multipart& content);
-  void set_offers(Headers offers);
+  /// False: as of `join`.
+  bool set_offers(Headers offers);
   /// Says that we leave; nothing else may be called but next_action.
   void goodbye();
 
@@ -165,6 +167,8 @@ class PeerProtocol {
   Way open(const std::string& address, const std::string& key, std::optional<PeerId> to,
            TimePoint now);
   void close(Way& way);
+  protocol::zre::Hello hello() const;
+  bool others_take_us() const;
   void greet(Way& way, const Greeting& greeting);
   void send(Way& way, const protocol::zre::Body& body, Multipart* content = nullptr);
   void send_all(const protocol::zre::Body& body);
@@ -177,6 +181,7 @@ class PeerProtocol {
   void on_traffic(Node& node, protocol::zre::Message&& message, Multipart& frames, TimePoint now);
   void on_content(Node& node, PeerEvent::Kind kind, std::string group, Multipart& frames,
                   TimePoint now);
+  void doubt(Node& node, TimePoint now);
   void on_note(Node& node, protocol::zre::Note&& note, TimePoint now);
   void use_contact(Node& node, Contact& contact);
   bool use_key(Node& node, std::string_view key, const Greeting& greeting, TimePoint now);

@@ -10,7 +10,6 @@ using Kind = PeerEvent::Kind;
 
 namespace {
 
-constexpr std::size_t groups_max = 1000;  // of one peer
 // A foreign node that greets us again may only have crossed our own greeting.
 constexpr Duration crossing = 1s;
 constexpr Duration last_words = 1s;
@@ -29,6 +28,7 @@ void PeerProtocol::on_beacon(const Beacon& beacon, std::string_view host, TimePo
   Node* const node = find(beacon.id);
   if (beacon.port == 0) {
     if (node == nullptr) return;
+    if (!options_.beacon_key.empty()) return doubt(*node, now);
     // What it sent before may still be on its way, and in front of its GOODBYE.
     if (!node->ready || !node->speaks_notes) return remove(beacon.id, now);
     node->leaves = std::min(node->leaves, now + last_words);
@@ -40,6 +40,13 @@ void PeerProtocol::on_beacon(const Beacon& beacon, std::string_view host, TimePo
     require(beacon.id, "tcp://" + std::string{host} + ":" + std::to_string(beacon.port),
             options_.beacon_key, {}, now);
   }
+}
+
+/// Anybody can send a beacon, and with keys that proves nothing: whoever it is about is asked.
+void PeerProtocol::doubt(Node& node, TimePoint now) {
+  if (!node.ready || now - node.pinged < last_words) return;
+  node.pinged = now;
+  send(node.way, Ping{});
 }
 
 /// What its peer has said may still be on its way, and in front of a GOODBYE.

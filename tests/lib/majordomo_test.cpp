@@ -62,6 +62,20 @@ void check_majordomo(const TestVector& vector) {
   CHECK(texts(written, 1) == vector.bytes("frame"));
 }
 
+/// As a pirate writes it.
+void check_written(const TestVector& vector, const std::string& command) {
+  Multipart written{"id"};
+  if (vector.has("enveloped")) written.push_back(std::string_view{});
+  if (command == "ready") written.push_back(pirate::ready_code);
+  if (command == "heartbeat") written.push_back(pirate::heartbeat_code);
+  if (command == "reply") {
+    written.push_back(TestVector::bytes_of(vector.text("address")));
+    written.push_back(std::string_view{});
+    for (const std::string& body : vector.bytes("body")) written.push_back(body);
+  }
+  CHECK(texts(written, 1) == vector.bytes("frame"));
+}
+
 void check_pirate(const TestVector& vector) {
   const Multipart frames = frames_of(vector);
   const pirate::Message message = pirate::read(frames, 1);
@@ -74,6 +88,7 @@ void check_pirate(const TestVector& vector) {
                             : command == "heartbeat" ? pirate::Command::heartbeat
                                                      : pirate::Command::reply));
   CHECK(message.enveloped == vector.has("enveloped"));
+  if (!vector.has("strayed")) check_written(vector, command);
   if (command != "reply") return;
   CHECK(frames.text(message.client) == TestVector::bytes_of(vector.text("address")));
   CHECK(texts(frames, message.client + 2) == vector.bytes("body"));

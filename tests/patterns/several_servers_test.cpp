@@ -126,6 +126,47 @@ TEST_CASE("a survey asks every server, and drops what comes after its deadline")
   CHECK(ask.ledger().reconciles());
 }
 
+TEST_CASE("an answer to a survey that comes too late is counted as late") {
+  zmq::context_t stock;
+  Stock slow(stock, zmq::socket_type::router);
+  slow.raw().bind(any_port);
+  Context context;
+  Requester ask{context, {.connect = {slow.raw().get(zmq::sockopt::last_endpoint)}}};
+  ask.wait_for_servers(1, soon);
+  const auto answers = ask.survey("m", "how are you", 20ms);
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0].reply.outcome() == Outcome::expired);
+  const auto asked = slow.receive();
+  REQUIRE(asked.size() == 4);
+  slow.send({asked[0], asked[1], "", "well"});
+  CHECK(eventually([&] { return ask.ledger().late == 1; }));
+  CHECK(ask.ledger().reconciles());
+}
+
+TEST_CASE("a server that dies while a survey is under way is told of, and the others answer") {
+  Context context;
+  std::optional<Desk> one(std::in_place, context, ReplierOptions{.bind = {any_port}});
+  Desk two{context, {.bind = {any_port}}};
+  Requester ask{context, {.connect = both(*one, two)}};
+  ask.wait_for_servers(2, soon);
+  std::vector<SurveyAnswer> answers;
+  std::thread asking{[&] { answers = ask.survey("keep", "", soon); }};
+  REQUIRE(eventually([&] { return one->keeps() == 1 && two.keeps() == 1; }));
+  std::vector<Request> held = std::move(one->kept);
+  one->replier.stop(0ms);
+  held.clear();  // nobody hears of that
+  one.reset();
+  {
+    const std::scoped_lock lock(two.mutex);
+    two.kept[0].reply("well");
+  }
+  asking.join();
+  REQUIRE(answers.size() == 2);
+  CHECK(answers[0].reply.outcome() == Outcome::lost);
+  CHECK(answers[1].reply.as<std::string>() == "well");
+  CHECK(ask.ledger().reconciles());
+}
+
 TEST_CASE("Freelance: a requester and repliers, with failover between them") {
   const testing::Folder folder;
   const std::vector<Endpoint> places{"ipc://" + folder.path("a"), "ipc://" + folder.path("b")};

@@ -8,19 +8,10 @@
 
 namespace busbar::detail {
 
-using std::chrono::milliseconds;
-
-namespace {
-
-constexpr milliseconds ping_interval{2000};
-constexpr milliseconds expiry{6000};
-constexpr milliseconds ping_retry{50};  // while there is no way to it yet
-
-}  // namespace
-
 FreelanceLinks::FreelanceLinks(Context& context, const ServerLinksOptions& options, Events events)
     : context_(context),
       events_(std::move(events)),
+      liveness_(options.servers.size()),
       socket_(context, SocketType::router,
               {.name = options.name,
                .connect = options.servers,
@@ -43,7 +34,7 @@ void FreelanceLinks::tell_news() {
   using Kind = SocketEvent::Kind;
   for (std::size_t i = 0; i < servers_.size(); ++i) {
     for (const Kind kind : std::exchange(servers_[i].news, {})) {
-      if (kind == Kind::connected) servers_[i].ping_at = {};
+      if (kind == Kind::connected) liveness_.connected(i);
       if (kind == Kind::disconnected) gone(i);
       if (kind == Kind::handshake_failed || kind == Kind::not_resolved || kind == Kind::retrying)
         events_.unreachable(i);
@@ -52,7 +43,7 @@ void FreelanceLinks::tell_news() {
 }
 
 void FreelanceLinks::gone(std::size_t server) {
-  servers_[server].there = false;
+  liveness_.disconnected(server);
   events_.disconnected(server);
 }
 
@@ -63,8 +54,7 @@ bool FreelanceLinks::receive(std::size_t& from, Multipart& into) {
     });
     if (server == servers_.end() || into.size() < 2) continue;  // none that we asked
     from = static_cast<std::size_t>(server - servers_.begin());
-    server->heard = context_.clock().now();
-    if (!std::exchange(server->there, true)) events_.connected(from);
+    if (liveness_.heard(from, context_.clock().now())) events_.connected(from);
     if (protocol::freelance::is_pong(into)) continue;
     if (into.size() > 2) protocol::freelance::to_busbar(into);  // it is no Replier
     into.pop_front();
@@ -77,25 +67,23 @@ bool FreelanceLinks::receive(std::size_t& from, Multipart& into) {
 void FreelanceLinks::send(std::size_t to, Multipart& frames) {
   frames.push_front(servers_[to].identity);
   protocol::freelance::from_busbar(frames);
-  if (socket_.send(frames) == SendResult::no_peer && servers_[to].there)
+  if (socket_.send(frames) == SendResult::no_peer && liveness_.is_there(to))
     servers_[to].news.push_back(SocketEvent::Kind::disconnected);
 }
 
-void FreelanceLinks::ping(Server& server) {
+bool FreelanceLinks::ping(const Server& server) {
   Multipart message = protocol::freelance::ping(server.identity);
-  const bool sent = socket_.send(message) == SendResult::sent;
-  server.ping_at = context_.clock().now() + (sent ? ping_interval : ping_retry);
+  return socket_.send(message) == SendResult::sent;
 }
 
 TimePoint FreelanceLinks::maintain() {
-  TimePoint next = socket_.maintain();
+  const TimePoint next = socket_.maintain();
   const TimePoint now = context_.clock().now();
   for (std::size_t i = 0; i < servers_.size(); ++i) {
-    if (servers_[i].there && now >= servers_[i].heard + expiry) gone(i);
-    if (now >= servers_[i].ping_at) ping(servers_[i]);
-    next = std::min(next, servers_[i].ping_at);
+    if (liveness_.falls_silent(i, now)) gone(i);
+    if (liveness_.ping_is_due(i, now)) liveness_.pinged(i, ping(servers_[i]), now);
   }
-  return next;
+  return std::min(next, liveness_.next());
 }
 
 void FreelanceLinks::add_to(SocketPoll& poll) {

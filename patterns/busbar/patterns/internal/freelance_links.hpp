@@ -3,13 +3,12 @@
 
 #include <vector>
 
+#include <busbar/patterns/internal/freelance_liveness.hpp>
 #include <busbar/patterns/internal/server_links.hpp>
 
 namespace busbar::detail {
 
-/// One ROUTER for all servers. A server is there once it has answered a PING, and gone when its
-/// connection is, or after three PINGs without a word. (The timings are those of the RFC's
-/// reference: 2 s, 6 s.)
+/// One ROUTER for all servers; see FreelanceLiveness for which are there.
 class FreelanceLinks final : public ServerLinks {
  public:
   FreelanceLinks(Context& context, const ServerLinksOptions& options, Events events);
@@ -24,19 +23,17 @@ class FreelanceLinks final : public ServerLinks {
  private:
   struct Server {
     std::string identity;
-    bool there = false;
-    TimePoint heard{};
-    TimePoint ping_at{};
     std::vector<SocketEvent::Kind> news = {};
   };
   void hear(const SocketEvent& event);
   void tell_news();
-  void ping(Server& server);
+  bool ping(const Server& server);
   void gone(std::size_t server);
 
   Context context_;
   Events events_;
   std::vector<Server> servers_;
+  FreelanceLiveness liveness_;
   Socket socket_;
 };
 

@@ -222,15 +222,20 @@ TEST_CASE("a cancellation reaches the replier, also while the only thread is in 
 TEST_CASE("what is given back is told while the only thread is in a handler that looks") {
   Context context;
   Replier replier{context, {.bind = {any_port}, .waiting_max = 1}};
+  std::atomic<bool> begun = false;
   std::atomic<bool> over = false;
   replier.on("long", [&](Request request) {
+    begun = true;
     REQUIRE(eventually([&] { return request.cancelled() || over; }));
     request.reply("");
   });
   std::thread thread{[&] { replier.serve(); }};
   Requester ask{context, {.connect = replier.bound()}};
   std::vector<PendingReply> all;
-  for (int i = 0; i < 5; ++i) all.push_back(ask.request("long", "", {.deadline = 1min}));
+  const auto another = [&] { all.push_back(ask.request("long", "", {.deadline = 1min})); };
+  another();
+  REQUIRE(eventually([&] { return begun.load(); }));
+  for (int i = 0; i < 4; ++i) another();
   CHECK(eventually([&] { return ask.ledger().refused == 3; }));
   over = true;
   for (PendingReply& one : all) one.get();

@@ -87,7 +87,7 @@ Frame encode(const ReplyHead& head, std::string_view payload = {});
 Frame encode(const FailureHead& head, std::string_view reason = {});
 Frame encode(const CancelHead& head);
 Frame encode(const TakenHead& head);
-Frame encode(const BatchHead& head, std::string_view records);
+Frame encode(const BatchHead& head, std::string_view records = {});
 /// What stands behind a BatchHead.
 void append_request(std::string& records, const Frame& correlation, const Frame& payload);
 

@@ -151,7 +151,8 @@ void declare_workers(CLI::App& app, DeviceKind kind, WorkerRules& rules) {
               ->capture_default_str(),
           0, 10'000'000);
   add_duration(app, "--hold-age", rules.hold_age, "How long one is held at most");
-  numbers(app.add_option("--prefetch", rules.prefetch, "Requests that a worker has at a time")
+  numbers(app.add_option("--prefetch", rules.prefetch,
+                         "Requests that a worker has at a time; they end with it")
               ->type_name("N")
               ->capture_default_str(),
           1, 1000);

@@ -92,7 +92,8 @@ struct World {
                });
   }
   static std::chrono::milliseconds rest_of(std::uint32_t failures) {
-    return retry_after * (1 << (failures - 1));
+    const int doublings = static_cast<int>(std::min(failures - 1, 20u));
+    return std::min<std::chrono::milliseconds>(1min, retry_after * (1 << doublings));
   }
   void flush(std::size_t i) {
     Worker& worker = *workers[i];

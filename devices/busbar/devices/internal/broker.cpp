@@ -185,8 +185,8 @@ void Broker::take_back(Worker& worker, std::vector<Given>::iterator given) {
   --given_;
   std::list<Worker*>& now = list_of(worker);
   now.splice(now.end(), before, worker.place);
-  serve_held(*worker.service);
-  if (worker.leaves && !worker.busy()) invalidate(&worker);
+  if (worker.leaves && !worker.busy()) return invalidate(&worker);
+  serve_held(*worker.service);  // which may find that the worker is gone
 }
 
 /// Where each has one request at a time, its goodbye is all there is to come.

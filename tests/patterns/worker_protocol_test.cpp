@@ -111,6 +111,9 @@ TEST_CASE("a broker that gives several at a time hears of the end first, and los
   CHECK_FALSE(it.said());
   CHECK_FALSE(it.worker.may_go(start));
   CHECK(it.worker.may_go(it.worker.next_deadline()));
+  it.worker.on_time(it.worker.next_deadline());
+  CHECK(it.worker.next_deadline() == TimePoint::max());
+  CHECK(it.worker.may_go(start));
 }
 
 TEST_CASE("a worker gives up an answer that no message can carry") {

@@ -72,6 +72,7 @@ std::optional<WorkerProtocol::Request> WorkerProtocol::on_message(Multipart& fra
 }
 
 void WorkerProtocol::on_time(TimePoint now) {
+  if (now >= stays_until_) stays_until_ = TimePoint::min();  // else its loop would never rest
   if (!connected_ || leaving_) return;
   if (now - heard_ >= options_.expiry) return disconnect(now);
   if (now < beat_at_) return;

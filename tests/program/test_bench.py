@@ -48,12 +48,25 @@ class Bench(Case):
     def test_requests_stand_beside_stock_sockets(self):
         out, _ = self.busbar("bench", "reqrep", "--pairs", 1, "--size", "16", "--window", "20ms",
                              "--rounds", 100, "--against", "zmq_proxy", "--json")
-        row, batched = json.loads(out)["reqrep"]
+        row, batched, stock = json.loads(out)["reqrep"]
         self.assertEqual(batched["requester"], "batched")
+        self.assertEqual(stock["requester"], "stock ends")
         self.assertGreater(batched["round_trips_per_second"]["of_zmq_proxy"]["median"], 0)
         for figure in ("round_trips_per_second", "p50_us", "p99_us"):
             self.assertGreater(row[figure]["of_zmq_proxy"]["median"], 0)
             self.assertIsNone(row[figure]["of_nats"])
+
+    def test_services_stand_beside_the_guides_broker(self):
+        out, _ = self.busbar("bench", "services", "--pairs", 1, "--size", "16", "--window", "20ms",
+                             "--workers", 3, "--in-flight", 20, "--json")
+        rows = json.loads(out)["services"]
+        self.assertEqual([row["broker"] for row in rows],
+                         ["services", "services, prefetch 8", "mdbroker"])
+        for row in rows:
+            self.assertEqual((row["in_flight"], row["workers"]), (20, 3))
+            self.assertGreater(row["requests_per_second"]["median"], 0)
+            self.assertGreater(row["ratio"]["mdbroker"]["median"], 0)
+            self.assertIsNone(row["ratio"]["nats"])
 
     def test_it_shows_a_table_of_what_is_asked_for(self):
         out, _ = self.busbar("bench", "latency", "--pairs", 1, "--size", "16,32", "--rounds", 100,

@@ -18,6 +18,7 @@ struct Options {
   std::size_t pairs = 5;
   std::size_t subscribers = 1;  ///< of pubsub
   std::size_t workers = 16;     ///< of services
+  std::size_t in_flight = 100;  ///< requests of the client of services and reqrep
   std::size_t peers = 200;
   std::size_t rounds = 2000;              ///< round trips in a latency run
   std::chrono::milliseconds window{400};  ///< how long a run is watched

@@ -49,11 +49,13 @@ struct Middle {
   }
 };
 
+bool has_stock_ends(Desk desk) { return desk == Desk::stock || desk == Desk::zmq_proxy; }
+
 void be_desk(Desk desk, const std::string& from, Shared& shared) {
 #ifdef BUSBAR_WITH_NATS
   if (desk == Desk::nats) return nats_requests.serve(from, 1, shared);
 #endif
-  if (desk == Desk::zmq_proxy) be_replier(from, shared, {});
+  if (has_stock_ends(desk)) be_replier(from, shared, {});
   Context context;
   Replier replier{context, {.connect = {from}}};
   replier.on("echo", [](std::string_view text) { return text; });
@@ -113,7 +115,7 @@ void be_asker(Desk desk, const std::string& to, std::size_t size, std::size_t in
 #ifdef BUSBAR_WITH_NATS
   if (desk == Desk::nats) return nats_requests.ask(to, size, in_flight, shared);
 #endif
-  if (desk == Desk::zmq_proxy) return ask_stock(to, payload, in_flight, asked);
+  if (has_stock_ends(desk)) return ask_stock(to, payload, in_flight, asked);
   ask_busbar(desk == Desk::batched ? 64 : 1, to, payload, in_flight, asked);
 }
 
@@ -125,6 +127,8 @@ std::string_view name_of(Desk desk) noexcept {
       return "busbar";
     case Desk::batched:
       return "batched";
+    case Desk::stock:
+      return "stock ends";
     case Desk::zmq_proxy:
       return "zmq_proxy";
     case Desk::nats:

@@ -11,7 +11,7 @@ bool names(const std::vector<std::string>& words, std::string_view word) {
   return words.empty() || std::find(words.begin(), words.end(), word) != words.end();
 }
 
-void Run::show(const char* title, const Table& table) const {
+void Run::show(const std::string& title, const Table& table) const {
   if (!options_.json) std::cout << title << '\n' << table.str() << '\n' << std::flush;
 }
 

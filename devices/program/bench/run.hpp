@@ -38,7 +38,7 @@ class Run {
   const Options& options() const noexcept { return options_; }
   void advance(std::size_t trials = 1) { progress_.at(done_ += trials); }
   /// A table, unless all goes as JSON; and what goes as JSON.
-  void show(const char* title, const Table& table) const;
+  void show(const std::string& title, const Table& table) const;
   nlohmann::json& report(const char* name) { return report_[name]; }
   /// Prints what is left to print.
   void end() const;

@@ -21,8 +21,8 @@ std::string why_not(ServiceBroker broker);
 
 /// How many of what there is.
 struct ServiceLoad {
-  std::size_t in_flight = 100;  ///< Requests of the one client that are not answered.
-  std::size_t workers = 16;     ///< Each with a connection of its own and one request at a time.
+  std::size_t in_flight = 0;  ///< Requests of the one client that are not answered.
+  std::size_t workers = 0;    ///< Each with a connection of its own, all in one process.
 };
 
 struct ServiceFigures {

@@ -44,6 +44,11 @@ Command bench_command() {
                     ->type_name("N")
                     ->capture_default_str(),
                 1, 1000);
+        numbers(app.add_option("--in-flight", options->in_flight,
+                               "Unanswered requests of the client of services and reqrep")
+                    ->type_name("N")
+                    ->capture_default_str(),
+                1, 100'000);
         numbers(app.add_option("--peers", options->peers, "How many peers")
                     ->type_name("N")
                     ->capture_default_str(),

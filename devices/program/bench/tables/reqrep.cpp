@@ -5,8 +5,6 @@
 namespace busbar::program::bench {
 namespace {
 
-constexpr std::size_t in_flight = 100;
-
 struct Figures {
   double round_trips_per_second = 0;
   double p50_us = 0;  ///< One at a time.
@@ -15,7 +13,7 @@ struct Figures {
 
 Figures measure(Desk desk, std::size_t size, const Options& options) {
   Figures figures{.round_trips_per_second =
-                      measure_round_trips(desk, size, in_flight, options.window)};
+                      measure_round_trips(desk, size, options.in_flight, options.window)};
   // Clients that gather what they send: one request at a time is no matter of theirs.
   if (desk == Desk::nats || desk == Desk::batched) return figures;
   const Latency latency = measure_round_trip(desk, size, options.rounds);
@@ -25,7 +23,8 @@ Figures measure(Desk desk, std::size_t size, const Options& options) {
 }
 
 std::vector<Desk> desks(const Options& options) {
-  return with_others(options, {Desk::busbar, Desk::batched}, {Desk::zmq_proxy, Desk::nats});
+  return with_others(options, {Desk::busbar, Desk::batched, Desk::stock},
+                     {Desk::zmq_proxy, Desk::nats});
 }
 
 /// One of ours, and its ratios to the others.
@@ -47,7 +46,7 @@ void reqrep(Run& run) {
   for (const std::size_t size : options.sizes) {
     const auto all = alternate(
         run, desks(options), [&](Desk desk) { return measure(desk, size, options); }, 2);
-    for (const Desk ours : {Desk::busbar, Desk::batched}) {
+    for (const Desk ours : {Desk::busbar, Desk::batched, Desk::stock}) {
       const Against rate{pick(all, &Figures::round_trips_per_second), ours};
       auto p50s = pick(all, &Figures::p50_us);
       auto p99s = pick(all, &Figures::p99_us);
@@ -59,13 +58,14 @@ void reqrep(Run& run) {
                  p99.own.str("%.0f"), p99.proxy.str()});
       run.report("reqrep").push_back({{"requester", name_of(ours)},
                                       {"bytes", size},
-                                      {"in_flight", in_flight},
+                                      {"in_flight", options.in_flight},
                                       {"round_trips_per_second", rate.json()},
                                       {"p50_us", p50.json()},
                                       {"p99_us", p99.json()}});
     }
   }
-  run.show("Requests through a queue, 100 in flight and one at a time, beside DEALER and REP",
+  run.show("Requests through a queue, " + std::to_string(options.in_flight) +
+               " in flight and one at a time, beside DEALER and REP",
            table);
 }
 

@@ -13,7 +13,7 @@ std::vector<ServiceBroker> brokers(const Options& options) {
 
 void services(Run& run) {
   const Options& options = run.options();
-  const ServiceLoad load{.workers = options.workers};
+  const ServiceLoad load{.in_flight = options.in_flight, .workers = options.workers};
   Table table{
       {"broker", "bytes", "requests/s", "of mdbroker", "of nats", "CPU us/request", "of mdbroker"}};
   for (const std::size_t size : options.sizes) {
@@ -42,7 +42,9 @@ void services(Run& run) {
                       {"cpu_ratio", of_guides.json()}});
     }
   }
-  run.show("Services by name: a client with 100 requests in flight, workers with one each", table);
+  run.show("Services by name: a client with " + std::to_string(options.in_flight) +
+               " requests in flight, " + std::to_string(options.workers) + " workers",
+           table);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include <busbar/protocol/freelance.hpp>
+#include <busbar/protocol/header.hpp>
 #include <busbar/protocol/replier_protocol.hpp>
 #include <busbar/protocol/requester_protocol.hpp>
 
@@ -163,7 +164,9 @@ void freelance(std::string_view bytes) {
     asker.on_message(0, copy, now);
     desk.on_message(frames, now);
     for (ReplierProtocol::Job job; desk.take(job, now);) {
-      check(desk.reply(job, job.reply("y")), "what is taken has no answer");
+      const bool alone = job.place == BatchPlace::none;
+      check(desk.reply(job, job.reply("y")) == alone, "what is taken has no answer");
+      if (!alone) continue;
       freelance::from_busbar(job.frames);
       check(job.frames.size() >= 2 && job.frames.text(0) == "way", "an answer without an address");
     }
@@ -176,13 +179,22 @@ std::vector<std::string> correlation_seeds() {
           encoded(ReplyHead{key}), encoded(CancelHead{key}), encoded(TakenHead{key, true})};
 }
 
+template <class... Records>
+std::string batch(std::uint32_t count, const Records&... records) {
+  std::string all;
+  (append_record(all, records), ...);
+  return std::string{text(encode(BatchHead{key, count}, all))};
+}
+
 std::vector<std::string> requester_seeds() {
   const std::string body = std::string{frame_end} + "body";
   const std::string end{message_end};
   return {with(request(1, false), "", body.substr(1)) + end + with(request(2, true), "", body),
           encoded(FailureHead{key, FailureStatus::unavailable}) + end +
               encoded(TakenHead{key, true}) + end + encoded(ReplyHead{key}) + "payload",
-          encoded(FailureHead{{9, 3}, FailureStatus::expired}) + "reason" + end + "plain"};
+          encoded(FailureHead{{9, 3}, FailureStatus::expired}) + "reason" + end + "plain",
+          batch(2, encoded(ReplyHead{{9, 2}}) + "payload",
+                encoded(FailureHead{{9, 3}, FailureStatus::failed}) + "reason")};
 }
 
 std::vector<std::string> replier_seeds() {
@@ -193,7 +205,9 @@ std::vector<std::string> replier_seeds() {
               with(request(2, true), hop, body),
           with(request(3, true), "", body) + end + with(request(3, true), hop, body) + end +
               with(CancelHead{{9, 3}}, "", "") + end + with(request(4, false), "", body),
-          hop + body + end + body + end + "no envelope" + end + with(request(5, false), "", body)};
+          hop + body + end + body + end + "no envelope" + end + with(request(5, false), "", body),
+          hop + batch(2, encoded(request(6, false)), std::string{"one"}, encoded(request(7, true)),
+                      std::string{"two"})};
 }
 
 std::vector<std::string> freelance_seeds() {

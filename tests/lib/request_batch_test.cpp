@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <busbar/protocol/header.hpp>
 #include <busbar/protocol/replier_protocol.hpp>
 #include <busbar/protocol/requester_protocol.hpp>
 
@@ -40,7 +41,9 @@ struct Pair {
   /// Answers all with what they said, in the order in which they were asked.
   std::string answer() {
     std::string seen;
+    messages = 0;
     const auto back = [&](Multipart& frames) {
+      ++messages;
       frames.pop_front();
       ask.on_message(0, frames, start);
     };
@@ -55,9 +58,39 @@ struct Pair {
     return seen;
   }
 
+  std::uint64_t replied() const {
+    return ask.counts().outcomes[static_cast<std::size_t>(Outcome::replied)];
+  }
+
   RequesterProtocol ask;
   ReplierProtocol desk;
+  int messages = 0;  ///< That went back.
 };
+
+RequestHead head_of(std::uint64_t number) {
+  return {.key = {9, number}, .left = 1s, .sent = 3'600'000, .idempotent = false, .method = "m"};
+}
+
+/// Requests from 1 on in one message, with that in front.
+Multipart batch_of(std::uint32_t count, std::initializer_list<std::string_view> way) {
+  std::string records;
+  for (std::uint32_t n = 1; n <= count; ++n)
+    append_request(records, encode(head_of(n)), Frame{"x", 1});
+  Multipart message{way};
+  message.push_back(encode(BatchHead{{9, 1}, count}, records));
+  return message;
+}
+
+/// Takes and answers one; how many messages go out for that.
+std::size_t answer_one(ReplierProtocol& desk, std::string_view reply, TimePoint now) {
+  ReplierProtocol::Job job;
+  std::size_t out = 0;
+  Multipart message;
+  REQUIRE(desk.take(job, now));
+  out += desk.reply(job, job.reply(reply)) ? 1 : 0;
+  while (desk.next(message)) ++out;
+  return out;
+}
 
 }  // namespace
 
@@ -70,10 +103,11 @@ TEST_CASE("requests go in batches to a server that is known to take them, in the
   for (const char* one : {"c", "d", "e", "f", "g"}) it.request(one);
   CHECK(it.carry() == std::vector<std::uint32_t>{3, 2});
   CHECK(it.answer() == "cdefg");
+  CHECK(it.messages == 2);  // as they came
   it.request("h");
   CHECK(it.carry() == std::vector<std::uint32_t>{1});
   CHECK(it.answer() == "h");
-  CHECK(it.ask.counts().outcomes[static_cast<std::size_t>(Outcome::replied)] == 8);
+  CHECK(it.replied() == 8);
   CHECK(it.desk.counts().received == 8);
   CHECK(it.desk.counts().replied == 8);
 }
@@ -98,20 +132,16 @@ TEST_CASE("a cancellation and a large payload end a batch, and what is cancelled
 
 TEST_CASE(
     "a batch that breaks off counts as one message that is malformed, behind those before it") {
-  const auto request = [](std::uint64_t number) {
-    return encode(RequestHead{
-        .key = {9, number}, .left = 1s, .sent = 3'600'000, .idempotent = false, .method = "m"});
-  };
   std::string records;
-  append_request(records, request(1), Frame{"a", 1});
+  append_request(records, encode(head_of(1)), Frame{"a", 1});
   const std::size_t whole = records.size();
-  append_request(records, request(2), Frame{"b", 1});
+  append_request(records, encode(head_of(2)), Frame{"b", 1});
   const Frame reply = encode(ReplyHead{{9, 3}}, "x");
   std::string foreign = records.substr(0, whole);
   append_request(foreign, reply, Frame{"b", 1});
   for (const std::string& broken : {records.substr(0, records.size() - 1), foreign}) {
     ReplierProtocol desk;
-    Multipart frames{"way", text(encode(BatchHead{{9, 1}, 2}, broken)), ""};
+    Multipart frames{"way", text(encode(BatchHead{{9, 1}, 2}, broken))};
     desk.on_message(frames, start);
     CHECK(desk.counts().received == 2);
     CHECK(desk.counts().malformed == 1);
@@ -125,4 +155,82 @@ TEST_CASE(
   desk.on_message(frames, start);
   CHECK(desk.counts().malformed == 1);
   CHECK(desk.counts().received == 1);
+}
+
+TEST_CASE("answers to a batch go back in one message, behind its last or before a wait") {
+  ReplierProtocol desk;
+  Multipart message = batch_of(3, {"way", "hop"});
+  desk.on_message(message, start);
+  CHECK(answer_one(desk, "a", start) == 0);
+  CHECK(answer_one(desk, "b", start) == 0);
+  CHECK(desk.gathers());
+  CHECK(answer_one(desk, "c", start) == 1);
+  CHECK_FALSE(desk.gathers());
+
+  message = batch_of(3, {"way"});
+  ReplierProtocol other;
+  other.on_message(message, start);
+  CHECK(answer_one(other, "a", start) == 0);
+  CHECK(answer_one(other, "b", start) == 0);
+  CHECK(answer_one(other, "c", start + 1ms) == 2);  // the first two had waited long enough
+
+  // One of them is never begun: nobody waits for it.
+  ReplierProtocol third;
+  message = batch_of(2, {"way"});
+  third.on_message(message, start);
+  CHECK(answer_one(third, "a", start) == 0);
+  Multipart cancel{"way", text(encode(CancelHead{{9, 2}})), ""};
+  third.on_message(cancel, start);
+  ReplierProtocol::Job job;
+  CHECK_FALSE(third.take(job, start));
+  third.flush();
+  CHECK(third.next(message));
+  CHECK(decode_correlation(message.text(1)));
+}
+
+TEST_CASE("an answer that is large, or of another way, goes by itself") {
+  ReplierProtocol desk;
+  Multipart message = batch_of(3, {"way"});
+  desk.on_message(message, start);
+  CHECK(answer_one(desk, "a", start) == 0);
+  CHECK(answer_one(desk, std::string(100'000, 'x'), start) == 1);
+  CHECK(desk.gathers());
+  CHECK(answer_one(desk, std::string(65'530, 'x'), start) == 2);  // both do not fit in one
+
+  Multipart here = batch_of(2, {"here"});
+  ReplierProtocol several;
+  several.on_message(here, start);
+  Multipart there{"there", "", "stock"};
+  CHECK(answer_one(several, "a", start) == 0);
+  several.on_message(there, start);
+  CHECK(answer_one(several, "b", start) == 1);
+  CHECK(answer_one(several, "to the stock one", start) == 1);
+}
+
+TEST_CASE("answers in a batch that breaks off count as one that is malformed, behind the others") {
+  const auto record = [](const Frame& answer) {
+    std::string bytes;
+    append_record(bytes, text(answer));
+    return bytes;
+  };
+  const std::string good = record(encode(ReplyHead{{9, 1}}, "y"));
+  const std::string second = record(encode(FailureHead{{9, 2}, FailureStatus::failed, 0}, "no"));
+  const std::string foreign = record(encode(ReplyHead{{8, 2}}, "y"));
+  const std::string request = record(encode(head_of(2)));
+  for (const std::string& rest : {second, second.substr(0, 5), foreign, request, std::string{}}) {
+    Pair it{3};
+    it.request("a");
+    it.request("b");
+    it.carry();
+    Multipart frames{text(encode(BatchHead{{9, 1}, 2}, good + rest))};
+    it.ask.on_message(0, frames, start);
+    RequesterProtocol::Finished one;
+    REQUIRE(it.ask.take(one));
+    CHECK(one.number == 1);
+    CHECK(one.text() == "y");
+    const bool whole = rest == second;
+    CHECK(it.ask.take(one) == whole);
+    CHECK(it.ask.counts().malformed == (whole ? 0 : 1));
+    if (whole) CHECK(one.text() == "no");
+  }
 }

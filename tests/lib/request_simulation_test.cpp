@@ -171,9 +171,10 @@ struct World {
     for (int n = 0; n < 3; ++n) begin_one(i);
   }
   static std::vector<RequestHead> requests_in(const Multipart& frames) {
-    const std::size_t empty = frames.size() - (frames.text(frames.size() - 1).empty() ? 1 : 2);
+    const std::string_view last = frames.text(frames.size() - 1);
     std::string_view records;
-    const auto head = decode_correlation(frames.text(empty - 1), records);
+    auto head = decode_correlation(last, records);  // of a batch
+    if (!head) head = decode_correlation(frames.text(frames.size() - (last.empty() ? 2 : 3)));
     REQUIRE(head);
     if (const auto* request = std::get_if<RequestHead>(&*head)) return {*request};
     if (!std::holds_alternative<BatchHead>(*head)) return {};
@@ -235,7 +236,10 @@ struct World {
   void tick() {
     requester.on_time(time.now());
     flush();
-    for (std::size_t i = 0; i < servers.size(); ++i) begin_one(i);
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      if (servers[i]->desk) servers[i]->desk->flush();
+      begin_one(i);
+    }
     time.after(10ms, [this] { tick(); });
   }
   void trouble() {

@@ -78,32 +78,6 @@ TEST_CASE("requests of all forms are answered, over every transport, directly an
   }
 }
 
-TEST_CASE("a requester with batches gets every answer, waited for, called back and left alone") {
-  Context context;
-  QueueProxy queue{context, {.frontend = {.bind = {any_port}}, .backend = {.bind = {any_port}}}};
-  Runner running{queue};
-  Desk desk{context, {.connect = queue.backend(), .threads = 2}};
-  Requester ask{context, {.connect = queue.frontend(), .batch_messages = 16}};
-  const RequestOptions patient{.deadline = soon};
-  CHECK(ask.request("echo", "first", patient).get<std::string>() == "first");
-  std::vector<PendingReply> waited_for;
-  for (int i = 0; i < 1000; ++i)
-    waited_for.push_back(ask.request("echo", std::to_string(i), patient));
-  for (int i = 0; i < 1000; ++i)
-    CHECK(waited_for[static_cast<std::size_t>(i)].get<std::string>() == std::to_string(i));
-  std::atomic<int> called = 0;
-  for (int i = 0; i < 1000; ++i)
-    ask.request("echo", "x", patient, [&](Reply&& reply) { called += reply.ok() ? 1 : 0; });
-  CHECK(eventually([&] { return called == 1000; }));
-  // Nobody waits for these, and they are asked all the same.
-  std::vector<PendingReply> left;
-  for (int i = 0; i < 5; ++i) left.push_back(ask.request("echo", "y", patient));
-  CHECK(eventually([&] { return desk.replier.ledger().replied == 2006; }));
-  for (PendingReply& one : left) CHECK(one.get().ok());
-  CHECK(ask.ledger().reconciles());
-  CHECK(desk.replier.ledger().reconciles());
-}
-
 TEST_CASE("what fails at the replier arrives as a typed error") {
   Context context;
   Desk desk{context, {.bind = {any_port}}};

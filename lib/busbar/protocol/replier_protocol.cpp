@@ -96,31 +96,24 @@ void DelayGauge::set(std::uint64_t sent, TimePoint now) noexcept {
 
 void ReplierProtocol::on_message(Multipart& message, TimePoint now) {
   ++counts_.received;
+  std::swap(arriving_.frames, message);
+  message.clear();
+  const Multipart& frames = arriving_.frames;
   std::size_t empty = 1;
-  while (empty < message.size() && message[empty].size() > 0) ++empty;
-  if (empty >= message.size()) {  // no envelope
-    ++counts_.malformed;
-    message.clear();
+  while (empty < frames.size() && frames[empty].size() > 0) ++empty;
+  if (empty >= frames.size()) {  // no body
+    if (!on_batch(now)) ++counts_.malformed;
     return;
   }
-  const std::string_view last = empty > 1 ? message.text(empty - 1) : std::string_view{};
+  const std::string_view last = empty > 1 ? frames.text(empty - 1) : std::string_view{};
   const bool ours = !last.empty() && last.front() == request_signature;
-  arriving_.body = empty + 1;
-  arriving_.key = {};
-  arriving_.deadline = TimePoint::max();
-  arriving_.direct = empty == 2;
-  arriving_.method = {};
-  std::swap(arriving_.frames, message);
-  const bool has_body = arriving_.body < arriving_.frames.size();
-  arriving_.payload = arriving_.body;
+  begin_arriving(empty + 1);
+  const bool has_body = arriving_.body < frames.size();
   if (!ours && has_body) {
-    if (arriving_.body + 1 < arriving_.frames.size())
-      arriving_.method = arriving_.frames.text(arriving_.payload++);
+    if (arriving_.body + 1 < frames.size()) arriving_.method = frames.text(arriving_.payload++);
     return hold(arriving_, now);
   }
-  std::string_view behind;
-  const auto head =
-      ours ? decode_correlation(arriving_.frames.text(empty - 1), behind) : std::nullopt;
+  const auto head = ours ? decode_correlation(last) : std::nullopt;
   const auto* request = head ? std::get_if<RequestHead>(&*head) : nullptr;
   const auto* cancel = head ? std::get_if<CancelHead>(&*head) : nullptr;
   if (request != nullptr && has_body) return on_request(arriving_, *request, now);
@@ -128,36 +121,47 @@ void ReplierProtocol::on_message(Multipart& message, TimePoint now) {
     --counts_.received;  // no request
     return on_cancel(cancel->key);
   }
-  const auto* batch = head ? std::get_if<BatchHead>(&*head) : nullptr;
-  if (batch != nullptr && !has_body) {
-    --counts_.received;  // but what is in it
-    const Multipart frames = std::exchange(arriving_.frames, {});
-    return on_batch(frames, empty - 1, batch->count, behind, now);
-  }
   ++counts_.malformed;
 }
 
+void ReplierProtocol::begin_arriving(std::size_t body) {
+  arriving_.body = arriving_.payload = body;
+  arriving_.key = {};
+  arriving_.deadline = TimePoint::max();
+  arriving_.direct = body == 3;
+  arriving_.place = BatchPlace::none;
+  arriving_.method = {};
+}
+
 /// Each as if it had come by itself. What is broken is one message that is malformed.
-void ReplierProtocol::on_batch(const Multipart& frames, std::size_t hops, std::uint32_t count,
-                               std::string_view records, TimePoint now) {
+bool ReplierProtocol::on_batch(TimePoint now) {
+  if (arriving_.frames.size() < 2) return false;
+  const Multipart frames = std::exchange(arriving_.frames, {});
+  const std::size_t hops = frames.size() - 1;
+  std::string_view records;
+  const auto head = decode_correlation(frames.text(hops), records);
+  const auto* batch = head ? std::get_if<BatchHead>(&*head) : nullptr;
+  if (batch == nullptr) return false;
+  --counts_.received;  // but what is in it
   MsgpackReader in{records};
-  Multipart single;
-  for (; count > 0; --count) {
+  for (std::uint32_t left = batch->count; left > 0; --left) {
     std::string_view correlation;
     std::string_view payload;
-    const bool readable = in.bytes(correlation) && in.bytes(payload);
-    const auto head = readable ? decode_correlation(correlation) : std::nullopt;
-    if (!head || !std::holds_alternative<RequestHead>(*head)) {
-      ++counts_.received;
-      ++counts_.malformed;
-      return;
-    }
+    ++counts_.received;
+    if (!in.bytes(correlation) || !in.bytes(payload)) return false;
+    Multipart& single = arriving_.frames;
     single.clear();
     for (std::size_t i = 0; i < hops; ++i) single.push_back(frames.text(i));
     for (const std::string_view frame : {correlation, std::string_view{}, payload})
       single.push_back(frame);
-    on_message(single, now);
+    const auto one = decode_correlation(single.text(hops));
+    const auto* request = one ? std::get_if<RequestHead>(&*one) : nullptr;
+    if (request == nullptr) return false;
+    begin_arriving(hops + 2);
+    arriving_.place = left > 1 ? BatchPlace::within : BatchPlace::last;
+    on_request(arriving_, *request, now);
   }
+  return true;
 }
 
 void ReplierProtocol::on_request(Job& job, const RequestHead& head, TimePoint now) {
@@ -223,6 +227,10 @@ void ReplierProtocol::on_cancel(const RequestKey& key) {
 }
 
 bool ReplierProtocol::take(Job& job, TimePoint now) {
+  if (gathers()) {
+    if (gathered_since_ == TimePoint::max()) gathered_since_ = now;
+    if (waiting_.empty() || now >= gathered_since_ + gather_max) flush();
+  }
   while (!waiting_.empty()) {
     recycle(job);
     job = std::move(waiting_.front());
@@ -264,7 +272,24 @@ bool ReplierProtocol::reply(Job& job, Frame reply) {
   ++counts_.replied;
   cut_to_envelope(job);
   job.frames.push_back(std::move(reply));
-  return true;
+  return send_or_gather(job);
+}
+
+/// A requester that sends batches takes them, too.
+bool ReplierProtocol::send_or_gather(Job& job) {
+  const bool small = job.frames[job.frames.size() - 1].size() <= ReplyBatch::bytes_max;
+  if (job.place == BatchPlace::none || !small) return true;
+  if (!gathered_.takes(job.frames)) flush();
+  gathered_.add(job.key, job.frames);
+  if (job.place == BatchPlace::last) flush();
+  return false;
+}
+
+void ReplierProtocol::flush() {
+  gathered_since_ = TimePoint::max();
+  if (gathered_.empty()) return;
+  ++flushes_;
+  to_send_.push_back(gathered_.take());
 }
 
 bool ReplierProtocol::fail(Job& job, FailureStatus status, std::uint8_t kind,
@@ -278,7 +303,7 @@ bool ReplierProtocol::fail(Job& job, FailureStatus status, std::uint8_t kind,
   }
   ++(status == FailureStatus::refused ? counts_.refused : counts_.failed);
   put_failure(job, std::move(last));
-  return true;
+  return send_or_gather(job);
 }
 
 bool ReplierProtocol::cancelled(const RequestKey& key) {

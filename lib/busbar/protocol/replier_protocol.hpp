@@ -17,6 +17,7 @@
 #include <busbar/core/clock.hpp>
 #include <busbar/core/multipart.hpp>
 #include <busbar/protocol/paged_table.hpp>
+#include <busbar/protocol/reply_batch.hpp>
 #include <busbar/protocol/request_codec.hpp>
 
 namespace busbar::protocol {
@@ -85,6 +86,13 @@ class DelayGauge {
   TimePoint at_;
 };
 
+/// Where a request stood in the message that brought it.
+enum class BatchPlace : std::uint8_t {
+  none,    ///< It came alone.
+  within,  ///< In a batch: its answer may wait for those that follow.
+  last,    ///< At the end of one: the answers that gathered go with this one's.
+};
+
 /// All requests of one replier. Messages come with the address in front, as a ROUTER gives them,
 /// and go out so. Pure. What it makes sure of:
 /// - of the copies of a request that is not idempotent one is begun at most, and none once one was
@@ -101,6 +109,7 @@ class ReplierProtocol {
     RequestKey key = {};      ///< 0: of a stock requester.
     TimePoint deadline = TimePoint::max();
     bool direct = false;
+    BatchPlace place = BatchPlace::none;
     std::uint64_t ticket = 0;  ///< Its number among all that were begun, from 1.
     /// In `frames`. Of a stock requester: its first frame, of two or more; else empty.
     std::string_view method = {};
@@ -109,6 +118,8 @@ class ReplierProtocol {
     Frame reply(std::string_view bytes) const;
     Frame failure(FailureStatus status, std::uint8_t kind, std::string_view reason) const;
   };
+
+  static constexpr std::chrono::microseconds gather_max{200};
 
   explicit ReplierProtocol(ReplierProtocolOptions options = {}) : options_(options) {}
 
@@ -119,7 +130,8 @@ class ReplierProtocol {
   /// The next one to begin, moved into `job`, whose frames are reused; false: none is there.
   bool take(Job& job, TimePoint now);
   /// It is answered: `job.frames` becomes the reply, to be sent as it is; above
-  /// limits::message_bytes it has failed. False: there is nothing to send, since nobody waits.
+  /// limits::message_bytes it has failed. False: there is nothing to send now, since nobody waits,
+  /// or since it gathers with others.
   bool reply(Job& job, Frame reply);
   bool fail(Job& job, FailureStatus status, std::uint8_t kind, std::string_view reason);
   /// Gives the slots of one that was sent back, to be reused.
@@ -129,7 +141,14 @@ class ReplierProtocol {
   /// Everything that is not begun is answered as unavailable, and so is what still comes.
   void leave();
 
-  /// What is to be sent beside replies, moved into `message`; false: nothing.
+  /// Answers to one batch gather, to go back as one: until its last, or those of another way, or as
+  /// long as requests wait and a gather_max has not passed. `flush` sends what is there.
+  void flush();
+  bool gathers() const noexcept { return !gathered_.empty(); }
+  /// How often what had gathered was sent.
+  std::uint64_t flushes() const noexcept { return flushes_; }
+  /// What is to be sent beside replies, and those that gathered, moved into `message`; false:
+  /// nothing.
   bool next(Multipart& message);
   const ReplierCounts& counts() const noexcept { return counts_; }
 
@@ -147,10 +166,12 @@ class ReplierProtocol {
     std::list<std::uint64_t>::iterator place;  ///< In by_age_.
   };
 
+  void begin_arriving(std::size_t body);
   void on_request(Job& job, const RequestHead& head, TimePoint now);
-  void on_batch(const Multipart& frames, std::size_t hops, std::uint32_t count,
-                std::string_view records, TimePoint now);
+  /// False: the last frame of `arriving_` is none.
+  bool on_batch(TimePoint now);
   void on_cancel(const RequestKey& key);
+  bool send_or_gather(Job& job);
   void on_duplicate(Job& job, const RequestHead& head, const SeenNumbers& seen, Held* held);
   void hold(Job& job, TimePoint now);
   void give_back(Job& job);
@@ -169,6 +190,9 @@ class ReplierProtocol {
   std::vector<Multipart> spares_;  ///< Slots to be reused.
   std::vector<Multipart> to_send_;
   std::size_t sent_ = 0;
+  ReplyBatch gathered_;
+  TimePoint gathered_since_ = TimePoint::max();
+  std::uint64_t flushes_ = 0;
   Job arriving_;
   std::uint64_t begun_ = 0;
   bool leaving_ = false;

@@ -1,6 +1,8 @@
 // What a requester makes of what servers say.
 #include "busbar/protocol/requester_protocol.hpp"
 
+#include <busbar/protocol/msgpack_reader.hpp>
+
 namespace busbar::protocol {
 
 namespace {
@@ -9,6 +11,10 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t none = RequesterProtocol::servers_max;
 constexpr milliseconds busy_pause{100};  // before a server that had no room is asked again
+
+std::uint64_t requester_of(const Correlation& head) noexcept {
+  return std::visit([](const auto& one) { return one.key.requester; }, head);
+}
 
 constexpr std::uint64_t bit(std::size_t server) noexcept { return std::uint64_t{1} << server; }
 
@@ -20,29 +26,45 @@ void RequesterProtocol::on_message(std::size_t server, Multipart& frames, TimePo
   servers_[server].unheard = 0;
   std::string_view behind;
   const auto head = frames.empty() ? std::nullopt : decode_correlation(frames.text(0), behind);
-  const bool ours =
-      head && std::visit([](const auto& one) { return one.key; }, *head).requester == options_.id;
-  const auto* taken = ours ? std::get_if<TakenHead>(&*head) : nullptr;
-  const auto* reply = ours ? std::get_if<ReplyHead>(&*head) : nullptr;
-  const auto* failure = ours ? std::get_if<FailureHead>(&*head) : nullptr;
-  const bool echoed = ours && std::holds_alternative<RequestHead>(*head) && frames.size() > 2 &&
-                      frames[1].size() == 0;
-  Finished* finished = nullptr;
-  if (taken != nullptr) {
+  if (!head || requester_of(*head) != options_.id) {
+    ++counts_.malformed;
+  } else if (const auto* taken = std::get_if<TakenHead>(&*head)) {
     servers_[server].known = true;
     servers_[server].direct = taken->direct;
-  } else if (reply != nullptr) {
-    finished = replied(server, reply->key, now);
-  } else if (failure != nullptr) {
-    finished = failed(server, *failure, now);
-  } else if (echoed) {
-    return on_stock_reply(server, std::get<RequestHead>(*head).key, frames, now);
-  } else {
-    ++counts_.malformed;
+  } else if (const auto* batch = std::get_if<BatchHead>(&*head)) {
+    on_batch(server, batch->count, behind, now);
+  } else if (std::holds_alternative<RequestHead>(*head) && frames.size() > 2 &&
+             frames[1].size() == 0) {
+    on_stock_reply(server, std::get<RequestHead>(*head).key, frames, now);
+  } else if (Finished* finished = answered(server, *head, now)) {
+    finished->begin = frames[0].size() - behind.size();
+    finished->body = std::move(frames[0]);
   }
-  if (finished == nullptr) return;
-  finished->begin = frames[0].size() - behind.size();
-  finished->body = std::move(frames[0]);
+}
+
+RequesterProtocol::Finished* RequesterProtocol::answered(std::size_t server,
+                                                         const Correlation& head, TimePoint now) {
+  if (const auto* reply = std::get_if<ReplyHead>(&head)) return replied(server, reply->key, now);
+  if (const auto* failure = std::get_if<FailureHead>(&head)) return failed(server, *failure, now);
+  ++counts_.malformed;
+  return nullptr;
+}
+
+/// Each as if it had come by itself. What is broken is one message that is malformed.
+void RequesterProtocol::on_batch(std::size_t server, std::uint32_t count, std::string_view records,
+                                 TimePoint now) {
+  MsgpackReader in{records};
+  for (; count > 0; --count) {
+    std::string_view answer;
+    std::string_view behind;
+    const auto head = in.bytes(answer) ? decode_correlation(answer, behind) : std::nullopt;
+    if (!head || requester_of(*head) != options_.id) {
+      ++counts_.malformed;
+      return;
+    }
+    if (Finished* finished = answered(server, *head, now))
+      finished->body.rebuild(behind.data(), behind.size());
+  }
 }
 
 /// A stock REP gave the envelope back, and a body of one frame or more.

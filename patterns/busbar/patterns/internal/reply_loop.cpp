@@ -9,12 +9,11 @@
 
 namespace busbar::detail {
 
-using protocol::FailureStatus;
 using std::chrono::milliseconds;
 
 namespace {
 
-constexpr int burst = 256;
+constexpr int burst = 32;
 /// Each look at the monitor is a system call. Its descriptor stays readable until it is read.
 constexpr milliseconds monitor_pace{1};
 constexpr milliseconds farewell{100};  // for the last answers, and for the threads to see the end
@@ -60,6 +59,15 @@ ReplyLoop::ReplyLoop(Context& context, ReplierOptions options)
     unresolved_.clear();
   });
   socket_->release();
+}
+
+ReplyLoop::~ReplyLoop() {
+  {
+    const Lock lock{mutex_};
+    stopped_ = true;
+  }
+  flush_due_.notify_one();
+  if (flusher_.joinable()) flusher_.join();
 }
 
 /// With the mutex held.
@@ -113,7 +121,7 @@ void ReplyLoop::run() {
 /// Calls a handler for the next request. False: none is there.
 bool ReplyLoop::begin(Lock& lock, Job& job) {
   const bool something = protocol_.take(job, now());
-  send_rest();
+  if (send_rest()) after_call();
   if (!something) return false;
   // Another one leads, or takes the next request and has a third one lead.
   if (idle_ > 0 && !leading_) changed_.notify_one();
@@ -153,6 +161,8 @@ std::size_t ReplyLoop::drain(std::size_t most) {
   } catch (const Error&) {
     stopped_ = true;  // the context was stopped
   }
+  protocol_.flush();
+  send_rest();
   if (socket_) socket_->release();
   if (watch_) watch_->ring(idle && !stopped_ ? maintain_at_ : now(), now());
   end_serving();
@@ -219,123 +229,13 @@ void ReplyLoop::sleep(Lock& lock) {
   if (!open) stopped_ = true;
 }
 
-void ReplyLoop::handle(Lock& lock, Job& job) {
-  const std::uint64_t ticket = job.ticket;
-  in_hand_.push_back({ticket});
-  socket_->release();
-  lock.unlock();
-  const Here before = std::exchange(here, {this, ticket});
-  {
-    Request request{shared_from_this(), std::move(job)};
-    try {
-      dispatch(request);
-    } catch (const Error& error) {
-      request.fail(error.what(), error.kind());
-    } catch (const std::exception& error) {
-      request.fail(error.what());
-    } catch (...) {
-      request.fail("the handler threw what is no std::exception");
-    }
-  }
-  here = before;
-  lock.lock();
-  std::erase_if(in_hand_, [&](const InHand& one) { return one.ticket == ticket; });
-}
-
-void ReplyLoop::answered(const Job& job) {
-  std::erase_if(in_hand_, [&](const InHand& one) { return one.ticket == job.ticket; });
-}
-
-std::uint64_t ReplyLoop::running() const noexcept {
-  const auto own = std::count_if(in_hand_.begin(), in_hand_.end(),
-                                 [](const InHand& one) { return one.stopping; });
-  return protocol_.counts().running - static_cast<std::uint64_t>(own);
-}
-
-void ReplyLoop::dispatch(Request& request) {
-  auto handler = handlers_.find(request.method());
-  if (handler == handlers_.end() && request.job_.stock()) {
-    handler = handlers_.find("");
-    if (handler != handlers_.end()) {  // then it named no method: all of its frames are the body
-      request.job_.payload = request.job_.body;
-      request.job_.method = {};
-    }
-  }
-  if (handler != handlers_.end()) return handler->second(std::move(request));
-  if (!otherwise_) return request.refuse("no such method");
-  otherwise_(std::move(request));
-}
-
-void ReplyLoop::reply(Job& job, std::string_view payload) {
-  Frame frame = job.reply(payload);
-  const Lock lock{mutex_};
-  answered(job);
-  if (protocol_.reply(job, std::move(frame))) send(job.frames);
-  after_call();
-  protocol_.recycle(job);
-}
-
-void ReplyLoop::fail(Job& job, FailureStatus status, std::uint8_t kind, std::string_view reason) {
-  const Lock lock{mutex_};
-  answered(job);
-  if (protocol_.fail(job, status, kind, reason)) send(job.frames);
-  after_call();
-  protocol_.recycle(job);
-}
-
-bool ReplyLoop::cancelled(const Job& job) {
-  const Lock lock{mutex_};
-  if (!socket_) return true;
-  // Where no other thread leads nobody else would hear of it.
-  if (!leading_) {
-    receive(now());
-    send_rest();  // or what is given back, and its requesters, would wait for the handler's end
-  }
-  const bool cancelled = protocol_.cancelled(job.key);
-  after_call();
-  return cancelled;
-}
-
-/// To those who have gone nothing can be sent; nor to those who do not read, for ever.
-void ReplyLoop::send(Multipart& message) {
-  if (freelance()) protocol::freelance::from_busbar(message);
-  try {
-    if (socket_ && socket_->send(message) == SendResult::sent) return;
-  } catch (const Error&) {
-    // The context was stopped.
-  }
-  ++undeliverable_;
-  message.clear();
-}
-
-void ReplyLoop::send_rest() {
-  while (protocol_.next(out_)) send(out_);
-}
-
-/// At the end of what another thread than the leader did: calls may have swallowed the news that
-/// there is something to receive.
-void ReplyLoop::after_call() {
-  if (running() == 0) ended_.notify_all();
-  if (!socket_) return;
-  if (sleeping_ && (hear_of_room(socket_->raw().handle()) & ZMQ_POLLIN) != 0) {
-    sleeping_ = false;
-    wake_.signal();
-  }
-  // What `cancelled` has received, or what sending has swallowed the news of.
-  if (watch_ && serving_ == 0 &&
-      (protocol_.counts().waiting > 0 ||
-       (hear_of_room(socket_->raw().handle()) & ZMQ_POLLIN) != 0)) {
-    watch_->ring(now(), now());
-  }
-  socket_->release();
-}
-
 StopReport ReplyLoop::stop(milliseconds deadline) {
   Lock lock{mutex_};
   const TimePoint start = now();
   close_until_ = after(start, deadline);
   protocol_.leave();
   if (socket_) {
+    protocol_.flush();
     send_rest();
     after_call();
   }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <busbar/core/internal/socket_poll.hpp>
@@ -26,6 +27,9 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   using Job = protocol::ReplierProtocol::Job;
 
   ReplyLoop(Context& context, ReplierOptions options);
+  ReplyLoop(const ReplyLoop&) = delete;
+  ReplyLoop& operator=(const ReplyLoop&) = delete;
+  ~ReplyLoop();
 
   // Any thread; see Replier and Request.
   void set_handler(std::string method, Handler handler);
@@ -67,13 +71,15 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   bool is_ping(Multipart& message);
   void sleep(Lock& lock);
   void handle(Lock& lock, Job& job);
-  void answered(const Job& job);
+  void answered(Job& job, bool sends);
+  void watch_gathered();
+  void flush_late();
   /// Without those whose handlers wait in `stop`.
   std::uint64_t running() const noexcept;
   void close(TimePoint until);
   void dispatch(Request& request);
   void send(Multipart& message);
-  void send_rest();
+  bool send_rest();
   void after_call();
 
   Context context_;
@@ -84,9 +90,10 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   SocketPoll poll_;  ///< The leader's.
   Wake wake_;        ///< Ends the leader's sleep.
 
-  mutable std::mutex mutex_;         ///< Guards all below.
-  std::condition_variable changed_;  ///< Something to do, or to lead.
-  std::condition_variable ended_;    ///< For `stop`.
+  mutable std::mutex mutex_;           ///< Guards all below.
+  std::condition_variable changed_;    ///< Something to do, or to lead.
+  std::condition_variable ended_;      ///< For `stop`.
+  std::condition_variable flush_due_;  ///< For flusher_.
   protocol::ReplierProtocol protocol_;
   std::optional<Socket> socket_;  ///< Empty: closed.
   Multipart frames_;
@@ -105,6 +112,8 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   bool leading_ = false;
   bool sleeping_ = false;  ///< The leader.
   bool stopped_ = false;
+  bool flusher_rests_ = false;
+  std::thread flusher_;  ///< Once answers gather.
 };
 
 }  // namespace busbar::detail

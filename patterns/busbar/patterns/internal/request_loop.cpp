@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr int burst = 256;
+constexpr int burst = 32;
 /// Each look at a monitor is a system call. Its descriptor stays readable until it is read.
 constexpr milliseconds monitor_pace{1};
 constexpr std::uint64_t unheard_least = 1000;  // a queue may lose some, and tells nobody

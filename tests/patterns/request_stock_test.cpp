@@ -61,6 +61,25 @@ TEST_CASE("stock REQ and DEALER are served: one frame, or a method and a frame")
   CHECK(dealer.receive() == std::vector<std::string>{"my id", "", "hello"});
 }
 
+TEST_CASE("a replier that connects serves one stock requester that is bound, or several") {
+  zmq::context_t stock;
+  Context context;
+  Stock req(stock, zmq::socket_type::req);
+  Stock dealer(stock, zmq::socket_type::dealer);
+  for (Stock* one : {&req, &dealer}) one->raw().bind(any_port);
+  const Endpoint first{req.raw().get(zmq::sockopt::last_endpoint)};
+  const Endpoint second{dealer.raw().get(zmq::sockopt::last_endpoint)};
+  for (const std::vector<Endpoint>& servers : {std::vector{first}, std::vector{first, second}}) {
+    Desk desk{context, {.connect = servers}};
+    CAPTURE(servers.size());
+    REQUIRE(req.send({"echo", "hello"}));
+    CHECK(req.receive() == std::vector<std::string>{"hello"});
+    if (servers.size() == 1) continue;
+    dealer.send({"my id", "", "echo", "hello"});
+    CHECK(dealer.receive() == std::vector<std::string>{"my id", "", "hello"});
+  }
+}
+
 TEST_CASE("broken correlation frames are refused and counted, and the good go on") {
   zmq::context_t stock;
   Context context;

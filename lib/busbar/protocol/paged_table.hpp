@@ -17,6 +17,10 @@ namespace busbar::protocol {
 template <class Value>
 class PagedTable {
  public:
+  PagedTable() = default;
+  PagedTable(const PagedTable&) = delete;
+  PagedTable& operator=(const PagedTable&) = delete;
+
   std::size_t size() const noexcept { return size_; }
 
   /// Requires that nothing is under `key`.
@@ -30,19 +34,21 @@ class PagedTable {
   }
   /// nullptr: nothing is under that key.
   Value* find(std::uint64_t key) noexcept {
-    const auto page = pages_.find(key / page_size);
-    if (page == pages_.end()) return nullptr;
-    auto& slot = page->second->values[key % page_size];
+    Page* const page = find_page(key / page_size);
+    if (page == nullptr) return nullptr;
+    auto& slot = page->values[key % page_size];
     return slot ? &*slot : nullptr;
   }
   /// Requires that something is under `key`.
   void erase(std::uint64_t key) {
-    const auto page = pages_.find(key / page_size);
-    page->second->values[key % page_size].reset();
+    Page& page = *find_page(key / page_size);
+    page.values[key % page_size].reset();
     --size_;
-    if (--page->second->used > 0) return;
-    if (spare_.size() < spare_max) spare_.push_back(std::move(page->second));
-    pages_.erase(page);
+    if (--page.used > 0) return;
+    const auto emptied = pages_.find(key / page_size);
+    if (spare_.size() < spare_max) spare_.push_back(std::move(emptied->second));
+    pages_.erase(emptied);
+    latest_ = nullptr;
   }
   /// Calls `look(key, value)` for each, in no particular order; it must neither insert nor erase.
   template <class Look>
@@ -62,18 +68,30 @@ class PagedTable {
     std::size_t used = 0;
   };
 
+  Page* find_page(std::uint64_t number) noexcept {
+    if (latest_ != nullptr && latest_number_ == number) return latest_;
+    const auto found = pages_.find(number);
+    return found == pages_.end() ? nullptr : keep(number, *found->second);
+  }
+  Page* keep(std::uint64_t number, Page& page) noexcept {
+    latest_number_ = number;
+    return latest_ = &page;
+  }
   Page& page_for(std::uint64_t number) {
+    if (Page* const page = find_page(number)) return *page;
     std::unique_ptr<Page>& page = pages_[number];
     if (!page && !spare_.empty()) {
       page = std::move(spare_.back());
       spare_.pop_back();
     }
     if (!page) page = std::make_unique<Page>();
-    return *page;
+    return *keep(number, *page);
   }
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;
   std::vector<std::unique_ptr<Page>> spare_;
+  Page* latest_ = nullptr;  ///< Most look-ups follow one in the same page.
+  std::uint64_t latest_number_ = 0;
   std::size_t size_ = 0;
 };
 

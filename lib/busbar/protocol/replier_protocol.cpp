@@ -203,7 +203,7 @@ void ReplierProtocol::hold(Job& job, TimePoint now) {
     return refuse(job, FailureStatus::expired);
   }
   if (!job.stock()) {
-    Requester& from = requesters_.at(job.key.requester);
+    Requester& from = *known(job.key.requester);
     from.seen.insert(job.key.number);
     from.held.insert(job.key.number, {});
   }
@@ -218,7 +218,7 @@ void ReplierProtocol::hold(Job& job, TimePoint now) {
 /// It is not begun, and never will be: another server may do it by now.
 void ReplierProtocol::give_back(Job& job) {
   ++counts_.unavailable;
-  if (!job.stock()) requesters_.at(job.key.requester).seen.refuse(job.key.number);
+  if (!job.stock()) known(job.key.requester)->seen.refuse(job.key.number);
   refuse(job, FailureStatus::unavailable);
 }
 
@@ -241,7 +241,7 @@ bool ReplierProtocol::take(Job& job, TimePoint now) {
     if (due || (held != nullptr && held->cancelled)) {
       if (let_go(job)) {
         ++counts_.expired;
-        if (!job.stock()) requesters_.at(job.key.requester).seen.erase(job.key.number);
+        if (!job.stock()) known(job.key.requester)->seen.erase(job.key.number);
         refuse(job, FailureStatus::expired);
       } else {
         ++counts_.cancelled;
@@ -334,11 +334,18 @@ bool ReplierProtocol::next(Multipart& message) {
   return true;
 }
 
-ReplierProtocol::Requester& ReplierProtocol::requester(std::uint64_t id, TimePoint now) {
+ReplierProtocol::Requester* ReplierProtocol::known(std::uint64_t id) {
+  if (latest_ != nullptr && latest_id_ == id) return latest_;
   const auto found = requesters_.find(id);
-  if (found != requesters_.end()) {
-    by_age_.splice(by_age_.end(), by_age_, found->second.place);
-    return found->second;
+  if (found == requesters_.end()) return nullptr;
+  latest_id_ = id;
+  return latest_ = &found->second;
+}
+
+ReplierProtocol::Requester& ReplierProtocol::requester(std::uint64_t id, TimePoint now) {
+  if (Requester* const found = known(id)) {
+    by_age_.splice(by_age_.end(), by_age_, found->place);
+    return *found;
   }
   if (requesters_.size() >= options_.requesters_max) forget_one();
   Requester& made = requesters_[id];
@@ -358,13 +365,14 @@ void ReplierProtocol::forget_one() {
     }
     by_age_.pop_front();
     requesters_.erase(oldest);
+    latest_ = nullptr;
   }
 }
 
 ReplierProtocol::Held* ReplierProtocol::find(const RequestKey& key) {
   if (key.requester == 0) return nullptr;
-  const auto from = requesters_.find(key.requester);
-  return from == requesters_.end() ? nullptr : from->second.held.find(key.number);
+  Requester* const from = known(key.requester);
+  return from == nullptr ? nullptr : from->held.find(key.number);
 }
 
 bool ReplierProtocol::let_go(Job& job) {
@@ -379,7 +387,7 @@ bool ReplierProtocol::let_go(Job& job) {
     job.body = body;
   }
   const bool wanted = !held->cancelled;
-  requesters_.at(job.key.requester).held.erase(job.key.number);
+  known(job.key.requester)->held.erase(job.key.number);
   return wanted;
 }
 

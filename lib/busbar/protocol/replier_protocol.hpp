@@ -176,6 +176,8 @@ class ReplierProtocol {
   void hold(Job& job, TimePoint now);
   void give_back(Job& job);
   Requester& requester(std::uint64_t id, TimePoint now);
+  /// nullptr: it was not heard of, or is forgotten.
+  Requester* known(std::uint64_t id);
   void forget_one();
   Held* find(const RequestKey& key);
   /// Forgets that it is held; false: it was cancelled.
@@ -185,6 +187,8 @@ class ReplierProtocol {
 
   ReplierProtocolOptions options_;
   std::unordered_map<std::uint64_t, Requester> requesters_;
+  Requester* latest_ = nullptr;  ///< Most look-ups follow one of the same requester.
+  std::uint64_t latest_id_ = 0;
   std::list<std::uint64_t> by_age_;  ///< Requesters, the one not heard for longest first.
   std::deque<Job> waiting_;
   std::vector<Multipart> spares_;  ///< Slots to be reused.

@@ -167,7 +167,7 @@ bool RequestLoop::carry(TimePoint at) {
   return something;
 }
 
-void RequestLoop::settle(Finished finished) {
+void RequestLoop::settle(Finished&& finished) {
   Slot* slot = slots_.find(finished.number);
   if (slot == nullptr) return;  // nobody wants it
   if (!slot->callback) {

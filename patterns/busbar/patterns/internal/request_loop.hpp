@@ -78,7 +78,7 @@ class RequestLoop final : public Active {
   TimePoint now() const noexcept { return context_.clock().now(); }
   bool turn(TimePoint now);
   bool carry(TimePoint now);
-  void settle(Finished finished);
+  void settle(Finished&& finished);
   void lead(Lock& lock, TimePoint until);
   void sleep(Lock& lock, TimePoint until);
   void after_call();

@@ -26,38 +26,34 @@ Desk::Desk(const MessageOptions& messages, const AnswerOptions& how, std::size_t
 }
 
 Desk::~Desk() {
-  for (const auto& filter : filters_) filter->end_of_input();
+  for (const auto& filter : filters_)
+    if (filter) filter->end_of_input();
 }
 
-std::optional<std::string> Desk::answer(const Multipart& request, std::size_t first,
+std::optional<std::string> Desk::answer(const Multipart& request, milliseconds left,
+                                        std::size_t first,
                                         const std::function<bool()>& interrupted) {
   if (how_.reply) return *how_.reply;
   if (how_.echo)
     return first < request.size() ? std::string{request.text(request.size() - 1)} : std::string{};
-  std::unique_ptr<Filter> filter = take_filter();
-  try {
-    std::optional<std::string> reply = filtered(*filter, request, first, interrupted);
-    give_back(std::move(filter));
-    return reply;
-  } catch (...) {
-    give_back(std::move(filter));  // so that who comes before the end finds one
-    throw;
-  }
-}
-
-std::optional<std::string> Desk::filtered(Filter& filter, const Multipart& request,
-                                          std::size_t first,
-                                          const std::function<bool()>& interrupted) const {
   std::string line;
   append_line(line, request, first, messages_.shape());
   line.pop_back();
-  if (line.find('\n') != std::string::npos) {
-    warn("refused a request of several lines; --json carries it as one line");
-    return std::nullopt;
-  }
-  const milliseconds patience = std::max(messages_.patience(), command_patience);
+  if (line.find('\n') == std::string::npos) return filtered(std::move(line), left, interrupted);
+  warn("refused a request of several lines; --json carries it as one line");
+  return std::nullopt;
+}
+
+/// What a request may take is not bounded by its deadline alone: one of a moment would have a
+/// command killed that is only a little slow.
+std::string Desk::filtered(std::string line, milliseconds left,
+                           const std::function<bool()>& interrupted) {
+  const milliseconds patience =
+      std::clamp(left, command_patience, std::max(messages_.patience(), command_patience));
   const auto stop = [&] { return closed_ || (interrupted && interrupted()); };
-  return parse_line(filter.answer(std::move(line), patience, stop), messages_.shape(),
+  Borrowed borrowed{*this, take_filter()};
+  start_unless_ready(borrowed.filter);
+  return parse_line(borrowed.filter->answer(std::move(line), patience, stop), messages_.shape(),
                     "the command's answer")
       .payload;
 }
@@ -70,7 +66,18 @@ std::unique_ptr<Filter> Desk::take_filter() {
   return filter;
 }
 
+void Desk::start_unless_ready(std::unique_ptr<Filter>& filter) const {
+  if (filter && filter->ready()) return;
+  filter.reset();  // first: the next one may need what it holds
+  filter = std::make_unique<Filter>(how_.command);
+}
+
 void Desk::give_back(std::unique_ptr<Filter> filter) {
+  try {
+    if (!closed_) start_unless_ready(filter);  // now, so that the next request need not wait for it
+  } catch (const Error&) {
+    filter.reset();  // the next request tries again, and is told
+  }
   const std::scoped_lock lock{mutex_};
   filters_.push_back(std::move(filter));
   --at_work_;
@@ -80,21 +87,15 @@ void Desk::answered() {
   if (++answered_ == messages_.count) ended_ = true;
 }
 
-void Desk::failed() {
-  if (closed_) {
-    ++interrupted_;
-    return;
-  }
-  const std::scoped_lock lock{mutex_};
-  if (!failure_) failure_ = std::current_exception();
-  ended_ = true;
+void Desk::failed() noexcept {
+  if (closed_) ++interrupted_;
 }
 
 void Desk::wait(Waiter& waiter, const std::function<Absence()>& absence) {
   try {
     wait_or_throw(waiter, absence);
   } catch (const Error&) {
-    failed();
+    failure_ = std::current_exception();
   }
 }
 

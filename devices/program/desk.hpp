@@ -37,19 +37,23 @@ class Desk {
 
   /// To a request whose last frame is its payload, and whose frames begin at `first`; an echo is
   /// the payload. Empty: it has several lines, which a command cannot be given; that is logged. Any
-  /// thread; `interrupted` is asked again and again. Throws Error: the command has ended, takes too
-  /// long, answers with several lines, or was interrupted.
-  std::optional<std::string> answer(const Multipart& request, std::size_t first = 0,
+  /// thread; `interrupted` is asked again and again. A command that takes long is waited for no
+  /// longer than its request has `left`, but for 5 s at least. Throws Error: this request has
+  /// failed, as the command ended, took too long, answered with several lines, or was interrupted;
+  /// it is started anew.
+  std::optional<std::string> answer(const Multipart& request, std::chrono::milliseconds left,
+                                    std::size_t first = 0,
                                     const std::function<bool()>& interrupted = {});
-  /// One more is. Any thread.
+  static constexpr auto no_deadline = std::chrono::milliseconds::max();
+  /// One more is, or has failed. Any thread.
   void answered();
   std::uint64_t count() const noexcept { return answered_; }
-  /// In a handler of what `answer` threw: the first of these is what `check` throws.
-  void failed();
+  /// `answer` threw: where that was as all ends, the request counts as unanswered. Any thread.
+  void failed() noexcept;
   /// Lets `wait` return. Any thread.
   void end() noexcept { ended_ = true; }
 
-  /// Until a signal, `end`, a failure, --count, or --timeout in which nothing was answered or
+  /// Until a signal, `end`, --count, or --timeout in which nothing was answered or
   /// being answered.
   void wait(Waiter& waiter, const std::function<Absence()>& absence);
   /// Runs `stop` in a thread of its own; after it, or a second signal, commands that still work are
@@ -62,10 +66,16 @@ class Desk {
 
  private:
   void wait_or_throw(Waiter& waiter, const std::function<Absence()>& absence);
-  std::optional<std::string> filtered(Filter& filter, const Multipart& request, std::size_t first,
-                                      const std::function<bool()>& interrupted) const;
+  std::string filtered(std::string line, std::chrono::milliseconds left,
+                       const std::function<bool()>& interrupted);
   std::unique_ptr<Filter> take_filter();
+  void start_unless_ready(std::unique_ptr<Filter>& filter) const;
   void give_back(std::unique_ptr<Filter> filter);
+  struct Borrowed {
+    Desk& desk;
+    std::unique_ptr<Filter> filter;
+    ~Borrowed() { desk.give_back(std::move(filter)); }
+  };
 
   const MessageOptions& messages_;
   const AnswerOptions& how_;
@@ -75,7 +85,7 @@ class Desk {
   std::atomic<bool> closed_ = false;  ///< Nobody waits for a command any more.
   std::atomic<std::uint64_t> interrupted_ = 0;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Filter>> filters_;  ///< Those that are free.
+  std::vector<std::unique_ptr<Filter>> filters_;  ///< Those that are free; null: to be started.
   std::exception_ptr failure_;
 };
 

@@ -1,6 +1,7 @@
 #include "program/filter.hpp"
 
 #include "program/duration.hpp"
+#include "program/talk.hpp"
 
 #include <algorithm>
 #include <array>
@@ -81,7 +82,7 @@ Filter::~Filter() {
   // Its stdout ends when it does.
   const Clock& clock = Clock::steady();
   const TimePoint end = after(clock.now(), patience);
-  for (auto left = patience; left.count() > 0 && !interrupted_;
+  for (auto left = patience; left.count() > 0 && !out_of_step_;
        left = left_until(end, clock.now())) {
     if (::poll(&waiting, 1, static_cast<int>(left.count())) <= 0) break;
     if (::read(out_, rest.data(), rest.size()) <= 0) break;
@@ -123,10 +124,21 @@ void Filter::check_silent() const {
               "have it answer each line with one line; with --json that may hold several"};
 }
 
+bool Filter::ready() {
+  try {
+    if (out_of_step_) return false;
+    read_some();
+    check_silent();
+  } catch (const Error& error) {
+    warn(error.what());
+    out_of_step_ = true;
+  }
+  return !out_of_step_;
+}
+
 std::string Filter::answer(std::string line, std::chrono::milliseconds timeout,
                            const std::function<bool()>& interrupted) {
-  read_some();
-  check_silent();
+  out_of_step_ = true;  // until it has answered
   line += '\n';
   std::size_t written = 0;
   std::size_t scanned = 0;
@@ -137,6 +149,7 @@ std::string Filter::answer(std::string line, std::chrono::milliseconds timeout,
       std::string answer = buffer_.substr(0, end);
       buffer_.erase(0, end + 1);
       check_silent();
+      out_of_step_ = false;
       return answer;
     }
     scanned = end == std::string::npos ? buffer_.size() : end;
@@ -145,8 +158,7 @@ std::string Filter::answer(std::string line, std::chrono::milliseconds timeout,
     if (left.count() <= 0)
       throw Error{ErrorKind::timeout, name_, "no answer within " + format_duration(timeout),
                   "does it flush after each line? (stdbuf -oL)"};
-    interrupted_ = interrupted();
-    if (interrupted_) throw Error{ErrorKind::timeout, name_, "no answer before the end"};
+    if (interrupted()) throw Error{ErrorKind::timeout, name_, "no answer before the end"};
     exchange(line, written, static_cast<int>(std::min(left, tick).count()));
   }
 }

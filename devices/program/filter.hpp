@@ -15,13 +15,17 @@ class Filter {
   Filter(const Filter&) = delete;
   Filter& operator=(const Filter&) = delete;
   /// Closes its stdin, gives it a second to end by itself, and kills what is left of it and of what
-  /// it has started; at once where `answer` was interrupted.
+  /// it has started; at once where `answer` threw.
   ~Filter();
   /// Closes its stdin: of several all may end at the same time.
   void end_of_input();
 
-  /// Writes the line and reads one. `interrupted` is asked every 20 ms. Throws Error: it ended, or
-  /// wrote more than that line (refused), or took too long or was interrupted (timeout).
+  /// It waits for a line. False: it ended, wrote what nobody asked for, both of which is logged, or
+  /// `answer` threw; it is of no use any more.
+  bool ready();
+  /// Once it is ready. Writes the line and reads one. `interrupted` is asked every 20 ms. Throws
+  /// Error: it ended, or wrote more than that line (refused), or took too long or was interrupted
+  /// (timeout).
   std::string answer(std::string line, std::chrono::milliseconds timeout,
                      const std::function<bool()>& interrupted);
 
@@ -34,7 +38,7 @@ class Filter {
   int in_ = -1;   ///< its stdin
   int out_ = -1;  ///< its stdout
   std::string buffer_;
-  bool interrupted_ = false;
+  bool out_of_step_ = false;
 };
 
 }  // namespace busbar::program

@@ -254,11 +254,19 @@ class RequestReply(StockCase):
         _, err = self.busbar("req", endpoint, "--timeout", "200ms", stdin="x\n", code=4)
         self.assertIn("no reply to line 1 within 200ms", err)
 
-    def test_a_command_that_ends_is_said(self):
-        rep = self.start("rep", "--bind", "tcp://127.0.0.1:*", "--command", "exit 3")
-        self.socket(zmq.REQ, rep.bound()).send(b"x")
-        self.assertEqual(rep.exit_code(), 5)
-        self.assertIn("it has ended", rep.errors())
+    def test_a_command_that_ends_is_told_to_stock_requesters_and_started_anew(self):
+        for options in ((), ("--wire", "plain")):
+            with self.subTest(options):
+                rep = self.start("rep", "--bind", "tcp://127.0.0.1:*", *options, "--command",
+                                 "read x; [ $x = bad ] || { echo $x; cat; }")
+                req = self.socket(zmq.REQ, rep.bound())
+                req.send(b"bad")
+                reply = req.recv_multipart()
+                self.assertEqual((reply[0], len(reply)), (b"", 2))
+                self.assertIn(b"it has ended", reply[1])
+                rep.says("it has ended")
+                req.send(b"good")
+                self.assertEqual(req.recv_multipart(), [b"good"])
 
     def test_a_long_line_goes_through_a_command_that_answers_meanwhile(self):
         rep = self.start("rep", "--bind", "tcp://127.0.0.1:*", "--command", "cat")

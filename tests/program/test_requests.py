@@ -29,10 +29,11 @@ class Requests(StockCase):
 
     def test_what_failed_is_said_with_its_line(self):
         rep = self.start("rep", *TCP, "--command", "exit 3")
-        _, err = self.busbar("req", rep.bound(), stdin="x\n", code=5)
-        self.assertIn("line 1: it failed: ", err)
-        self.assertIn("it has ended", err)
-        self.assertEqual(rep.exit_code(), 5)
+        there = rep.bound()
+        for _ in range(2):
+            _, err = self.busbar("req", there, stdin="x\n", code=5)
+            self.assertIn("line 1: it failed: ", err)
+            self.assertIn("it has ended", err)
 
     def test_nobody_there_is_4(self):
         _, err = self.busbar("req", self.ipc("nobody"), "--timeout", "100ms", stdin="x\n", code=4)
@@ -146,9 +147,40 @@ class Requests(StockCase):
 
     def test_a_command_that_answers_with_several_lines_is_refused(self):
         rep = self.start("rep", *TCP, "--command", r"while read x; do printf '1\n2\n'; done")
-        _, err = self.busbar("req", rep.bound(), stdin="x\n", code=5)
-        self.assertIn("it wrote more than one line for a request", err)
-        self.assertEqual(rep.exit_code(), 5)
+        there = rep.bound()
+        for _ in range(2):
+            _, err = self.busbar("req", there, stdin="x\n", code=5)
+            self.assertIn("it wrote more than one line for a request", err)
+        rep.signal()
+        self.assertEqual(rep.exit_code(), 0)
+
+    def test_a_command_that_hangs_beyond_a_deadline_is_started_anew(self):
+        rep = self.start("rep", *TCP, "--timeout", "10min", "--command",
+                         "read x; [ $x = hang ] && sleep 600; echo $x; cat")
+        there = rep.bound()
+        self.busbar("req", there, "--timeout", "2s", stdin="hang\n", code=4)
+        out, _ = self.busbar("req", there, "--timeout", "20s", stdin="x\ny\n")
+        self.assertEqual(out, "x\ny\n")
+        rep.says("no answer within 5s")
+
+    def test_a_command_that_ended_in_between_fails_no_request(self):
+        told = self.path("told")
+        os.mkfifo(told)
+        rep = self.start("rep", *TCP, "--command", f"echo $$ > {told}; exec cat")
+        req = self.start("req", rep.bound())
+        for line in ("x", "y"):
+            req.write(line + "\n")
+            with open(told, encoding="ascii") as number:
+                command = int(number.read())
+            self.assertEqual(req.line(), line)
+            os.kill(command, signal.SIGKILL)
+            self.eventually(lambda: self.state_of(command) == "Z", "it ends")
+        rep.says("it has ended")
+
+    @staticmethod
+    def state_of(process):
+        with open(f"/proc/{process}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0]
 
     def test_what_cannot_be_given_as_one_line_or_frame_is_refused(self):
         for args in (("--command", "cat"), ("--echo",)):
@@ -224,12 +256,15 @@ class Requests(StockCase):
         self.assertEqual(out, "one\ntwo\n")
         self.assertEqual(rep.exit_code(), 0)
 
-    def test_a_service_that_fails_ends_and_answers_nobody(self):
+    def test_a_service_whose_command_fails_answers_nobody_and_serves_on(self):
         broker = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json").json()["frontend"][0]
-        rep = self.start("rep", broker, "--service", "none", "--command", "exit 3", "--threads", 3)
-        self.busbar("call", "none", "--connect", broker, "--timeout", "1s", stdin="x\n", code=4)
-        self.assertEqual(rep.exit_code(), 5)
-        self.assertIn("it has ended", rep.errors())
+        rep = self.start("rep", broker, "--service", "s", "--threads", 3, "--command",
+                         "read x; [ $x = bad ] || { echo $x; cat; }")
+        for _ in range(4):  # more than it has threads
+            self.busbar("call", "s", "--connect", broker, "--timeout", "200ms", stdin="bad\n", code=4)
+            rep.says("it has ended")
+        out, _ = self.busbar("call", "s", "--connect", broker, stdin="good\n")
+        self.assertEqual(out, "good\n")
 
     def test_a_service_that_no_broker_takes_says_why(self):
         broker = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json").json()["frontend"][0]

@@ -83,9 +83,9 @@ class Replying {
     try {
       reply_to(request);
     } catch (const Error& error) {
+      warn(error.what());
       request.fail(error.what(), error.kind());
       desk_.failed();
-      return stop();
     }
     desk_.answered();
     if (desk_.count() == options_.messages.count) stop();
@@ -97,7 +97,7 @@ class Replying {
       warn("refused a request of several frames; --wire plain gives all of them back");
       return request.refuse("several frames, of which only one could go back");
     }
-    if (const auto reply = desk_.answer(all(request))) return request.reply(*reply);
+    if (const auto reply = desk_.answer(all(request), request.left())) return request.reply(*reply);
     request.refuse("several lines, where one is read");
   }
 
@@ -146,12 +146,13 @@ class Serving {
 
   std::string answer(const ServiceRequest& request) {
     try {
-      std::string reply = desk_.answer(request.frames()).value_or("");
+      std::string reply = desk_.answer(request.frames(), Desk::no_deadline).value_or("");
       desk_.answered();
       return reply;
     } catch (const Error&) {
       desk_.failed();
-      throw;  // so nobody is answered
+      desk_.answered();
+      throw;  // so nobody is answered, and it is logged
     }
   }
 
@@ -209,6 +210,22 @@ class PlainReplying {
     return std::nullopt;
   }
 
+  /// By the answer. Of what failed: as a Replier tells a stock REQ, an empty frame and the reason.
+  void replace_body(std::size_t first) {
+    std::optional<std::string> reply;
+    std::string reason = "several lines, where one is read";
+    try {
+      reply = desk_.answer(message_, Desk::no_deadline, first, [this] { return interrupted(); });
+    } catch (const Error& error) {
+      if (interrupted()) throw;
+      warn(error.what());
+      reason = error.what();
+    }
+    while (message_.size() > first) message_.pop_back();
+    if (!reply) message_.push_back(std::string_view{});
+    message_.push_back(tracked_frame(std::move(reply ? *reply : reason)));
+  }
+
   /// A while after the first signal, at once after the second.
   bool interrupted() {
     session_.wait(0, milliseconds{0});
@@ -220,12 +237,7 @@ class PlainReplying {
   void answer() {
     const auto first = body();
     if (!first) return warn("refused a request without an empty frame behind its envelope");
-    if (!options_.how.echo) {
-      std::string reply =
-          desk_.answer(message_, *first, [this] { return interrupted(); }).value_or("");
-      while (message_.size() > *first) message_.pop_back();
-      message_.push_back(tracked_frame(std::move(reply)));
-    }
+    if (!options_.how.echo) replace_body(*first);
     if (sender_.send(message_, "reply") == Sender::Outcome::no_peer)
       warn("dropped a reply: its requester is gone");
     ++answered_;
@@ -272,11 +284,15 @@ Command rep_command() {
           "time;\n"
           "it reads a request's last frame as a line and writes its answer as one line (stdbuf "
           "-oL\n"
-          "helps those that do not flush) within 5s, or --timeout where that is longer. With "
-          "--json\n"
-          "both lines are {\"payload\":…}. Not behind a queue with --strategy ready, which waits "
-          "for\n"
-          "workers that say when they are free. Ends PROGRAM and what it started a second after a\n"
+          "helps those that do not flush) within 5s, or until the request's deadline and for\n"
+          "--timeout at most where those are longer. Where it does not, ends or writes several "
+          "lines,\n"
+          "that request fails (with --service nobody is answered) and PROGRAM is started anew. "
+          "With\n"
+          "--json both lines are {\"payload\":…}. Not behind a queue with --strategy ready, which "
+          "waits\n"
+          "for workers that say when they are free. Ends PROGRAM and what it started a second "
+          "after a\n"
           "signal, or at the next one. Exits with 4 where it leaves requests unanswered.",
       .example = "  busbar rep --bind tcp://127.0.0.1:5559 --command 'stdbuf -oL tr a-z A-Z'",
       .declare = [](CLI::App& app) -> Run {

@@ -262,6 +262,22 @@ TEST_CASE("with prefetch a worker has several requests, while nobody is free") {
   CHECK(world.reconciles());
 }
 
+TEST_CASE("what is held for a service without a worker is no reason to wait") {
+  BrokerWorld world;
+  CHECK_FALSE(world.broker.holds_for_workers());
+  world.hear({"c", "MDPC02", b1, "nobody", "1"});
+  CHECK(world.broker.held() == 1);
+  CHECK_FALSE(world.broker.holds_for_workers());
+  world.hear({"w", "MDPW02", b1, "echo"});
+  world.hear({"c", "MDPC02", b1, "echo", "1"});
+  world.hear({"d", "MDPC02", b1, "echo", "2"});
+  CHECK(world.broker.holds_for_workers());
+  REQUIRE(world.broker.unserved().size() == 1);
+  CHECK(world.broker.unserved()[0] == std::pair<std::string, std::size_t>{"nobody", 1});
+  world.hear({"w", "MDPW02", b4, "c", "", "1"});
+  CHECK_FALSE(world.broker.holds_for_workers());
+}
+
 TEST_CASE(
     "with prefetch a worker says what it gives up, and leaves when it has answered the rest") {
   BrokerWorld world{{.prefetch = 2}};

@@ -108,6 +108,20 @@ class Devices(StockCase):
         self.assertEqual(device.exit_code(), 4)
         self.assertIn("1 request without a reply", device.errors())
 
+    def test_services_do_not_wait_for_a_worker_where_there_is_none(self):
+        device = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json", "--drain-timeout", "10min",
+                            "--control", self.ipc("control"))
+        client = self.socket(zmq.DEALER, device.json()["frontend"][0])
+        for service in (b"a", b"b", b"a"):
+            client.send_multipart([b"MDPC02", b"\1", service, b"x"])
+        self.eventually(lambda: "held 3" in self.busbar("status", self.ipc("control"))[0], "all are held")
+        device.signal()
+        self.assertEqual(device.exit_code(), 4)
+        errors = device.errors()
+        for said in ("3 messages abandoned", "2 requests to 'a', which has no worker",
+                     "1 request to 'b', which has no worker"):
+            self.assertIn(said, errors)
+
     def test_bad_command_lines_say_what_to_do(self):
         for args, code, said in (
                 (["--frontend", self.ipc("f")], 2, "--backend"),

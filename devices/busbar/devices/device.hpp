@@ -132,7 +132,8 @@ class Device {
   /// Moves nothing until `resume`; queues fill up and senders feel it.
   void pause();
   void resume();
-  /// Hands on what is queued (a queue proxy also waits for the replies that are due), then stops:
+  /// Hands on what is queued (a queue proxy and services also wait for the replies that are due,
+  /// but not for a worker where a service has none: that is abandoned), then stops:
   /// as soon as nothing has come for 30 ms, or as much has passed as could have been queued when
   /// the drain began; at the latest after the deadline. libzmq cannot stop listening without
   /// cutting the connections that exist, so peers may send until the end; ARCHITECTURE.md says what

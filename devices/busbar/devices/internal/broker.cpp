@@ -102,6 +102,24 @@ void Broker::set_open(bool open) {
   for (auto& [name, service] : services_) serve_held(service);
 }
 
+bool Broker::holds_for_workers() const noexcept {
+  const auto waits = [](const auto& named) {
+    return !named.second.held.empty() && named.second.has_workers();
+  };
+  return held_ > 0 && std::any_of(services_.begin(), services_.end(), waits);
+}
+
+std::vector<std::pair<std::string, std::size_t>> Broker::unserved() const {
+  constexpr std::size_t most = 5;
+  std::vector<std::pair<std::string, std::size_t>> all;
+  for (const auto& [name, service] : services_) {
+    if (all.size() == most) break;
+    if (!service.held.empty() && !service.has_workers())
+      all.emplace_back(name, service.held.size());
+  }
+  return all;
+}
+
 bool Broker::has_free_worker() const noexcept {
   return !services_.empty() && !services_.begin()->second.free.empty();
 }

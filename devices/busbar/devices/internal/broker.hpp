@@ -68,6 +68,10 @@ class Broker {
   /// Pirates: whether a worker is free.
   bool has_free_worker() const noexcept;
   std::size_t held() const noexcept { return held_; }
+  /// Some of it can be served: a service without a worker has nobody to wait for.
+  bool holds_for_workers() const noexcept;
+  /// The services that are held for and have no worker, and how many requests each: 5 at most.
+  std::vector<std::pair<std::string, std::size_t>> unserved() const;
   /// Requests that workers have.
   std::size_t given() const noexcept { return given_; }
   /// Sends the workers away; answers how many held requests are abandoned.

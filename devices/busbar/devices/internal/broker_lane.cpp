@@ -1,5 +1,6 @@
 #include "busbar/devices/internal/broker_lane.hpp"
 
+#include <busbar/core/error.hpp>
 #include <busbar/core/internal/frames.hpp>
 
 namespace busbar::detail {
@@ -75,6 +76,15 @@ void BrokerLane::serve_clients(TimePoint now, std::size_t most) {
       broker_.on_request(frames_, now);
     }
   }
+}
+
+std::vector<std::string> BrokerLane::remains() const {
+  std::vector<std::string> all;
+  for (const auto& [service, requests] : broker_.unserved()) {
+    all.push_back(std::to_string(requests) + (requests == 1 ? " request" : " requests") + " to '" +
+                  printable(service) + "', which has no worker");
+  }
+  return all;
 }
 
 std::uint64_t BrokerLane::leave() {

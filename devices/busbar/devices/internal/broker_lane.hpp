@@ -19,8 +19,9 @@ class BrokerLane final : public ProtocolLane, private BrokerOutlet {
   std::size_t burst(TimePoint now, std::size_t most, bool takes) override;
   TimePoint next_deadline() const noexcept override { return broker_.next_deadline(); }
   bool reads() const override { return workers_ == nullptr || broker_.has_free_worker(); }
-  bool holds() const noexcept override { return broker_.held() > 0; }
+  bool holds() const noexcept override { return broker_.holds_for_workers(); }
   std::uint64_t replies_due() const noexcept override { return broker_.given(); }
+  std::vector<std::string> remains() const override;
   std::uint64_t leave() override;
 
  private:

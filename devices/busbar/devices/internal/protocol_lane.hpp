@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include <busbar/core/clock.hpp>
 
@@ -22,9 +24,12 @@ class ProtocolLane {
   virtual bool reads() const { return true; }
   /// Before the last bursts: takes no more.
   virtual void close() {}
+  /// Something that can still go on.
   virtual bool holds() const noexcept = 0;
   /// Requests that are with workers.
   virtual std::uint64_t replies_due() const noexcept { return 0; }
+  /// For a report: what it holds that nobody is there to take.
+  virtual std::vector<std::string> remains() const { return {}; }
   /// Gives back what it holds, and says goodbye; answers how many messages are abandoned.
   virtual std::uint64_t leave() = 0;
 };

@@ -284,6 +284,7 @@ void Relay::maintain(TimePoint now) {
 void Relay::finish() {
   {
     const std::scoped_lock lock(books_);
+    if (protocol_) remains_ = protocol_->remains();
     abandoned_ = protocol_ ? protocol_->leave() : forward_.abandon(frontend_->raw().handle());
     if (backward_) abandoned_ += backward_->abandon(backend_->raw().handle());
     const bool drained = state_.deadline() != TimePoint::max();
@@ -344,6 +345,7 @@ StopReport Relay::report() const {
   report.took = took_;
   report.abandoned = abandoned_;
   report.clean = abandoned_ == 0 && unanswered_ == 0;
+  report.remains = remains_;
   if (unanswered_ > 0) {
     report.remains.push_back(std::to_string(unanswered_) +
                              (unanswered_ == 1 ? " request" : " requests") + " without a reply");

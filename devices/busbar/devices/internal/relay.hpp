@@ -101,6 +101,7 @@ class Relay : public Active {
   std::string state_name_ = "running";
   std::uint64_t abandoned_ = 0;
   std::uint64_t unanswered_ = 0;  ///< Requests, when a drain ended.
+  std::vector<std::string> remains_;
   std::optional<TimePoint> asked_to_end_;
   std::chrono::milliseconds took_{0};
 

@@ -106,6 +106,10 @@ nlohmann::json to_json(const Ledger& ledger) {
            {{"received", ledger.subscriptions.received},
             {"forwarded", ledger.subscriptions.forwarded},
             {"refused", ledger.subscriptions.refused}}},
+          {"requests",
+           {{"answered", ledger.requests.answered},
+            {"with_workers", ledger.requests.with_workers},
+            {"unanswered", ledger.requests.unanswered}}},
           {"topics", topics_json(ledger.topics)},
           {"peers", peers},
           {"dropped_topics", topics_json(ledger.dropped_topics)},
@@ -125,6 +129,10 @@ void print(std::ostream& out, const Ledger& ledger) {
   if (asked.received + asked.forwarded + asked.refused > 0)
     out << "  subscriptions received " << asked.received << ", forwarded " << asked.forwarded
         << ", refused " << asked.refused << '\n';
+  const RequestLedger& requests = ledger.requests;
+  if (requests.answered + requests.with_workers + requests.unanswered > 0)
+    out << "  requests  answered " << requests.answered << ", with workers "
+        << requests.with_workers << ", unanswered " << requests.unanswered << '\n';
   print_topics(out, "topic     ", ledger.topics);
   print_topics(out, "dropped   ", ledger.dropped_topics);
   for (const PeerInfo& peer : ledger.peers) print_peer(out, peer);

@@ -262,6 +262,37 @@ TEST_CASE("with prefetch a worker has several requests, while nobody is free") {
   CHECK(world.reconciles());
 }
 
+TEST_CASE("what a worker has when it dies, leaves or gives up is counted as unanswered") {
+  BrokerWorld world{{.prefetch = 3}};
+  world.hear({"a", "MDPW02", b1, "echo"});
+  for (const std::string_view client : {"c", "d", "e"}) {
+    world.hear({client, "MDPC02", b1, "echo", "1"});
+  }
+  world.hear({"a", "MDPW02", b4, "d", "", "one"});
+  world.hear({"c", "MDPC02", b1, "mmi.service", "echo"});
+  CHECK(world.requests.answered == 2);
+  CHECK(world.requests.with_workers == 2);
+  world.hear({"a", "MDPW02", b4, "e", ""});
+  CHECK(world.requests.unanswered == 1);
+  world.gone.insert("a");
+  // That one is sent to nobody, and held.
+  CHECK(world.hear({"d", "MDPC02", b1, "echo", "2"}).empty());
+  CHECK(world.requests.unanswered == 2);
+  CHECK(world.requests.with_workers == 0);
+  CHECK(world.reconciles());
+
+  BrokerWorld lockstep;
+  lockstep.hear({"a", "MDPW02", b1, "echo"});
+  lockstep.hear({"c", "MDPC02", b1, "echo", "1"});
+  lockstep.hear({"a", "MDPW02", b6});
+  CHECK(lockstep.requests.unanswered == 1);
+  lockstep.hear({"b", "MDPW02", b1, "echo"});
+  lockstep.hear({"c", "MDPC02", b1, "echo", "2"});
+  CHECK(lockstep.broker.leave() == 0);
+  CHECK(lockstep.requests.unanswered == 2);
+  CHECK(lockstep.reconciles());
+}
+
 TEST_CASE("what is held for a service without a worker is no reason to wait") {
   BrokerWorld world;
   CHECK_FALSE(world.broker.holds_for_workers());

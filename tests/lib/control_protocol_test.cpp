@@ -64,6 +64,7 @@ Ledger full_ledger() {
   ledger.peers = {{"frontend", "127.0.0.1:40312", true, 2, 1, "unknown key"}};
   ledger.dropped_topics = {{"prices.usd", 2, 20}};
   ledger.slow_peers = {"127.0.0.1:40313"};
+  ledger.requests = {3, 2, 1};
   return ledger;
 }
 
@@ -150,6 +151,9 @@ TEST_CASE("a reply with ledgers comes out as it went in") {
   CHECK(ledger.dropped_topics[0].topic == "prices.usd");
   CHECK(ledger.dropped_topics[0].messages == 2);
   CHECK(ledger.slow_peers == std::vector<std::string>{"127.0.0.1:40313"});
+  CHECK(ledger.requests.answered == 3);
+  CHECK(ledger.requests.with_workers == 2);
+  CHECK(ledger.requests.unanswered == 1);
 }
 
 TEST_CASE("a refusal comes out with its code and its reason") {
@@ -191,8 +195,8 @@ TEST_CASE("a ledger with a wrong type is refused, and the error names the key") 
 TEST_CASE("keys and causes of a later version are passed over") {
   const std::string body = body_with("\xa4name", "\xa5later\x92\x01\xc0\xa4name");
   std::string one_more = body;
-  REQUIRE(one_more[1] == '\x8a');
-  one_more[1] = '\x8b';
+  REQUIRE(one_more[1] == '\x8b');
+  one_more[1] = '\x8c';
   CHECK(reply_error({sig, "200", one_more}) == "taken");
   CHECK(reply_error({sig, "200", body_with("\xa9malformed\x03", "\xa9malformee\x03")}) == "taken");
 }

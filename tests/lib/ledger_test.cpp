@@ -64,6 +64,15 @@ TEST_CASE("a ledger that lost or made up a message does not reconcile, in either
   CHECK(ledger.reconciles());
 }
 
+TEST_CASE("a ledger that lost or made up a worker's request does not reconcile") {
+  Ledger ledger;
+  ledger.frontend.received = ledger.backend.sent = 6;
+  ledger.requests = {3, 2, 1};
+  CHECK(ledger.reconciles());
+  ledger.requests.unanswered = 0;
+  CHECK_FALSE(ledger.reconciles());
+}
+
 TEST_CASE("a cause that is charged to the wrong side does not reconcile") {
   Ledger ledger;
   ledger.frontend.received = 1;

@@ -184,6 +184,30 @@ class Control(StockCase):
         (ledger,) = json.loads(self.busbar(*args, "--json")[0])["devices"]
         return ledger
 
+    def test_what_a_worker_had_when_it_died_is_counted(self):
+        device = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json", "--heartbeat", "50ms",
+                            "--expiry", "1h", "--prefetch", 3, "--control", self.ipc("control"))
+        there = device.json()["frontend"][0]
+        worker, client = self.socket(zmq.DEALER, there), self.socket(zmq.DEALER, there)
+        worker.send_multipart([b"MDPW02", b"\1", b"s"])
+        for _ in range(3):
+            client.send_multipart([b"MDPC02", b"\1", b"s", b"x"])
+        asked = []
+        while len(asked) < 3:
+            message = worker.recv_multipart()
+            asked += [message] if message[1] == b"\2" else []
+        worker.send_multipart([b"MDPW02", b"\4", asked[0][2], b"", b"y"])
+        self.assertEqual(client.recv_multipart()[-1], b"y")
+        worker.close(0)
+
+        def status():
+            return self.ledger("status", self.ipc("control"))
+        self.eventually(lambda: status()["requests"] == {"answered": 1, "with_workers": 0, "unanswered": 2},
+                        "the worker is found dead")
+        self.assertTrue(status()["reconciles"])
+        out, _ = self.busbar("status", self.ipc("control"))
+        self.assertIn("\n  requests  answered 1, with workers 0, unanswered 2\n", out)
+
     def test_drain_ends_an_idle_device(self):
         device = self.device("queue", "--control", self.ipc("control"))
         self.busbar("drain", self.ipc("control"), "--deadline", "10s")

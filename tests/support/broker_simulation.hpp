@@ -77,6 +77,7 @@ class BrokerSimulation final : public detail::BrokerOutlet {
     Ledger ledger;
     ledger.frontend = clients_;
     ledger.backend = workers_;
+    ledger.requests = requests_;
     REQUIRE(ledger.reconciles());
     REQUIRE(broker_->held() <= rules.hold_messages);
   }
@@ -87,8 +88,9 @@ class BrokerSimulation final : public detail::BrokerOutlet {
   void start_broker() {
     clients_ = {};
     workers_ = {};
+    requests_ = {};
     broker_ = std::make_unique<detail::Broker>(
-        rules_, detail::Broker::Books{clients_, workers_, services_}, *this);
+        rules_, detail::Broker::Books{clients_, workers_, services_, requests_}, *this);
     tick(++generation_);
   }
   void tick(int generation) {
@@ -130,6 +132,7 @@ class BrokerSimulation final : public detail::BrokerOutlet {
   SideLedger clients_;
   SideLedger workers_;
   detail::TopicTable services_;
+  RequestLedger requests_;
   std::unique_ptr<detail::Broker> broker_;
 };
 

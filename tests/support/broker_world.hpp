@@ -26,7 +26,7 @@ struct BrokerWorld final : private busbar::detail::BrokerOutlet {
   using Broker = busbar::detail::Broker;
 
   explicit BrokerWorld(busbar::WorkerRules rules = {})
-      : broker(rules, {clients, workers, services}, *this) {
+      : broker(rules, {clients, workers, services, requests}, *this) {
     broker.on_time(now);
   }
 
@@ -57,12 +57,14 @@ struct BrokerWorld final : private busbar::detail::BrokerOutlet {
     busbar::Ledger ledger;
     ledger.frontend = clients;
     ledger.backend = workers;
+    ledger.requests = requests;
     return ledger.reconciles();
   }
 
   busbar::SideLedger clients;
   busbar::SideLedger workers;
   busbar::detail::TopicTable services;
+  busbar::RequestLedger requests;
   busbar::TimePoint now{};
   std::set<std::string> gone;  ///< Peers without a connection.
   std::set<std::string> full;  ///< Peers that do not read.

@@ -80,7 +80,7 @@ struct WorkerRules {
   /// others wait in its socket, and go to a worker that is free as long as there is one. 1 is what
   /// 18/MDP describes. With more, short requests go several times as fast, as messages gather; but
   /// what waits behind a long one is not given to another worker, and what a worker has when it
-  /// dies is lost with it.
+  /// dies is lost with it (RequestLedger::unanswered).
   std::uint32_t prefetch = 1;
 };
 
@@ -186,7 +186,8 @@ class QueueProxy : public Device {
 /// be mixed; an 0.1 client gets in one answer what an 0.2 worker says in parts. Requests go to the
 /// worker that has waited longest, and are held while there is none; paused, all are. In the
 /// ledger `frontend` stands for the clients, `backend` for the workers. A worker's death with a
-/// request tells nobody: MDP has no message for it, and the client's deadline does.
+/// request tells no client: MDP has no message for it, and the client's deadline does; the ledger
+/// counts it (RequestLedger).
 class Services : public Device {
  public:
   Services(Context& context, DeviceOptions options)

@@ -143,7 +143,8 @@ Command status_command() {
           "are named; then it exits with 4. A ledger reconciles:\n"
           "frontend.received = backend.sent + filtered + refused + dropped + held, and the same\n"
           "the other way round. What Busbar's own protocol sends (welcomes, heads of streams)\n"
-          "counts as messages.",
+          "counts as messages. Of services and a ready queue, backend.sent = requests that were\n"
+          "answered + are with workers + unanswered: their worker died, left or gave them up.",
       .example = "  busbar status tcp://127.0.0.1:5599 --json\n  busbar status site.toml",
       .declare = [](CLI::App& app) -> Run {
         auto options = std::make_shared<Options>();

@@ -56,7 +56,9 @@ std::uint64_t SideLedger::total(CauseClass cause_class) const noexcept {
 }
 
 bool Ledger::reconciles() const noexcept {
-  return balances(frontend, backend) && balances(backend, frontend);
+  const std::uint64_t given = requests.answered + requests.with_workers + requests.unanswered;
+  const bool all_requests = given == 0 || given == backend.sent;  // most devices do not know
+  return all_requests && balances(frontend, backend) && balances(backend, frontend);
 }
 
 }  // namespace busbar

@@ -58,6 +58,16 @@ struct SubscriptionLedger {
   std::uint64_t refused = 0;  ///< Longer than limits::topic_bytes, or no subscription at all.
 };
 
+/// What became of the requests that services, and a queue with the strategy `ready`, have sent to
+/// workers: backend.sent = answered + with_workers + unanswered.
+struct RequestLedger {
+  std::uint64_t answered = 0;      ///< By a worker, or by the broker itself (MMI).
+  std::uint64_t with_workers = 0;  ///< Now.
+  /// Their worker died, left or gave them up; whether they were done nobody knows. What such a
+  /// worker says after all counts here.
+  std::uint64_t unanswered = 0;
+};
+
 struct TopicCount {
   std::string topic;
   std::uint64_t messages = 0;
@@ -93,8 +103,10 @@ struct Ledger {
   std::vector<TopicCount> dropped_topics = {};
   /// Whose queues were full last, by address, or by endpoint where it connected; tcp and ipc.
   std::vector<std::string> slow_peers = {};
+  RequestLedger requests = {};
 
-  /// In each direction: received = sent + filtered + refused + dropped + held.
+  /// In each direction: received = sent + filtered + refused + dropped + held. And those of
+  /// RequestLedger.
   bool reconciles() const noexcept;
 };
 

@@ -41,14 +41,14 @@ bool Broker::hand(Service& service, Multipart& frames, const Asker& asker) {
     }
     if (result == Result::lost) {
       ++books_.workers[Cause::no_peer];
-      forget(worker);
+      forget(worker, 1);
       return true;
     }
     // Gone, or so long without reading that it is of no use.
     const std::size_t behind = out_.size() - (frames.size() - asker.body);
     std::move(out_.begin() + behind, out_.end(), frames.begin() + asker.body);
     frames[0] = std::move(out_[behind - (asker.wire == Wire::majordomo ? 2 : 1)]);
-    forget(worker);
+    forget(worker, 1);
   }
   return false;
 }
@@ -190,17 +190,18 @@ std::list<Broker::Worker*>& Broker::list_of(const Worker& worker) const noexcept
 void Broker::give(Worker& worker, std::string_view client, const Asker& asker) {
   std::list<Worker*>& before = list_of(worker);
   worker.given.push_back({.client = std::string{client}, .asker = asker});
-  ++given_;
+  ++books_.requests.with_workers;
   std::list<Worker*>& now = list_of(worker);
   now.splice(now.end(), before, worker.place);
 }
 
-/// It is answered: the worker has room for another one.
-void Broker::take_back(Worker& worker, std::vector<Given>::iterator given) {
+/// The worker is done with it, and has room for another one.
+void Broker::take_back(Worker& worker, std::vector<Given>::iterator given, bool answered) {
   std::list<Worker*>& before = list_of(worker);
   drop_parts(*given);
   worker.given.erase(given);
-  --given_;
+  --books_.requests.with_workers;
+  ++(answered ? books_.requests.answered : books_.requests.unanswered);
   std::list<Worker*>& now = list_of(worker);
   now.splice(now.end(), before, worker.place);
   if (worker.leaves && !worker.busy()) return invalidate(&worker);
@@ -222,10 +223,11 @@ std::vector<Broker::Given>::iterator Broker::find_given(Worker& worker, std::str
                       [&](const Given& one) { return one.client == client; });
 }
 
-/// Leaves the service, which may have become idle.
-void Broker::forget(Worker& worker) {
+/// Leaves the service, which may have become idle. `unsent`: of what it was given last.
+void Broker::forget(Worker& worker, std::size_t unsent) {
   list_of(worker).erase(worker.place);
-  given_ -= worker.given.size();
+  books_.requests.with_workers -= worker.given.size();
+  books_.requests.unanswered += worker.given.size() - unsent;
   for (Given& given : worker.given) {
     books_.clients.held -= given.parts_messages;
     books_.clients[Cause::expired] += given.parts_messages;
@@ -313,7 +315,8 @@ std::uint64_t Broker::leave() {
   const std::uint64_t abandoned = held_ + parts;
   workers_.clear();
   services_.clear();
-  held_ = held_bytes_ = given_ = 0;
+  held_ = held_bytes_ = 0;
+  books_.requests.unanswered += std::exchange(books_.requests.with_workers, 0);
   return abandoned;
 }
 

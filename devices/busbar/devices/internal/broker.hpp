@@ -48,6 +48,7 @@ class Broker {
     SideLedger& clients;
     SideLedger& workers;
     TopicTable& services;
+    RequestLedger& requests;
   };
   Broker(const WorkerRules& rules, Books books, BrokerOutlet& outlet);
   Broker(const Broker&) = delete;
@@ -73,7 +74,7 @@ class Broker {
   /// The services that are held for and have no worker, and how many requests each: 5 at most.
   std::vector<std::pair<std::string, std::size_t>> unserved() const;
   /// Requests that workers have.
-  std::size_t given() const noexcept { return given_; }
+  std::uint64_t given() const noexcept { return books_.requests.with_workers; }
   /// Sends the workers away; answers how many held requests are abandoned.
   std::uint64_t leave();
 
@@ -154,10 +155,10 @@ class Broker {
   Worker* add_worker(std::string_view id, Service& service, TimePoint now);
   std::list<Worker*>& list_of(const Worker& worker) const noexcept;
   void give(Worker& worker, std::string_view client, const Asker& asker);
-  void take_back(Worker& worker, std::vector<Given>::iterator given);
+  void take_back(Worker& worker, std::vector<Given>::iterator given, bool answered);
   static std::vector<Given>::iterator find_given(Worker& worker, std::string_view client);
   void let_go(Worker* worker);
-  void forget(Worker& worker);
+  void forget(Worker& worker, std::size_t unsent = 0);
   /// No effect where there is none.
   void invalidate(Worker* worker);
   void tell(std::string_view id, protocol::majordomo::Dialect dialect,
@@ -173,7 +174,6 @@ class Broker {
   bool open_ = true;
   std::size_t held_ = 0;
   std::size_t held_bytes_ = 0;  ///< With the parts of answers.
-  std::size_t given_ = 0;
   TimePoint next_sweep_ = TimePoint::min();
   Multipart out_;
   std::vector<Multipart> spare_;  ///< Without frames, for their slots.

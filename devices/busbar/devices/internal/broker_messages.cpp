@@ -87,6 +87,7 @@ void Broker::answer_mmi(Multipart& frames, const Message& message) {
   out_.push_back(code);
   ++books_.workers.sent;
   ++books_.workers.received;
+  ++books_.requests.answered;
   send_answer(out_, 1);
 }
 
@@ -134,7 +135,7 @@ void Broker::on_answer(Worker& worker, Multipart& frames, const Message& message
   book_received(books_.workers, frames);
   if (gives_up) {
     ++books_.workers[Cause::abandoned];
-    return take_back(worker, given);
+    return take_back(worker, given, false);
   }
   const bool final = message.command == Command::final;
   const bool in_parts = given->asker.dialect.version == majordomo::Version::v02;
@@ -155,7 +156,7 @@ void Broker::on_answer(Worker& worker, Multipart& frames, const Message& message
     books_.clients.held -= given->parts_messages;
     given->broken = !send_answer(out_, messages);
   }
-  if (final) take_back(worker, given);
+  if (final) take_back(worker, given, true);
 }
 
 /// For a client that takes one answer only. They count as held until then.
@@ -214,7 +215,7 @@ void Broker::on_worker(Multipart& frames, TimePoint now) {
   worker->dialect.enveloped = message.enveloped;
   worker->heard = now;
   if (message.command != pirate::Command::heartbeat && worker->busy()) {
-    return take_back(*worker, worker->given.begin());
+    return take_back(*worker, worker->given.begin(), reply);
   }
   serve_held(*worker->service);
 }

@@ -92,7 +92,8 @@ Ledger Hop::ledger(std::string_view state) const {
           topics.busiest(topics_shown),
           {},
           losses_.most(),
-          slow_peers_};
+          slow_peers_,
+          requests};
 }
 
 }  // namespace busbar::detail

@@ -85,6 +85,7 @@ struct Hop {
   SideLedger frontend;
   SideLedger backend;
   SubscriptionLedger subscriptions;
+  RequestLedger requests;
   TopicTable topics;
   std::unique_ptr<Tap> tap;
   std::unique_ptr<ControlServer> control;

@@ -65,7 +65,7 @@ void pack_peer(Packer& out, const PeerInfo& peer) {
 }
 
 void pack_ledger(Packer& out, const Ledger& ledger) {
-  out.pack_map(10);
+  out.pack_map(11);
   pack_entry(out, "name", ledger.name);
   pack_entry(out, "kind", ledger.kind);
   pack_entry(out, "state", ledger.state);
@@ -84,6 +84,11 @@ void pack_ledger(Packer& out, const Ledger& ledger) {
   pack_text(out, "slow_peers");
   out.pack_array(static_cast<std::uint32_t>(ledger.slow_peers.size()));
   for (const std::string& address : ledger.slow_peers) pack_text(out, printable(address, text_max));
+  pack_text(out, "requests");
+  out.pack_map(3);
+  pack_entry(out, "answered", ledger.requests.answered);
+  pack_entry(out, "with_workers", ledger.requests.with_workers);
+  pack_entry(out, "unanswered", ledger.requests.unanswered);
 }
 
 [[noreturn]] void refuse(const std::string& where, const std::string& cause) {
@@ -205,6 +210,9 @@ Ledger read_ledger(const Fields& fields) {
   ledger.peers = fields.list("peers", read_peer);
   ledger.dropped_topics = fields.list("dropped_topics", read_topic);
   ledger.slow_peers = fields.texts("slow_peers");
+  const Fields requests = fields.map("requests");
+  ledger.requests = {requests.count("answered"), requests.count("with_workers"),
+                     requests.count("unanswered")};
   return ledger;
 }
 

@@ -63,6 +63,13 @@ void declare_receiving(CLI::App& app, MessageOptions& options) {
   declare_timeout(app, options, "End with 4 when no message came for so long", "");
 }
 
+void declare_concurrency(CLI::App& app, std::size_t& concurrency, std::size_t most) {
+  numbers(app.add_option("--concurrency", concurrency, "Requests that are unanswered at a time")
+              ->type_name("N")
+              ->capture_default_str(),
+          1, most);
+}
+
 void declare_wire(CLI::App& app, MessageOptions& options, const std::string& help,
                   std::vector<const CLI::Option*> not_plain) {
   options.not_plain.insert(options.not_plain.end(), not_plain.begin(), not_plain.end());

@@ -53,6 +53,9 @@ void declare_timeout(CLI::App& app, MessageOptions& options, const std::string& 
 /// For what asks and waits for replies: the same, and 0 is no such time.
 void declare_reply_timeout(CLI::App& app, MessageOptions& options, const std::string& help);
 
+/// --concurrency, for what asks: how many requests are unanswered at a time.
+void declare_concurrency(CLI::App& app, std::size_t& concurrency, std::size_t most);
+
 /// --wire, which is not plain together with any of `not_plain`; see check_wire.
 void declare_wire(CLI::App& app, MessageOptions& options, const std::string& help,
                   std::vector<const CLI::Option*> not_plain = {});

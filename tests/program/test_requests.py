@@ -98,6 +98,46 @@ class Requests(StockCase):
         self.assertEqual(call.exit_code(), 4)
         self.assertIn("no reply to line 1 and what follows", call.errors())
 
+    def test_many_calls_at_a_time_are_answered_in_order(self):
+        broker = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json").json()["frontend"][0]
+        worker = self.socket(zmq.DEALER, broker)
+        worker.send_multipart([b"MDPW02", b"\1", b"s"])
+        workers = [worker, self.socket(zmq.DEALER, broker)]
+        workers[1].send_multipart([b"MDPW02", b"\1", b"s"])
+        call = self.start("call", "s", "--connect", broker, "--concurrency", 2)
+        call.write("a\nb\n")
+        asked = {}
+        for worker in workers:  # both have one before any is answered
+            message = worker.recv_multipart()
+            while message[1] != b"\2":
+                message = worker.recv_multipart()
+            asked[message[-1]] = (worker, message[2])
+        for line in (b"b", b"a"):
+            worker, client = asked[line]
+            worker.send_multipart([b"MDPW02", b"\4", client, b"", line])
+        self.assertEqual(call.lines(2), ["a", "b"])
+        call.end_of_input()
+        self.assertEqual(call.exit_code(), 0)
+
+    def test_many_calls_go_through_few_workers(self):
+        broker = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json").json()["frontend"][0]
+        self.start("rep", broker, "--service", "echo", "--echo", "--threads", 3)
+        lines = "".join(f"{i}\n" for i in range(500))
+        out, err = self.busbar("call", "echo", "--connect", broker, "--concurrency", 20, stdin=lines)
+        self.assertEqual((out, err), (lines, ""))
+
+    def test_a_signal_ends_all_calls_that_are_under_way(self):
+        broker = self.socket(zmq.ROUTER)
+        broker.bind("tcp://127.0.0.1:*")
+        call = self.start("call", "s", "--connect", broker.last_endpoint.decode(), "--timeout", "10min",
+                          "--concurrency", 3)
+        call.write("x\ny\n")
+        for _ in range(2):
+            broker.recv_multipart()
+        call.signal(signal.SIGINT)
+        self.assertEqual(call.exit_code(), 4)
+        self.assertIn("no reply to line 1 and what follows", call.errors())
+
     def test_a_connection_that_is_lost_is_3(self):
         rep = self.start("rep", *TCP, "--command", "read x; echo $x; cat > /dev/null")
         req = self.start("req", rep.bound())

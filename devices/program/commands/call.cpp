@@ -2,12 +2,14 @@
 #include "program/duration.hpp"
 #include "program/endpoints.hpp"
 #include "program/output.hpp"
+#include "program/replies.hpp"
 #include "program/send_lines.hpp"
 #include "program/talk.hpp"
 
 #include <future>
 #include <limits>
 #include <memory>
+#include <vector>
 
 #include <busbar/core/error.hpp>
 #include <busbar/patterns/service_client.hpp>
@@ -17,13 +19,23 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds tick{20};  // how late a signal is seen
-
 struct Options {
   MessageOptions messages;
   std::string service, version;
   std::vector<std::string> connect;
+  std::size_t concurrency = 1;
   bool idempotent = false;
+};
+
+/// A connection to a broker has one request at a time, so each has its own, and a thread.
+struct PendingCall {
+  ServiceClient* client;
+  std::future<ServiceReply> reply;
+
+  bool ready() const { return wait(milliseconds{0}); }
+  bool wait(milliseconds timeout) const {
+    return reply.wait_for(timeout) == std::future_status::ready;
+  }
 };
 
 class Calling {
@@ -31,45 +43,53 @@ class Calling {
   explicit Calling(const Options& options)
       : options_(options),
         input_(options.messages.files, options.messages.whole),
-        client_(context_, {.name = "call",
-                           .connect = endpoints(options.connect),
-                           .security = options.messages.security.load(),
-                           .version = options.version == "0.1" ? MajordomoVersion::v01
-                                                               : MajordomoVersion::v02}) {}
+        how_{.name = "call",
+             .connect = endpoints(options.connect),
+             .security = options.messages.security.load(),
+             .version = options.version == "0.1" ? MajordomoVersion::v01 : MajordomoVersion::v02},
+        replies_(waiter_, options.concurrency,
+                 [this](PendingCall& pending, const std::string& place) {
+                   return write(pending, place);
+                 }) {}
+  Calling(const Calling&) = delete;
+  Calling& operator=(const Calling&) = delete;
+  ~Calling() {
+    if (!replies_.empty()) context_.stop(milliseconds{0});  // which ends the calls
+  }
 
   int run() {
-    const auto unanswered = send_lines(waiter_, input_, options_.messages,
-                                       [this](const Letter& letter, const std::string& place) {
-                                         return call(letter.payload, place);
-                                       });
-    check_all_answered(waiter_, subject_, unanswered);
+    const auto unsent = send_lines(waiter_, input_, options_.messages,
+                                   [this](Letter letter, const std::string& place) {
+                                     return replies_.add(call(std::move(letter.payload)), place);
+                                   });
+    replies_.finish();
+    check_all_answered(waiter_, subject_, replies_.unwritten() ? replies_.unwritten() : unsent);
     return exit_ok;
   }
 
  private:
-  /// In a thread of its own, so that a signal ends it. False: it did, or nobody reads our output.
-  bool call(const std::string& payload, const std::string& place) {
-    const milliseconds patience = options_.messages.patience();
-    auto pending = std::async(std::launch::async, [&] {
-      return client_.call(options_.service, std::string_view{payload}, patience,
-                          {.idempotent = options_.idempotent});
-    });
-    while (pending.wait_for(milliseconds{0}) != std::future_status::ready) {
-      if (pending.wait_for(tick) == std::future_status::ready) break;
-      waiter_.wait(milliseconds{0});
-      if (!waiter_.asked_to_end()) continue;
-      context_.stop(milliseconds{0});  // which ends the call
-      return false;
+  PendingCall call(std::string payload) {
+    if (idle_.empty()) {
+      clients_.push_back(std::make_unique<ServiceClient>(context_, how_));
+      idle_.push_back(clients_.back().get());
     }
-    return write(pending.get(), place);
+    ServiceClient* const client = idle_.back();
+    idle_.pop_back();
+    return {client, std::async(std::launch::async, [this, client, payload = std::move(payload)] {
+              return client->call(options_.service, std::string_view{payload},
+                                  options_.messages.patience(),
+                                  {.idempotent = options_.idempotent});
+            })};
   }
 
-  bool write(const ServiceReply& reply, const std::string& place) {
+  bool write(PendingCall& pending, const std::string& place) {
+    const ServiceReply reply = pending.reply.get();
     try {
       reply.check();
     } catch (const RequestError& why) {
-      explain(why, place);
+      explain(why, place, pending.client->ledger());
     }
+    idle_.push_back(pending.client);
     if (options_.messages.whole) {
       for (std::size_t i = 0; i < reply.frames().size(); ++i)
         output_.buffer() += reply.frames().text(i);
@@ -79,10 +99,11 @@ class Calling {
     return output_.flush();
   }
 
-  [[noreturn]] void explain(const RequestError& why, const std::string& place) {
+  [[noreturn]] void explain(const RequestError& why, const std::string& place,
+                            const ServiceClientLedger& ledger) {
     const std::string within = " within " + format_duration(options_.messages.patience());
     if (why.outcome() == Outcome::no_peer)
-      give_up(subject_, absence(client_.ledger()), "no broker for " + place + within,
+      give_up(subject_, absence(ledger), "no broker for " + place + within,
               "start it, or give a longer --timeout");
     if (why.outcome() == Outcome::expired)
       throw Error{ErrorKind::timeout, subject_, "no reply to " + place + within,
@@ -95,8 +116,11 @@ class Calling {
   Waiter waiter_;
   Context context_{{.log = library_log()}};
   Input input_;
-  ServiceClient client_;
+  const ServiceClientOptions how_;
+  std::vector<std::unique_ptr<ServiceClient>> clients_;
+  std::vector<ServiceClient*> idle_;
   Output output_{""};
+  Replies<PendingCall> replies_;  ///< Ends first: its calls use the clients.
 };
 
 Run declare(CLI::App& app) {
@@ -111,6 +135,7 @@ Run declare(CLI::App& app) {
       ->required();
   words(app.add_option("--mdp", options->version, "The version of Majordomo"), {"0.1", "0.2"})
       ->default_str("0.2");
+  declare_concurrency(app, options->concurrency, 1000);
   app.add_flag("--idempotent", options->idempotent,
                "Twice does no harm: ask again when a third of the time has passed");
   add_list(app, "--file", options->messages.files, "Read lines from this file instead of stdin",
@@ -145,7 +170,8 @@ Command call_command() {
           "writes them all, one behind the other. Exits with 4 where a reply or a broker does not "
           "come in time, and\n"
           "after a signal that leaves lines without a reply; with 3 where the connection goes\n"
-          "meanwhile, as then nobody knows whether it was done; with 5 where keys do not fit.",
+          "meanwhile, as then nobody knows whether it was done; with 5 where keys do not fit. Of\n"
+          "many at a time each has a connection of its own.",
       .example = "  echo hello | busbar call echo --connect tcp://127.0.0.1:5555 --timeout 2s",
       .declare = declare};
 }

@@ -2,14 +2,13 @@
 #include "program/duration.hpp"
 #include "program/endpoints.hpp"
 #include "program/output.hpp"
+#include "program/replies.hpp"
 #include "program/send_lines.hpp"
 #include "program/sender.hpp"
 #include "program/talk.hpp"
 
-#include <deque>
 #include <memory>
 #include <optional>
-#include <utility>
 
 #include <busbar/core/error.hpp>
 #include <busbar/patterns/requester.hpp>
@@ -36,26 +35,25 @@ class Requesting {
       : options_(options),
         messages_(options.messages),
         input_(messages_.files, messages_.whole),
-        requester_(context_, requester_options(options)) {}
+        requester_(context_, requester_options(options)),
+        replies_(waiter_, options.concurrency,
+                 [this](PendingReply& pending, const std::string& place) {
+                   return write(pending.get(), place);
+                 }) {}
 
   int run() {
     const auto unsent = send_lines(
         waiter_, input_, messages_,
         [this](const Letter& letter, const std::string& place) {
-          out_.emplace_back(requester_.request(options_.method, letter.payload,
-                                               {.deadline = messages_.patience(),
-                                                .idempotent = options_.idempotent}),
-                            place);
-          while (out_.size() >= options_.concurrency ||
-                 (!out_.empty() && out_.front().first.ready())) {
-            if (!take_reply()) return false;
-          }
-          return true;
+          return replies_.add(requester_.request(options_.method, letter.payload,
+                                                 {.deadline = messages_.patience(),
+                                                  .idempotent = options_.idempotent}),
+                              place);
         },
         [this] { await_server(); });
-    while (!unanswered_ && !out_.empty() && take_reply()) {
-    }
-    check_all_answered(waiter_, subject(messages_), unanswered_ ? unanswered_ : unsent);
+    replies_.finish();
+    check_all_answered(waiter_, subject(messages_),
+                       replies_.unwritten() ? replies_.unwritten() : unsent);
     return exit_ok;
   }
 
@@ -77,19 +75,6 @@ class Requesting {
               "no peer within " + format_duration(messages_.patience()),
               "start the other end, or give a longer --timeout");
     }
-  }
-
-  /// Waits for that of the oldest line, and writes it. False: asked to end, or nobody reads it.
-  bool take_reply() {
-    auto [pending, place] = std::move(out_.front());
-    out_.pop_front();
-    while (!pending.wait(tick)) {
-      waiter_.wait(milliseconds{0});
-      if (!waiter_.asked_to_end()) continue;
-      unanswered_ = place;
-      return false;
-    }
-    return write(pending.get(), place);
   }
 
   /// Whatever the kind of the replier's own Error: our exit code tells of this end.
@@ -125,8 +110,7 @@ class Requesting {
   Context context_{{.log = library_log()}};
   Requester requester_;
   Output output_{""};
-  std::deque<std::pair<PendingReply, std::string>> out_;
-  std::optional<std::string> unanswered_;  ///< The first line whose reply a signal cut off.
+  Replies<PendingReply> replies_;
 };
 
 /// A DEALER that speaks as REQ does (an empty frame first), but does not stick after a timeout.
@@ -220,11 +204,7 @@ Command req_command() {
         app.add_option("--method", options->method,
                        "What is asked for, where a replier has several")
             ->type_name("NAME");
-        numbers(app.add_option("--concurrency", options->concurrency,
-                               "Requests that are unanswered at a time")
-                    ->type_name("N")
-                    ->capture_default_str(),
-                1, 100'000);
+        declare_concurrency(app, options->concurrency, 100'000);
         app.add_flag("--idempotent", options->idempotent,
                      "May be done twice: asked again where a server dies or is slow");
         add_list(app, "--file", messages.files, "Read lines from this file instead of stdin",

@@ -92,8 +92,14 @@ class Publishing(StockCase):
         pub.signal(signal.SIGINT)
         self.assertEqual(pub.exit_code(), 4)
         self.assertLess(time.monotonic() - begun, 7.9)  # not so long for each thing to wait for
-        self.assertRegex(pub.errors(),
-                         r"\d+ messages? of \d+ not handed to ZeroMQ, .*nothing sent from \S+:\d+ on")
+        self.assertRegex(pub.errors(), r"\d+ messages? of \d+ not handed to ZeroMQ, .*; a peer does not read; "
+                         r"nothing sent from \S+:\d+ on \(let it read")
+
+    def test_a_publisher_that_waits_in_vain_at_its_end_says_for_whom(self):
+        pub = self.stalled("--timeout", "1s", "--count", 3)
+        self.assertEqual(pub.exit_code(), 4)
+        self.assertIn("3 messages handed to ZeroMQ, and not all of it read; a peer does not read (let it read",
+                      pub.errors())
 
     def test_a_stalled_subscriber_may_be_cut_off(self):
         pub = self.stalled("--slow", "disconnect", "--timeout", "2s")

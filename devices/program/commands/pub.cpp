@@ -185,21 +185,21 @@ class Publishing {
     }
     const PublisherLedger ledger = publisher_->ledger();
     say_losses(ledger);
-    const std::string unsent = unsent_ ? "nothing sent from " + *unsent_ + " on" : "";
+    blocked_ = has_peer();
     (void)publisher_->stop(left_until(give_up_at_, steady_clock::now()));
     if (ledger.waiting > 0)
       give_up(counted(ledger.waiting, "message") + " of " + std::to_string(ledger.published) +
-              " not handed to ZeroMQ, and the others perhaps not read" +
-              (unsent.empty() ? "" : "; ") + unsent);
+              " not handed to ZeroMQ, and the others perhaps not read");
     see_off(ledger.published);
-    if (unsent_) give_up(unsent);
+    blocked_ = blocked_ && timed_out_;  // all that went out was read
+    if (unsent_) give_up("");
   }
 
   /// Returns when all is sent and read, or gives up.
   void see_off(std::uint64_t published) {
     publisher_.reset();
     context_.reset();
-    if (steady_clock::now() >= give_up_at_)
+    if (steady_clock::now() >= give_up_at_ && published > 0)
       give_up(counted(published, "message") + " handed to ZeroMQ, and not all of it read");
   }
 
@@ -219,9 +219,15 @@ class Publishing {
            '\'');
   }
 
-  [[noreturn]] void give_up(const std::string& cause) {
+  /// Besides `cause`: what was not sent, and whether a peer holds it up.
+  [[noreturn]] void give_up(std::string cause) {
+    const auto add = [&](const std::string& more) { cause += (cause.empty() ? "" : "; ") + more; };
+    if (blocked_) add("a peer does not read");
+    if (unsent_) add("nothing sent from " + *unsent_ + " on");
     program::give_up(subject(options_), publisher_ ? absence(publisher_->ledger()) : Absence{},
-                     cause, "start the other end, or give a longer --timeout");
+                     cause,
+                     blocked_ ? "let it read, or give a longer --timeout, or --slow drop"
+                              : "start the other end, or give a longer --timeout");
   }
 
   const PubOptions& pub_;
@@ -240,6 +246,7 @@ class Publishing {
   std::uint64_t unwanted_ = 0;
   steady_clock::time_point give_up_at_{};
   bool timed_out_ = false;             ///< A line found no room in time.
+  bool blocked_ = false;               ///< A peer that is there has not read all.
   std::optional<std::string> unsent_;  ///< The first line that was not published.
 };
 

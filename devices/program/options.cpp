@@ -1,6 +1,7 @@
 #include "program/options.hpp"
 
 #include "program/duration.hpp"
+#include "program/talk.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -62,6 +63,12 @@ std::vector<Endpoint> endpoints(const std::vector<std::string>& texts) {
   return all;
 }
 
+void warn_if_empty(const AllowList& list, const std::string& which) {
+  if (list.size() > 0) return;
+  warn("the allow list " + which + " is empty: nobody can connect; add the public keys of those " +
+       "who may, one a line, and start anew (devices: SIGHUP)");
+}
+
 void SecurityOptions::declare(CLI::App& app) {
   declare_client(app);
   app.add_option("--allow", allow, "Who may connect: a file with one public key a line")
@@ -83,7 +90,10 @@ Security SecurityOptions::load() const {
   Security security;
   security.insecure = insecure;
   if (!key.empty()) security.keys = CurveKeys::load(key);
-  if (!allow.empty()) security.allow = AllowList::load(allow);
+  if (!allow.empty()) {
+    security.allow = AllowList::load(allow);
+    warn_if_empty(*security.allow, allow);
+  }
   if (!server_key.empty()) security.server_key = load_public_key(server_key);
   return security;
 }

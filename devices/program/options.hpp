@@ -30,6 +30,9 @@ CLI::Option* words(CLI::Option* option, const std::vector<std::string_view>& all
 /// Parses each text; throws Error (usage) at the first bad one.
 std::vector<Endpoint> endpoints(const std::vector<std::string>& texts);
 
+/// Says where a list lets nobody in; `which` names it.
+void warn_if_empty(const AllowList& list, const std::string& which);
+
 struct SecurityOptions {
   std::string key = {};
   std::string allow = {};
@@ -40,7 +43,7 @@ struct SecurityOptions {
   void declare(CLI::App& app);
   /// Only what a connecting socket needs: --key and --server-key.
   void declare_client(CLI::App& app);
-  /// Loads the files. Throws Error.
+  /// Loads the files, and warns of an empty allow list. Throws Error.
   Security load() const;
 };
 

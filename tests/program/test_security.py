@@ -40,6 +40,25 @@ class Keys(Case):
         self.assertIn("the handshake failed: access refused", err)
         self.assertIn("the handshake failed", self.busbar("stop", control, code=5)[1])
 
+    def test_an_empty_list_is_warned_of_in_one_line(self):
+        server, _ = self.keys("server")
+        allow = self.file("allow", "# nobody yet\n")
+        device = self.device("streamer", "--key", server, "--allow", allow, "--control", self.ipc("c"))
+        warning = device.says("warning: ")
+        self.assertIn(f"the allow list {allow} is empty: nobody can connect; add ", warning)
+        device.signal(signal.SIGHUP)
+        self.assertEqual(device.says("warning: "), warning)
+        device.says("allow list reloaded: 0 keys")
+        device.signal()
+        self.assertEqual((device.exit_code(), device.errors().count("warning")), (0, 2))
+        run = self.start("run", self.file("site.toml", f'''
+            [devices.q]
+            kind = "queue"
+            frontend = {{ bind = "tcp://127.0.0.1:*", key = "{server}", allow = "{allow}" }}
+            backend = {{ bind = "tcp://127.0.0.1:*" }}
+            '''))
+        run.says("the allow list of q.frontend is empty: nobody can connect")
+
     def test_a_key_file_that_others_can_read_is_refused(self):
         file, _ = self.keys("k")
         os.chmod(file, 0o644)

@@ -120,6 +120,7 @@ int run_device(const Options& options) {
                     [&] {
                       if (!security.allow) return say("SIGHUP: there is no allow list to reload");
                       security.allow->reload();
+                      warn_if_empty(*security.allow, options.security.allow);
                       say("allow list reloaded: " + counted(security.allow->size(), "key"));
                     }});
   const StopReport report = active->report();

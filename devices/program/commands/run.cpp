@@ -38,9 +38,19 @@ std::string joined(const std::vector<Endpoint>& bound) {
   return text;
 }
 
+void warn_of_empty_lists(const TopologyDevice& device) {
+  const DeviceOptions& options = device.options;
+  for (const auto& [side, security] : {std::pair{".frontend", &options.frontend.security},
+                                       {".backend", &options.backend.security},
+                                       {".control", &options.control_security},
+                                       {".tap", &options.tap_security}})
+    if (security->allow) warn_if_empty(*security->allow, "of " + device.name + side);
+}
+
 void announce(const Topology& topology, const RunningTopology& running, const Options& options) {
   nlohmann::json devices = nlohmann::json::array();
   for (const TopologyDevice& device : topology.devices()) {
+    warn_of_empty_lists(device);
     const std::vector<Endpoint> frontend = running.bound(device.name + ".frontend");
     const std::vector<Endpoint> backend = running.bound(device.name + ".backend");
     std::string text = device.name + ' ' + std::string{name_of(device.kind)};

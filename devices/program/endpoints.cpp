@@ -47,7 +47,7 @@ void give_up(const std::string& subject, const Absence& absence, const std::stri
         "check what the other end is and its --wire, --key, --server-key, and its allow list"};
   if (!absence.unresolved.empty())
     throw Error{ErrorKind::unreachable, subject, cause + "; " + absence.unresolved,
-                "check the host's name"};
+                "check the host's name, or the path's permissions"};
   throw Error{ErrorKind::timeout, subject, cause, remedy};
 }
 

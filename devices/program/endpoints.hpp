@@ -41,7 +41,7 @@ Absence absence(const Ledger& ledger) {
     return absence(ledger.peers, ledger.unresolved);
 }
 /// Error (timeout), or (refused) after a failed handshake, or (unreachable) where a host has no
-/// address.
+/// address, or a path does not let us in.
 [[noreturn]] void give_up(const std::string& subject, const Absence& absence,
                           const std::string& cause, const std::string& remedy);
 

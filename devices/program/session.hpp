@@ -35,7 +35,7 @@ class Session : public Waiter {
 
   bool has_peer();
   /// Error (timeout), or (refused) where the last handshake failed, or (unreachable) where the host
-  /// has no address.
+  /// has no address, or the path does not let us in.
   [[noreturn]] void give_up(const std::string& cause, const std::string& remedy);
 
  private:

@@ -257,7 +257,7 @@ class Control(StockCase):
 
     def test_a_host_that_has_no_address_is_3(self):
         _, err = self.busbar("status", "tcp://no.such.host.invalid:5555", "--timeout", "20s", code=3)
-        self.assertIn("cannot resolve 'no.such.host.invalid' (check the host's name)", err)
+        self.assertIn("cannot resolve 'no.such.host.invalid' (check the host's name, ", err)
         _, err = self.busbar("push", "--wire", "plain", "tcp://no.such.host.invalid:5555", "--timeout", "6s", code=3,
                              stdin="x")
         self.assertIn("no peer within 6s; cannot resolve 'no.such.host.invalid'", err)

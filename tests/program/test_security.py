@@ -1,9 +1,18 @@
 """Keys: made once, kept private, and nobody gets in without one."""
+import ctypes
 import os
 import signal
 import stat
+import subprocess
 
-from support import Case
+from support import BUSBAR, DEADLINE, Case
+
+
+def give_up_rights_to_files():
+    """For a child: root may open whatever is there, and others hold no such right anyway."""
+    pr_capbset_drop, dac_override, dac_read_search = 24, 1, 2
+    for capability in (dac_override, dac_read_search):
+        ctypes.CDLL(None).prctl(pr_capbset_drop, capability, 0, 0, 0)
 
 
 class Keys(Case):
@@ -58,6 +67,24 @@ class Keys(Case):
             backend = {{ bind = "tcp://127.0.0.1:*" }}
             '''))
         run.says("the allow list of q.frontend is empty: nobody can connect")
+
+    def test_a_path_that_may_not_be_opened_is_called_so(self):
+        there = self.ipc("closed")
+        queue = self.start("queue", "--frontend", there, "--backend", self.ipc("b"), "--control", self.ipc("c"))
+        queue.says(" backend ")
+        for name in ("closed", "c"):
+            os.chmod(self.path(name), 0)
+        for args in (("push",), ("push", "--wire", "plain"), ("pub", "--topic", "t"), ("req",),
+                     ("req", "--wire", "plain"), ("call", "s", "--connect"), ("rep", "--echo"), ("sub",)):
+            with self.subTest(args):
+                self.denied(*args, there, "--timeout", "500ms")
+        self.denied("status", self.ipc("c"))
+
+    def denied(self, *args):
+        done = subprocess.run([BUSBAR, *args], input="x\n", text=True, capture_output=True, timeout=DEADLINE,
+                              preexec_fn=give_up_rights_to_files, check=False)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertRegex(done.stderr, "error: .*: no permission to connect .*permissions")
 
     def test_a_key_file_that_others_can_read_is_refused(self):
         file, _ = self.keys("k")

@@ -53,7 +53,8 @@ void check(const std::string& operation, const Connection& connection) {
                 "give the keys that the endpoint asks for, or a ZeroMQ endpoint");
   }
   if (!connection.unresolved.empty()) {
-    throw Error(ErrorKind::unreachable, operation, connection.unresolved, "check the host's name");
+    throw Error(ErrorKind::unreachable, operation, connection.unresolved,
+                "check the host's name, or the path's permissions");
   }
 }
 

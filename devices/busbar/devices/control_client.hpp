@@ -11,7 +11,7 @@ namespace busbar {
 
 /// Sends one request and waits for the reply. Blocks for at most `timeout`, and once connected
 /// longer by the request's own deadline. Throws Error: unreachable (nobody listens until the
-/// timeout, or the host has no address), timeout (connected, and nobody answers), refused (the
+/// timeout, or no address or permission), timeout (connected, and nobody answers), refused (the
 /// endpoint said no, with its reason, turned our keys down, or does not speak the protocol).
 std::vector<Ledger> ask_control(Context& context, const Endpoint& endpoint,
                                 const control::Request& request, std::chrono::milliseconds timeout,

@@ -43,7 +43,9 @@ struct SocketEvent {
     closed,
     bind_failed,
     accept_failed,
-    not_resolved,  ///< The host name to connect to has no address; it is looked up again later.
+    /// The host name to connect to has no address, or we may not open the ipc path; it is tried
+    /// again later.
+    not_resolved,
   };
   Kind kind;
   std::string endpoint;  ///< Ours: the one that was bound or connected.

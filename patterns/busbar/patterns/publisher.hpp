@@ -93,7 +93,7 @@ struct PublisherLedger {
   std::size_t history_messages = 0;
   std::size_t history_bytes = 0;  ///< Last values included.
   std::vector<PeerInfo> peers = {};
-  std::string unresolved = {};  ///< Why a host has no address, until a connection succeeds.
+  std::string unresolved = {};  ///< Why no address or permission, until a connection succeeds.
 
   bool reconciles() const noexcept { return published == sent + waiting; }
 };

@@ -94,7 +94,7 @@ struct PullerLedger {
   std::uint64_t held = 0;       ///< Taken and not settled.
   std::uint64_t malformed = 0;  ///< Frames that broke the protocol; more than limits::frames.
   std::size_t pushers = 0;
-  /// Why a connection of ours was refused, or its host has no address, until one succeeds.
+  /// Why a connection of ours was refused, or has no address or permission, until one succeeds.
   std::string handshake_failure = {};
   std::string unresolved = {};
 

@@ -70,7 +70,7 @@ struct PusherLedger {
   std::uint64_t malformed = 0;    ///< Frames that broke the protocol.
   std::uint64_t bytes = 0;        ///< Of what is held.
   std::size_t workers = 0;
-  /// Why a connection of ours was refused, or its host has no address, until one succeeds.
+  /// Why a connection of ours was refused, or has no address or permission, until one succeeds.
   std::string handshake_failure = {};
   std::string unresolved = {};
 

@@ -37,7 +37,7 @@ struct ReplierOptions {
 /// malformed + waiting + running, at any time.
 struct ReplierLedger : protocol::ReplierCounts {
   std::uint64_t undeliverable = 0;  ///< Answers whose requester is gone, or does not read.
-  /// Why a connection of ours was refused, or its host has no address, until one succeeds.
+  /// Why a connection of ours was refused, or has no address or permission, until one succeeds.
   std::string handshake_failure = {};
   std::string unresolved = {};
 

@@ -85,7 +85,7 @@ struct RequesterLedger {
   std::uint64_t late = 0;       ///< Replies dropped, as nobody waited for them any more.
   std::uint64_t malformed = 0;  ///< Messages dropped that were no replies.
   std::size_t servers = 0;      ///< Connected.
-  /// Why a server refused the connection, or its host has no address, until one is connected.
+  /// Why a server refused the connection, or has no address or permission, until one is connected.
   std::string handshake_failure = {};
   std::string unresolved = {};
 

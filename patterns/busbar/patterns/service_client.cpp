@@ -54,7 +54,8 @@ RequestError no_peer(std::string_view service, const detail::ServiceLink& link) 
                 "check what is there, our keys, the broker's key and its allow list");
   }
   if (!link.unresolved().empty()) {
-    return made(ErrorKind::unreachable, link.unresolved(), "check the host's name");
+    return made(ErrorKind::unreachable, link.unresolved(),
+                "check the host's name, or the path's permissions");
   }
   return made(ErrorKind::unreachable, "no broker was there in time",
               "start it, or allow more time");

@@ -54,7 +54,7 @@ struct ServiceClientLedger {
   std::uint64_t retried = 0;    ///< Sent once more.
   std::uint64_t malformed = 0;  ///< Messages dropped that were no answer to what was asked.
   bool connected = false;       ///< To a broker, as the last call left it.
-  /// Why a broker refused the connection, or its host has no address, until one is connected.
+  /// Why a broker refused the connection, or has no address or permission, until one is connected.
   std::string handshake_failure = {};
   std::string unresolved = {};
 

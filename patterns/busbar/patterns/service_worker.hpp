@@ -41,7 +41,7 @@ struct ServiceWorkerLedger {
   std::uint64_t running = 0;      ///< In the handler, or waiting for it.
   std::uint64_t malformed = 0;    ///< Frames that broke the protocol.
   std::uint64_t connections = 0;  ///< Registrations, with those after a broker's death.
-  /// Why a broker refused a connection, or its host has no address, until one is connected.
+  /// Why a broker refused a connection, or has no address or permission, until one is connected.
   std::string handshake_failure = {};
   std::string unresolved = {};
 

@@ -42,7 +42,7 @@ struct SubscriberLedger {
   std::uint64_t recovered = 0;   ///< Of those delivered: were missing, and came when asked for.
   std::uint64_t lost = 0;        ///< Told as gaps.
   std::vector<PeerInfo> peers = {};
-  std::string unresolved = {};  ///< Why a host has no address, until a connection succeeds.
+  std::string unresolved = {};  ///< Why no address or permission, until a connection succeeds.
 
   bool reconciles() const noexcept {
     return received == delivered + duplicates + unwanted + malformed + waiting;

@@ -1,6 +1,9 @@
 #include "busbar/core/internal/socket_state.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
 #include <utility>
 
 #include <zmq.h>
@@ -169,6 +172,17 @@ void SocketState::look_up(const Endpoint& wanted) {
   }
 }
 
+/// libzmq says the same of an ipc path that we may not open as of one where nobody listens.
+void SocketState::look_for_denial(SocketEvent& event, TimePoint now) {
+  constexpr std::string_view ipc = "ipc://";
+  if (event.kind != SocketEvent::Kind::retrying || !event.endpoint.starts_with(ipc)) return;
+  const std::string path = event.endpoint.substr(ipc.size());
+  if (faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0 || errno != EACCES) return;
+  event.kind = SocketEvent::Kind::not_resolved;
+  event.cause = event.endpoint + ": no permission to connect";
+  if (warnings.is_new(event.cause, now)) log(LogLevel::warning, event.cause + " (retrying)");
+}
+
 TimePoint SocketState::maintain() {
   check_owner();
   const TimePoint now = context->options().clock->now();
@@ -181,11 +195,12 @@ TimePoint SocketState::maintain() {
   };
   int events = 0;
   for (; events < events_at_a_time; ++events) {
-    const std::optional<SocketEvent> event = monitor->next();
+    std::optional<SocketEvent> event = monitor->next();
     if (!event) break;
     log_event(*event, now);
     peers.on_event(*event);
     attempt(connector.on_event(*event, now));
+    look_for_denial(*event, now);
     if (handler) handler(*event);
   }
   for (const Resolver::Result& result : take_resolved(now)) {

@@ -63,6 +63,7 @@ struct SocketState {
   std::vector<Resolver::Result> take_resolved(TimePoint now);
   void carry_out(const std::vector<ConnectorAction>& actions);
   void log_event(const SocketEvent& event, TimePoint now);
+  void look_for_denial(SocketEvent& event, TimePoint now);
 };
 
 }  // namespace busbar::detail

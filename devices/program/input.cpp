@@ -50,10 +50,13 @@ bool Input::open_next() {
   return true;
 }
 
+const std::string& Input::file() const { return files_[next_file_ == 0 ? 0 : next_file_ - 1]; }
+
+std::string Input::name() const { return file() == "-" ? "stdin" : file(); }
+
 std::string Input::place() const {
-  const std::string& file = files_[next_file_ == 0 ? 0 : next_file_ - 1];
-  if (whole_) return file == "-" ? "stdin" : file;
-  return (file == "-" ? "line " : file + ":") + std::to_string(line_);
+  if (whole_) return name();
+  return (file() == "-" ? "line " : file() + ":") + std::to_string(line_);
 }
 
 bool Input::take_line(std::string& into) {
@@ -103,7 +106,8 @@ Input::State Input::fill() {
   if (failure == EAGAIN || failure == EINTR) return State::wait;
   if (failure == EBADF)
     throw Error{ErrorKind::usage, "read stdin", "standard input is closed", "give --file FILE"};
-  throw Error{ErrorKind::usage, "read " + place(), std::strerror(failure)};
+  throw Error{ErrorKind::usage, "read " + name(), std::strerror(failure),
+              "give lines on stdin, or --file FILE"};
 }
 
 Input::State Input::next(std::string& into) {

@@ -28,6 +28,8 @@ class Input {
   std::uint64_t bytes_total() const noexcept { return bytes_total_; }
 
  private:
+  const std::string& file() const;
+  std::string name() const;
   bool open_next();
   bool take_line(std::string& into);
   bool take_rest(std::string& into);

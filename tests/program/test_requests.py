@@ -179,6 +179,15 @@ class Requests(StockCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("standard input is closed", done.stderr)
 
+    def test_a_folder_as_input_is_called_so(self):
+        for command in ("push", "req"):
+            folder = os.open(self.folder, os.O_RDONLY)
+            done = subprocess.run([BUSBAR, command, self.ipc("p")], stdin=folder, text=True,
+                                  capture_output=True, timeout=20, check=False)
+            os.close(folder)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("read stdin: Is a directory (", done.stderr)
+
     def test_a_file_keeps_what_it_had_where_nothing_comes(self):
         file = self.file("kept", "precious\n")
         self.busbar("sub", self.ipc("nobody"), "--timeout", "50ms", "--file", file, code=4)

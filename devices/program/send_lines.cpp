@@ -42,9 +42,11 @@ std::optional<std::string> send_lines(Waiter& waiter, Input& input, const Messag
 
 void check_all_answered(const Waiter& waiter, const std::string& subject,
                         const std::optional<std::string>& unanswered) {
-  if (unanswered && waiter.asked_to_end())
-    throw Error{ErrorKind::timeout, subject,
-                "ended by a signal; no reply to " + *unanswered + " and what follows"};
+  if (!unanswered) return;
+  const std::string which = "no reply to " + *unanswered + " and what follows";
+  if (waiter.asked_to_end())
+    throw Error{ErrorKind::timeout, subject, "ended by a signal; " + which};
+  throw Error{ErrorKind::refused, subject, "nobody reads what it writes; " + which};
 }
 
 }  // namespace busbar::program

@@ -24,7 +24,8 @@ using AwaitPeer = std::function<void()>;
 std::optional<std::string> send_lines(Waiter& waiter, Input& input, const MessageOptions& options,
                                       const SendOne& send_one, const AwaitPeer& await_peer = {});
 
-/// Throws Error (timeout) where a signal left this line, and what follows, without a reply.
+/// Throws Error where this line, and what follows, were left without a reply, or it was not
+/// written: by a signal (timeout), or as nobody reads any more (refused).
 void check_all_answered(const Waiter& waiter, const std::string& subject,
                         const std::optional<std::string>& unanswered);
 

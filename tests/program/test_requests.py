@@ -138,6 +138,25 @@ class Requests(StockCase):
         self.assertEqual(call.exit_code(), 4)
         self.assertIn("no reply to line 1 and what follows", call.errors())
 
+    def test_who_reads_no_replies_is_5_with_the_line(self):
+        there = self.start("rep", *TCP, "--echo").bound()
+        broker = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json").json()["frontend"][0]
+        self.start("rep", broker, "--service", "echo", "--echo")
+        for args in (("req", there), ("req", there, "--wire", "plain"),
+                     ("call", "echo", "--connect", broker)):
+            with self.subTest(args):
+                with subprocess.Popen([BUSBAR, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE) as req:
+                    req.stdin.write(b"a\n")
+                    req.stdin.flush()
+                    self.assertEqual(req.stdout.readline(), b"a\n")
+                    req.stdout.close()
+                    req.stdin.write(b"b\nc\n")
+                    req.stdin.flush()
+                    self.assertEqual(req.wait(20), 5)
+                    self.assertIn(b"nobody reads what it writes; no reply to line 2 and what follows",
+                                  req.stderr.read())
+
     def test_a_connection_that_is_lost_is_3(self):
         rep = self.start("rep", *TCP, "--command", "read x; echo $x; cat > /dev/null")
         req = self.start("req", rep.bound())

@@ -170,8 +170,8 @@ Command call_command() {
           "writes them all, one behind the other. Exits with 4 where a reply or a broker does not "
           "come in time, and\n"
           "after a signal that leaves lines without a reply; with 3 where the connection goes\n"
-          "meanwhile, as then nobody knows whether it was done; with 5 where keys do not fit. Of\n"
-          "many at a time each has a connection of its own.",
+          "meanwhile, as then nobody knows whether it was done; with 5 where keys do not fit or\n"
+          "nobody reads the replies. Of many at a time each has a connection of its own.",
       .example = "  echo hello | busbar call echo --connect tcp://127.0.0.1:5555 --timeout 2s",
       .declare = declare};
 }

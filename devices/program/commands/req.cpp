@@ -193,7 +193,7 @@ Command req_command() {
           "endpoints the one with the fewest requests unanswered. --timeout is each request's\n"
           "deadline, which goes along: a replier begins nothing that is too late. Exits with the\n"
           "line, and 4 where its reply does not come in time or a signal came first, 5 where it\n"
-          "was refused or failed, 3 where the connection was lost.",
+          "was refused or failed or nobody reads the replies, 3 where the connection was lost.",
       .example =
           "  echo 'how often?' | busbar req tcp://127.0.0.1:5559 --timeout 2s --concurrency 100",
       .declare = [](CLI::App& app) -> Run {

@@ -91,7 +91,9 @@ class Requesting {
     try {
       reply.check();
     } catch (const RequestError& error) {
-      throw Error{kind_of(reply), subject(messages_), place + ": " + error.cause(), error.remedy()};
+      const bool lost = reply.outcome() == Outcome::lost;
+      throw Error{kind_of(reply), subject(messages_), place + ": " + error.cause(),
+                  lost ? "what may be done twice can be asked with --idempotent" : error.remedy()};
     }
     Multipart frames;
     frames.push_back(reply.payload());

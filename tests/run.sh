@@ -16,4 +16,4 @@ tests/install-packages.sh build test
 cmake --preset release
 cmake --build --preset release
 # Some tests run a dozen processes on two cores: one that fails has a second try, and the log says so.
-ctest --preset release --repeat until-pass:2 "$@"
+ctest --preset release -j "$(nproc)" --repeat until-pass:2 "$@"

@@ -6,7 +6,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build pkg-config libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libcli11-dev
        libspdlog-dev nlohmann-json3-dev libtomlplusplus-dev python3)
 test=(doctest-dev python3-zmq python3-msgpack python3-venv libczmq-dev dpkg-dev file graphviz)
-check=(git clang libclang-rt-dev clang-tidy clang-format)
+check=(git ccache clang libclang-rt-dev clang-tidy clang-format)
 
 wanted=()
 for group in "${@:-build}"; do

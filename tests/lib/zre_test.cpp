@@ -1,4 +1,6 @@
 // Every vector of tests/vectors/zre.txt, both ways, and what vectors cannot say.
+#include "support/vectors.hpp"
+
 #include <fstream>
 #include <map>
 #include <string>
@@ -48,7 +50,7 @@ std::string frame_of(const Vector& vector) {
 }
 
 std::vector<Vector> read_vectors() {
-  std::ifstream file{BUSBAR_VECTORS "/zre.txt"};
+  std::ifstream file{vectors_folder + "/zre.txt"};
   std::vector<Vector> vectors(1);
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with('#')) continue;

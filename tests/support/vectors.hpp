@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+extern const std::string vectors_folder;
+
 struct TestVector {
   std::vector<std::pair<std::string, std::string>> lines;
 
@@ -39,7 +41,7 @@ struct TestVector {
 };
 
 inline std::vector<TestVector> read_test_vectors(const std::string& file_name) {
-  std::ifstream file{BUSBAR_VECTORS "/" + file_name};
+  std::ifstream file{vectors_folder + "/" + file_name};
   std::vector<TestVector> vectors(1);
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with('#')) continue;

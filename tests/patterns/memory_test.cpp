@@ -1,6 +1,3 @@
-// AddressSanitizer keeps what was freed.
-#ifndef __SANITIZE_ADDRESS__
-
 // What a publisher with a stalled subscriber takes of memory, beside the bounds that it declares.
 #include "support/way.hpp"
 
@@ -56,5 +53,3 @@ TEST_CASE("a stalled subscriber costs no more memory than was declared") {
     CHECK(flood.ledger().history_bytes <= options.history.bytes);
   }
 }
-
-#endif

@@ -1,5 +1,6 @@
 // Several requests in one message, between a requester's machine and a replier's.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -233,4 +234,44 @@ TEST_CASE("answers in a batch that breaks off count as one that is malformed, be
     CHECK(it.ask.counts().malformed == (whole ? 0 : 1));
     if (whole) CHECK(one.text() == "no");
   }
+}
+
+TEST_CASE("a batch goes to each of several servers, though requests alternate between them") {
+  RequesterProtocol ask{{.id = 9, .servers = 2, .batch_messages = 10}};
+  const auto add = [&] { ask.add({.method = "m", .deadline = 5s}, start); };
+  RequesterProtocol::Send send;
+  for (std::size_t server : {0u, 1u}) {
+    ask.connected(server, start);
+    Multipart taken{text(encode(TakenHead{{9, 1}, true}))};
+    ask.on_message(server, taken, start);
+  }
+  for (int i = 0; i < 6; ++i) add();
+  std::vector<std::pair<std::size_t, std::uint32_t>> sent;
+  while (ask.next(send, start)) {
+    const auto head = decode_correlation(send.frames.text(0));
+    sent.emplace_back(send.server, std::get<BatchHead>(*head).count);
+  }
+  CHECK(sent == std::vector<std::pair<std::size_t, std::uint32_t>>{{0, 3}, {1, 3}});
+}
+
+TEST_CASE("a replier that leaves answers what it has begun of a batch at once") {
+  ReplierProtocol desk;
+  Multipart message = batch_of(2, {"way"});
+  desk.on_message(message, start);
+  ReplierProtocol::Job job;
+  REQUIRE(desk.take(job, start));
+  desk.leave();
+  while (desk.next(message)) {
+  }
+  CHECK_FALSE(desk.reply(job, job.reply("y")));
+  CHECK_FALSE(desk.gathers());
+  CHECK(desk.next(message));
+}
+
+TEST_CASE("a message has at most a thousand requests, or answers") {
+  ReplierProtocol desk;
+  Multipart message = batch_of(batch_max + 1, {"way"});
+  desk.on_message(message, start);
+  CHECK(desk.counts().malformed == 1);
+  CHECK(desk.counts().received == 1);
 }

@@ -1,8 +1,11 @@
 #include "support/desk.hpp"
 #include "support/device_bench.hpp"
+#include "support/folder.hpp"
 
 #include <atomic>
 #include <future>
+#include <optional>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -41,28 +44,77 @@ TEST_CASE("a requester with batches gets every answer, waited for, called back a
   CHECK(desk.replier.ledger().reconciles());
 }
 
-TEST_CASE("an answer does not wait for the slow handler of another request in its batch") {
+namespace {
+
+/// A replier with one thread, which `hold` keeps until it is let go: what is asked meanwhile is in
+/// one batch.
+struct Held {
   Context context;
-  Replier desk{context, {.bind = {any_port}}};
-  std::promise<void> first;
-  std::promise<void> second;
-  desk.on("first", [go = first.get_future().share()](std::string_view) { go.wait(); });
-  desk.on("second", [go = second.get_future().share()](std::string_view) { go.wait(); });
-  desk.on("quick", [](std::string_view text) { return text; });
-  testing::Serving serving{desk};
-  Requester ask{context, {.connect = desk.bound(), .batch_messages = 16}};
-  const RequestOptions patient{.deadline = soon};
-  ask.request("quick", "", patient).get<void>();  // now it is known
-  PendingReply before = ask.request("first", "", patient);
-  CHECK_FALSE(before.ready());
-  PendingReply quick = ask.request("quick", "x", patient);
-  PendingReply slow = ask.request("second", "", patient);
+  Replier desk;
+  std::promise<void> let_go;
+  std::optional<testing::Serving> serving;
+  std::optional<Requester> ask;
+  std::optional<PendingReply> hold;
+
+  explicit Held(ReplierOptions options = {.bind = {any_port}}) : desk{context, std::move(options)} {
+    desk.on("hold", [go = let_go.get_future().share()](std::string_view) { go.wait(); });
+    desk.on("echo", [](std::string_view text) { return text; });
+  }
+  void begin() {
+    serving.emplace(desk);
+    ask.emplace(context, RequesterOptions{.connect = desk.bound(), .batch_messages = 16});
+    request("echo").get<void>();  // now it is known
+    hold.emplace(request("hold"));
+    CHECK_FALSE(hold->ready());
+  }
+  PendingReply request(const char* method, std::string_view payload = "") {
+    return ask->request(method, payload, {.deadline = soon});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an answer does not wait for the slow handler of another request in its batch") {
+  Held it;
+  std::promise<void> slow_ends;
+  it.desk.on("slow", [go = slow_ends.get_future().share()](std::string_view) { go.wait(); });
+  it.begin();
+  PendingReply quick = it.request("echo", "x");
+  PendingReply slow = it.request("slow");
   CHECK_FALSE(slow.ready());  // which sends both
-  first.set_value();
+  it.let_go.set_value();
   CHECK(quick.get<std::string>() == "x");
   CHECK_FALSE(slow.ready());
-  second.set_value();
+  slow_ends.set_value();
   slow.get<void>();
-  before.get<void>();
-  CHECK(desk.ledger().reconciles());
+  it.hold->get<void>();
+  CHECK(it.desk.ledger().reconciles());
+}
+
+TEST_CASE("an answer goes out where its handler has stopped the replier, be others in its batch") {
+  Held it;
+  it.desk.on("end", [&it](Request request) {
+    (void)it.desk.stop(soon);
+    request.reply("bye");
+  });
+  it.begin();
+  PendingReply end = it.request("end");
+  PendingReply never = it.request("echo");
+  CHECK_FALSE(never.ready());
+  it.let_go.set_value();
+  CHECK(end.get<std::string>() == "bye");
+  CHECK(never.get().outcome() == Outcome::refused);
+}
+
+TEST_CASE("a Freelance replier takes batches of a requester on Busbar's own wire") {
+  const testing::Folder folder;
+  Held it{{.bind = {"ipc://" + folder.path("desk")}, .wire = RequestWire::freelance}};
+  it.begin();
+  PendingReply one = it.request("echo", "1");
+  PendingReply two = it.request("echo", "2");
+  CHECK_FALSE(two.ready());
+  it.let_go.set_value();
+  CHECK(one.get<std::string>() == "1");
+  CHECK(two.get<std::string>() == "2");
+  CHECK(it.desk.ledger().malformed == 0);
 }

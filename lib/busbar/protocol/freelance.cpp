@@ -20,9 +20,12 @@ Multipart ping(std::string_view server) { return Multipart{server, "PING"}; }
 
 void make_pong(Multipart& frames) { frames.replace(1, "PONG"); }
 
+/// A batch has nothing behind its head.
 bool is_busbar(const Multipart& frames) noexcept {
-  return frames.size() > behind_control + 1 && frames.text(behind_control).empty() &&
-         frames.text(1).starts_with(request_signature);
+  if (frames.size() < behind_control || !frames.text(1).starts_with(request_signature))
+    return false;
+  return frames.size() == behind_control ||
+         (frames.size() > behind_control + 1 && frames.text(behind_control).empty());
 }
 
 void to_busbar(Multipart& frames) {

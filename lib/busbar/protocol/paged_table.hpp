@@ -46,9 +46,10 @@ class PagedTable {
     --size_;
     if (--page.used > 0) return;
     const auto emptied = pages_.find(key / page_size);
-    if (spare_.size() < spare_max) spare_.push_back(std::move(emptied->second));
+    if (spare_.size() < spare_max || size_ == 0) spare_.push_back(std::move(emptied->second));
     pages_.erase(emptied);
     latest_ = nullptr;
+    if (size_ == 0) spare_.resize(1);  // there may be many tables in which nothing is
   }
   /// Calls `look(key, value)` for each, in no particular order; it must neither insert nor erase.
   template <class Look>

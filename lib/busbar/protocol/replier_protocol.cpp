@@ -281,7 +281,7 @@ bool ReplierProtocol::send_or_gather(Job& job) {
   if (job.place == BatchPlace::none || !small) return true;
   if (!gathered_.takes(job.frames)) flush();
   gathered_.add(job.key, job.frames);
-  if (job.place == BatchPlace::last) flush();
+  if (job.place == BatchPlace::last || leaving_) flush();
   return false;
 }
 

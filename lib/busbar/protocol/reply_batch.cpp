@@ -9,7 +9,7 @@ namespace busbar::protocol {
 
 bool ReplyBatch::takes(const Multipart& message) const noexcept {
   if (count_ == 0) return true;
-  if (message.size() != way_.size()) return false;
+  if (count_ == batch_max || message.size() != way_.size()) return false;
   const std::size_t last = way_.size() - 1;
   const std::size_t held = count_ == 1 ? way_[last].size() : records_.size();
   if (held + message[last].size() > bytes_max) return false;

@@ -100,7 +100,7 @@ std::optional<Correlation> read_taken(Reader& in) noexcept {
 
 std::optional<Correlation> read_batch(Reader& in) noexcept {
   BatchHead head;
-  if (!in.key(head.key) || !in.number(head.count, UINT32_MAX) || head.count == 0)
+  if (!in.key(head.key) || !in.number(head.count, batch_max) || head.count == 0)
     return std::nullopt;
   return head;
 }

@@ -18,6 +18,8 @@ inline constexpr char request_signature = '\xBE';
 inline constexpr std::uint64_t request_version = 1;
 /// Longest name of a method, in bytes; more is refused.
 inline constexpr std::size_t method_bytes = 240;
+/// Requests or answers in one message at most.
+inline constexpr std::uint32_t batch_max = 1000;
 /// The longest that a request may wait for its reply.
 inline constexpr std::chrono::milliseconds deadline_max{24 * 60 * 60 * 1000};
 
@@ -71,11 +73,11 @@ struct TakenHead {
   bool direct = false;  ///< Nothing is between them: what is sent on this connection arrives here.
 };
 
-/// Requester to replier: in front of several requests in one message, each a correlation and a
-/// payload, as msgpack binaries in the same frame. There is no body.
+/// In front of several requests in one message, each a correlation and a payload, as msgpack
+/// binaries in the same frame; or of several answers, each a binary. There is no body.
 struct BatchHead {
-  RequestKey key = {};  ///< The first one's.
-  std::uint32_t count = 0;
+  RequestKey key = {};      ///< The first one's.
+  std::uint32_t count = 0;  ///< 1 to batch_max.
 };
 
 using Correlation =

@@ -1,5 +1,6 @@
 #include "busbar/protocol/requester_protocol.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 namespace busbar {
@@ -318,6 +319,10 @@ Frame RequesterProtocol::head_of(const Errand& errand, const Request& request,
 }
 
 bool RequesterProtocol::next(Send& send, TimePoint now) {
+  // Where they alternate between servers a batch would end with its first.
+  if (options_.batch_messages > 1 && servers_.size() > 1 && sent_ == 0)
+    std::stable_sort(to_send_.begin(), to_send_.end(),
+                     [](const Errand& a, const Errand& b) { return a.server < b.server; });
   while (sent_ < to_send_.size()) {
     const Errand errand = to_send_[sent_++];
     const RequestKey key{options_.id, errand.number};

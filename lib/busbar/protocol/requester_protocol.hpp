@@ -189,7 +189,7 @@ class RequesterProtocol {
   void mark_silent(const Request& request, TimePoint now) noexcept;
   Finished& finish(std::uint64_t number, Request& request, Outcome outcome);
   void on_batch(std::size_t server, std::uint32_t count, std::string_view records, TimePoint now);
-  /// A reply or a failure; null: it is something else, or not the end of a request.
+  /// A reply or a failure; null: it is not the end of a request.
   Finished* answered(std::size_t server, const Correlation& head, TimePoint now);
   /// Where the reply goes; null: nobody waits for it.
   Finished* replied(std::size_t server, const RequestKey& key, TimePoint now);

@@ -16,6 +16,10 @@ std::uint64_t requester_of(const Correlation& head) noexcept {
   return std::visit([](const auto& one) { return one.key.requester; }, head);
 }
 
+bool is_answer(const Correlation& head) noexcept {
+  return std::holds_alternative<ReplyHead>(head) || std::holds_alternative<FailureHead>(head);
+}
+
 constexpr std::uint64_t bit(std::size_t server) noexcept { return std::uint64_t{1} << server; }
 
 }  // namespace
@@ -36,6 +40,8 @@ void RequesterProtocol::on_message(std::size_t server, Multipart& frames, TimePo
   } else if (std::holds_alternative<RequestHead>(*head) && frames.size() > 2 &&
              frames[1].size() == 0) {
     on_stock_reply(server, std::get<RequestHead>(*head).key, frames, now);
+  } else if (!is_answer(*head)) {
+    ++counts_.malformed;
   } else if (Finished* finished = answered(server, *head, now)) {
     finished->begin = frames[0].size() - behind.size();
     finished->body = std::move(frames[0]);
@@ -45,9 +51,7 @@ void RequesterProtocol::on_message(std::size_t server, Multipart& frames, TimePo
 RequesterProtocol::Finished* RequesterProtocol::answered(std::size_t server,
                                                          const Correlation& head, TimePoint now) {
   if (const auto* reply = std::get_if<ReplyHead>(&head)) return replied(server, reply->key, now);
-  if (const auto* failure = std::get_if<FailureHead>(&head)) return failed(server, *failure, now);
-  ++counts_.malformed;
-  return nullptr;
+  return failed(server, std::get<FailureHead>(head), now);
 }
 
 /// Each as if it had come by itself. What is broken is one message that is malformed.
@@ -58,7 +62,7 @@ void RequesterProtocol::on_batch(std::size_t server, std::uint32_t count, std::s
     std::string_view answer;
     std::string_view behind;
     const auto head = in.bytes(answer) ? decode_correlation(answer, behind) : std::nullopt;
-    if (!head || requester_of(*head) != options_.id) {
+    if (!head || requester_of(*head) != options_.id || !is_answer(*head)) {
       ++counts_.malformed;
       return;
     }

@@ -51,7 +51,7 @@ class Request {
 
   /// Never blocks. No effect where it was answered. A reply above limits::message_bytes, less the
   /// few bytes of a head, has failed: its requester is told so, and ReplierLedger::failed counts
-  /// it.
+  /// it. An answer to one of a batch goes with the batch's last, or after 4 ms.
   void reply(std::string_view payload);
   template <class T>
   requires(!std::convertible_to<const T&, std::string_view>) void reply(const T& value) {
@@ -61,7 +61,7 @@ class Request {
   /// reason has less than limits::message_bytes, or it is not sent; an Error shows 1,000 bytes of
   /// it. It may be a part of the request.
   void fail(std::string_view reason, ErrorKind kind = ErrorKind::refused);
-  /// Tells that it was not begun, as it is not what this method takes.
+  /// Tells that it was not begun, as it is not what this method takes. `reason` as with `fail`.
   void refuse(std::string_view reason);
 
  private:

@@ -50,7 +50,8 @@ struct RequesterOptions {
   /// ms: a flood takes half the time, a lone request is not held up. The replies to one message
   /// come back in one, or in several where the handlers take long: none is held for more than 4 ms.
   /// One message goes to one replier, behind a queue to one of its workers, and all of them have to
-  /// be Busbar's: a stock REP that is among others would lose what comes so.
+  /// be Busbar's: a stock REP that is among others would lose what comes so. Of several servers
+  /// each gets its own. Not with RequestWire::freelance.
   std::uint32_t batch_messages = 1;
   RequestWire wire = RequestWire::busbar;
 };
@@ -161,6 +162,7 @@ class Requester {
   /// option out of its bounds.
   Requester(Context& context, RequesterOptions options);
   Requester(Requester&&) noexcept;
+  /// Ends what this one was, as its destructor does.
   Requester& operator=(Requester&& other) noexcept;
   /// Cancels what is under way, and returns when a callback does that is being called: what it uses
   /// may go then. (Where that callback is the caller it returns at once.)

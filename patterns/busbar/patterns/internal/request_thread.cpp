@@ -33,7 +33,8 @@ bool RequestLoop::step(milliseconds wait) {
   if (protocol_.counts().in_flight > 0) {
     const std::uint64_t before = turns_;
     work_.wait_for(lock, patience);
-    if (turns_ != before || leading_ || !links_) return true;
+    const bool looked = turns_ != before && gathered_ == 0;
+    if (looked || leading_ || !links_) return true;
     serving_ = true;
     lead(lock, after(now(), patience));
     serving_ = false;

@@ -372,11 +372,12 @@ TEST_CASE("a pusher that gives more than was asked for, or a broken batch, is re
                      encode(Header{.publisher = 9, .sequence = 1, .batch = batch}), payload};
     desk.on_message("a", frames, start);
   };
+  std::uint64_t session = drawn;
   const auto registered = [&](std::uint64_t registration) {
     for (Outgoing out; desk.next(out);) {
     }
-    Multipart alive{
-        encode(Alive{.pusher = 9, .session = drawn, .registration = registration, .expiry = 3s})};
+    Multipart alive{encode(
+        Alive{.pusher = 9, .session = session++, .registration = registration, .expiry = 3s})};
     desk.on_message("a", alive, start);
   };
   registered(1);
@@ -412,4 +413,23 @@ TEST_CASE("answers of strangers, doubled or for what was not given, change nothi
   CHECK(shop.pusher.counts().malformed == 1);
   shop.carry();
   CHECK(shop.take("a").attempt == 2);
+}
+
+TEST_CASE("a registration that was overtaken by the next one is none, by whichever way it comes") {
+  Dispatcher pusher{{.id = 9}};
+  const auto ready = [&](const Address& from, std::uint64_t session) {
+    const Ready said{.worker = 1, .session = session, .credit = 1, .expiry = 3s};
+    pusher.on_message(from, Multipart{encode(said)}, start);
+    std::set<Address> answered;
+    for (Outgoing out; pusher.next(out);) answered.insert(out.to);
+    return answered;
+  };
+  pusher.push(job("one"));
+  CHECK(ready("a", 1) == std::set<Address>{"a"});
+  CHECK(ready("b", 2) == std::set<Address>{"b"});
+  CHECK(pusher.counts().redelivered == 1);
+  for (const Address from : {"a", "b"}) CHECK(ready(from, 1).empty());
+  CHECK(pusher.counts().redelivered == 1);
+  CHECK(ready("b", 3) == std::set<Address>{"b"});
+  CHECK(pusher.counts().redelivered == 2);
 }

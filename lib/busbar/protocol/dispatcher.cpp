@@ -88,6 +88,8 @@ void Dispatcher::enroll(const Address& address, const Ready& ready, TimePoint no
   // A puller that was connected anew, or wants to begin anew, is alive: nothing of its is suspect.
   std::vector<Worker*> former;
   for (auto& [other, worker] : workers_) {
+    // It was overtaken. To go back would have both sides begin anew, more and more often.
+    if (worker.id == ready.worker && worker.session > ready.session) return;
     if (other == address || worker.id == ready.worker) former.push_back(&worker);
   }
   for (Worker* worker : former) {

@@ -40,7 +40,7 @@ void Intake::forget(const Address& address) {
   if (found == pushers_.end()) return;
   const Link pusher = found->second;
   forget_registration(pusher);
-  pusher->session = options_.draw();
+  ++pusher->session;
   pusher->id = 0;
   if (!pusher->endpoint) pushers_.erase(found);
 }
@@ -195,7 +195,7 @@ bool Intake::known_waiting(const Origin& origin) {
 /// Asks for a new registration: the pusher then gives what is out to others, or to us again.
 void Intake::begin_anew(const Link& pusher) {
   forget_registration(pusher);
-  pusher->session = options_.draw();
+  ++pusher->session;
   greet(pusher);
 }
 

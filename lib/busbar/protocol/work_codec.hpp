@@ -23,7 +23,7 @@ inline constexpr std::size_t work_text_bytes = 240;
 /// Puller to pusher, again and again: here I am, and so much may be out with me.
 struct Ready {
   std::uint64_t worker = 0;   ///< Drawn at random for each connection's way to a pusher.
-  std::uint64_t session = 0;  ///< Drawn anew whenever the puller wants to be registered anew.
+  std::uint64_t session = 0;  ///< One more whenever the puller wants to be registered anew.
   std::uint32_t credit = 0;   ///< Messages that may be unanswered at a time.
   std::chrono::milliseconds expiry{0};  ///< Silent for longer, it is dead.
   std::uint64_t registration = 0;       ///< The pusher's number for this session; 0: unknown yet.

@@ -1,4 +1,4 @@
-/// A Broker without sockets: what it sends is kept as lines of text.
+/// A Broker without sockets: what it sends is kept as lines of text, and the last message as it is.
 #pragma once
 
 #include <deque>
@@ -69,6 +69,7 @@ struct BrokerWorld final : private busbar::detail::BrokerOutlet {
   std::set<std::string> gone;  ///< Peers without a connection.
   std::set<std::string> full;  ///< Peers that do not read.
   std::vector<std::string> sent;
+  std::vector<std::string> last;  ///< Frames.
   Broker broker;
 
  private:
@@ -79,6 +80,8 @@ struct BrokerWorld final : private busbar::detail::BrokerOutlet {
     if (gone.contains(to)) return Result::gone;
     if (full.contains(to)) return Result::full;
     sent.push_back(shown(message));
+    last.clear();
+    for (std::size_t i = 0; i < message.size(); ++i) last.emplace_back(message.text(i));
     message.mark_sent();
     return Result::sent;
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,16 @@ struct TestVector {
     return found;
   }
 };
+
+/// Throws where there is none.
+inline const TestVector& vector_named(const std::vector<TestVector>& vectors,
+                                      const std::string& name) {
+  const auto found = std::find_if(vectors.begin(), vectors.end(), [&](const TestVector& vector) {
+    return vector.text("name") == name;
+  });
+  if (found == vectors.end()) throw std::runtime_error("no vector has the name " + name);
+  return *found;
+}
 
 inline std::vector<TestVector> read_test_vectors(const std::string& file_name) {
   std::ifstream file{vectors_folder + "/" + file_name};

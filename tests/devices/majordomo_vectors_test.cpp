@@ -1,4 +1,5 @@
-// What a broker says to its peers, byte by byte: the vectors of tests/vectors/majordomo.txt.
+// What a broker and a queue with the strategy `ready` say to their peers, byte by byte: the vectors
+// of tests/vectors/majordomo.txt.
 #include "support/broker_world.hpp"
 #include "support/vectors.hpp"
 
@@ -18,12 +19,19 @@ const std::string& id_of(const std::string& role) {
 void hear(BrokerWorld& world, const TestVector& vector) {
   Multipart frames{id_of(vector.text("role"))};
   for (const std::string& frame : vector.bytes("frame")) frames.push_back(frame);
-  world.broker.on_message(frames, world.now);
+  if (vector.text("protocol") == "majordomo") {
+    world.broker.on_message(frames, world.now);
+  } else if (vector.text("role") == "client") {
+    ++world.clients.received;
+    world.broker.on_request(frames, world.now);
+  } else {
+    world.broker.on_worker(frames, world.now);
+  }
 }
 
 }  // namespace
 
-TEST_CASE("a broker writes the vectors that go to its peers") {
+TEST_CASE("a broker and a ready queue write the vectors that go to their peers") {
   const auto vectors = read_test_vectors("majordomo.txt");
   int written = 0;
   for (const TestVector& vector : vectors) {
@@ -38,18 +46,30 @@ TEST_CASE("a broker writes the vectors that go to its peers") {
     CHECK(world.reconciles());
     ++written;
   }
-  CHECK(written >= 10);
+  CHECK(written >= 20);
 }
 
-TEST_CASE("a broker counts what the vectors refuse, and answers nothing") {
-  const auto vectors = read_test_vectors("majordomo.txt");
-  for (const TestVector& vector : vectors) {
-    if (!vector.has("refused") || vector.text("protocol") != "majordomo") continue;
+TEST_CASE("a broker and a ready queue count what the vectors refuse, and answer nothing") {
+  for (const TestVector& vector : read_test_vectors("majordomo.txt")) {
+    if (!vector.has("refused")) continue;
     CAPTURE(vector.text("name"));
     BrokerWorld world;
     hear(world, vector);
     CHECK(world.clients[Cause::malformed] + world.workers[Cause::malformed] == 1);
     CHECK(world.take().empty());
     CHECK(world.reconciles());
+  }
+}
+
+TEST_CASE("a pirate that says what the vectors refuse is given nothing") {
+  const auto vectors = read_test_vectors("majordomo.txt");
+  for (const TestVector& vector : vectors) {
+    if (!vector.has("refused") || vector.text("protocol") != "pirate") continue;
+    CAPTURE(vector.text("name"));
+    BrokerWorld world;
+    hear(world, vector_named(vectors, "a Paranoid Pirate is ready"));
+    CHECK(world.broker.has_free_worker());
+    hear(world, vector);
+    CHECK_FALSE(world.broker.has_free_worker());
   }
 }

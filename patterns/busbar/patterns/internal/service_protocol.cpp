@@ -140,6 +140,7 @@ void WorkerProtocol::end(std::vector<Given>::iterator given) {
 void WorkerProtocol::give_up(std::uint64_t request, TimePoint now) {
   const auto given = find(request);
   if (given == given_.end()) return;
+  if (!has_several_ && leaving_) return end(given);
   if (!has_several_) {
     disconnect(now);
     retry_at_ = now;

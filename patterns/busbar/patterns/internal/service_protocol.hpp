@@ -34,7 +34,9 @@ class WorkerProtocol {
   explicit WorkerProtocol(Options options) : options_(std::move(options)) {}
 
   /// Whether the old socket, if any, is to be closed and another one connected.
-  bool wants_socket(TimePoint now) const noexcept { return !connected_ && now >= retry_at_; }
+  bool wants_socket(TimePoint now) const noexcept {
+    return !connected_ && !leaving_ && now >= retry_at_;
+  }
   /// A new socket is there; registers with it.
   void connected(TimePoint now);
   /// What the broker sent.
@@ -48,7 +50,7 @@ class WorkerProtocol {
   };
   Answered answer(std::uint64_t request, Multipart body, bool final, TimePoint now);
   /// It will not be answered. A broker that gives several at a time is told so; any other one waits
-  /// for the answer, and so it registers anew.
+  /// for the answer, and so it registers anew, or says goodbye where it leaves.
   void give_up(std::uint64_t request, TimePoint now);
   /// Whether an answer is still waited for.
   bool holds(std::uint64_t request) const noexcept;

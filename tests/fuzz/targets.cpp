@@ -6,6 +6,7 @@
 #include "fuzz/pattern_targets.hpp"
 #include "fuzz/peer_targets.hpp"
 #include "fuzz/request_targets.hpp"
+#include "fuzz/service_targets.hpp"
 
 namespace busbar::fuzz {
 
@@ -37,6 +38,8 @@ const std::vector<Target>& targets() {
       {"majordomo", majordomo, majordomo_seeds()},
       {"broker", broker, broker_seeds()},
       {"pirates", pirates, pirates_seeds()},
+      {"service_worker", service_worker, service_worker_seeds()},
+      {"service_call", service_call, service_call_seeds()},
       {"topology", topology, topology_seeds()},
       {"stage", stage, stage_seeds()},
       {"translation", translation, translation_seeds()},

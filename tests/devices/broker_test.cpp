@@ -334,6 +334,19 @@ TEST_CASE(
   CHECK(lockstep.reconciles());
 }
 
+TEST_CASE("what a worker gives up after its first parts is no longer held for an 0.1 client") {
+  BrokerWorld world{{.prefetch = 2}};
+  world.hear({"w", "MDPW02", b1, "echo"});
+  world.hear({"c", "", "MDPC01", "echo", "1"});
+  world.hear({"w", "MDPW02", b3, "c", "", "part"});
+  CHECK(world.clients.held == 1);
+  CHECK(world.hear({"w", "MDPW02", b4, "c", ""}).empty());
+  CHECK(world.clients.held == 0);
+  CHECK(world.workers[Cause::abandoned] == 2);
+  CHECK(world.requests.unanswered == 1);
+  CHECK(world.reconciles());
+}
+
 TEST_CASE("an answer of which a part found no room is broken off") {
   BrokerWorld world;
   world.hear({"w", "MDPW02", b1, "echo"});

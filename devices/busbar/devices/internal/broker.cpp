@@ -198,7 +198,6 @@ void Broker::give(Worker& worker, std::string_view client, const Asker& asker) {
 /// The worker is done with it, and has room for another one.
 void Broker::take_back(Worker& worker, std::vector<Given>::iterator given, bool answered) {
   std::list<Worker*>& before = list_of(worker);
-  drop_parts(*given);
   worker.given.erase(given);
   --books_.requests.with_workers;
   ++(answered ? books_.requests.answered : books_.requests.unanswered);
@@ -228,11 +227,7 @@ void Broker::forget(Worker& worker, std::size_t unsent) {
   list_of(worker).erase(worker.place);
   books_.requests.with_workers -= worker.given.size();
   books_.requests.unanswered += worker.given.size() - unsent;
-  for (Given& given : worker.given) {
-    books_.clients.held -= given.parts_messages;
-    books_.clients[Cause::expired] += given.parts_messages;
-    drop_parts(given);
-  }
+  for (Given& given : worker.given) books_.clients[Cause::expired] += drop_parts(given);
   workers_.erase(workers_.find(worker.self->first));
 }
 

@@ -138,7 +138,7 @@ class Broker {
   void answer_mmi(Multipart& frames, const Message& message);
   void on_answer(Worker& worker, Multipart& frames, const Message& message, TimePoint now);
   void collect(Given& given, Multipart& frames, std::size_t body);
-  void drop_parts(Given& given);
+  std::uint64_t drop_parts(Given& given);
   void refuse(Multipart& frames);
   void violated(Multipart& frames, protocol::majordomo::Dialect dialect);
 

@@ -134,7 +134,7 @@ void Broker::on_answer(Worker& worker, Multipart& frames, const Message& message
   worker.heard = now;
   book_received(books_.workers, frames);
   if (gives_up) {
-    ++books_.workers[Cause::abandoned];
+    books_.workers[Cause::abandoned] += 1 + drop_parts(*given);
     return take_back(worker, given, false);
   }
   const bool final = message.command == Command::final;
@@ -143,9 +143,8 @@ void Broker::on_answer(Worker& worker, Multipart& frames, const Message& message
     collect(*given, frames, message.body);
     if (!final) return;
   }
-  const std::uint64_t messages = std::max<std::uint64_t>(given->parts_messages, 1);
   if (given->broken) {
-    books_.clients[Cause::overflow] += messages;
+    ++books_.clients[Cause::overflow];
   } else if (!given->parts_too_large) {
     out_.clear();
     out_.push_back(std::move(frames[message.subject]));
@@ -153,8 +152,7 @@ void Broker::on_answer(Worker& worker, Multipart& frames, const Message& message
     out_.push_back(worker.service->self->first);
     const bool collected = given->parts_messages > 0;
     move_rest(collected ? given->parts : frames, collected ? 0 : message.body, out_);
-    books_.clients.held -= given->parts_messages;
-    given->broken = !send_answer(out_, messages);
+    given->broken = !send_answer(out_, std::max<std::uint64_t>(drop_parts(*given), 1));
   }
   if (final) take_back(worker, given, true);
 }
@@ -174,15 +172,15 @@ void Broker::collect(Given& given, Multipart& frames, std::size_t body) {
     return move_rest(frames, body, given.parts);
   }
   given.parts_too_large = true;
-  books_.clients.held -= given.parts_messages;
-  books_.workers[Cause::too_large] += given.parts_messages;
-  drop_parts(given);
+  books_.workers[Cause::too_large] += drop_parts(given);
 }
 
-void Broker::drop_parts(Given& given) {
-  held_bytes_ -= given.parts_bytes;
+/// They are no longer held; answers how many they were, for what becomes of them instead.
+std::uint64_t Broker::drop_parts(Given& given) {
+  books_.clients.held -= given.parts_messages;
+  held_bytes_ -= std::exchange(given.parts_bytes, 0);
   given.parts.clear();
-  given.parts_messages = given.parts_bytes = 0;
+  return std::exchange(given.parts_messages, 0);
 }
 
 // Pirates

@@ -116,6 +116,23 @@ TEST_CASE("a broker that gives several at a time hears of the end first, and los
   CHECK(it.worker.may_go(start));
 }
 
+TEST_CASE("a worker that leaves shows that it lives until what it has is answered") {
+  Registration it;
+  const std::uint64_t request = it.asks("c", "1");
+  it.worker.leave(start);
+  TimePoint now = start;
+  while (now < start + 20s) {  // longer than the broker may be silent
+    REQUIRE(it.worker.next_deadline() <= now + 1s);
+    now = it.worker.next_deadline();
+    it.worker.on_time(now);
+    CHECK(it.said() == Command::heartbeat);
+  }
+  CHECK(it.answers(request, "one") == Answered::sent);
+  CHECK(it.said() == Command::final);
+  CHECK(it.said() == Command::disconnect);
+  CHECK(it.worker.next_deadline() == TimePoint::max());
+}
+
 TEST_CASE("a worker gives up an answer that no message can carry") {
   Registration old{Version::v01};
   const std::uint64_t request = old.asks("c", "1");

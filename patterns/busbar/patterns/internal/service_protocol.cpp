@@ -73,15 +73,19 @@ std::optional<WorkerProtocol::Request> WorkerProtocol::on_message(Multipart& fra
 
 void WorkerProtocol::on_time(TimePoint now) {
   if (now >= stays_until_) stays_until_ = TimePoint::min();  // else its loop would never rest
-  if (!connected_ || leaving_) return;
-  if (now - heard_ >= options_.expiry) return disconnect(now);
+  if (!connected_ || !must_be_heard()) return;
+  // What is in hand goes by this connection or not at all.
+  if (!leaving_ && now - heard_ >= options_.expiry) return disconnect(now);
   if (now < beat_at_) return;
   beat_at_ = now + options_.heartbeat;
   put(Command::heartbeat);
 }
 
 TimePoint WorkerProtocol::next_deadline() const noexcept {
-  if (leaving_) return stays_until_ > TimePoint::min() ? stays_until_ : TimePoint::max();
+  if (leaving_) {
+    const TimePoint stays = stays_until_ > TimePoint::min() ? stays_until_ : TimePoint::max();
+    return connected_ && must_be_heard() ? std::min(stays, beat_at_) : stays;
+  }
   return connected_ ? std::min(beat_at_, heard_ + options_.expiry) : retry_at_;
 }
 

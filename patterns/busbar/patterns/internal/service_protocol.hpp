@@ -78,6 +78,8 @@ class WorkerProtocol {
     std::size_t bytes = 0;
     bool too_large = false;
   };
+  /// Else the broker takes it for dead, and what it has for lost; also while it leaves.
+  bool must_be_heard() const noexcept { return !leaving_ || !given_.empty(); }
   void disconnect(TimePoint now);
   void put(protocol::majordomo::Command command);
   void put_answer(Given& given, Multipart& body, bool final);

@@ -89,12 +89,31 @@ TEST_CASE("a worker that leaves answers what it has, and takes no more") {
   Registration it;
   const std::uint64_t request = it.asks("c", "1");
   it.worker.leave(start);
-  CHECK(it.asks("c", "2") == 0);
+  CHECK_FALSE(it.said());
   CHECK_FALSE(it.worker.may_go(start));
   it.answers(request, "one");
   CHECK(it.said() == Command::final);
   CHECK(it.said() == Command::disconnect);
+  CHECK(it.asks("c", "2") == 0);
   CHECK(it.worker.may_go(start));
+}
+
+TEST_CASE("a broker shows that it gives several at a time when the worker leaves already") {
+  Registration it;
+  const std::uint64_t first = it.asks("c", "1");
+  it.worker.leave(start);
+  const std::uint64_t second = it.asks("c", "2");
+  CHECK(second != 0);
+  CHECK(it.said() == Command::disconnect);
+  for (const std::uint64_t request : {first, second}) {
+    CHECK_FALSE(it.worker.may_go(start + 1h));
+    CHECK(it.answers(request, "done") == Answered::sent);
+    CHECK(it.said() == Command::final);
+  }
+  CHECK_FALSE(it.said());
+  CHECK_FALSE(it.worker.may_go(start));  // more may be on its way
+  CHECK(it.worker.may_go(it.worker.next_deadline()));
+  CHECK(it.worker.malformed() == 0);
 }
 
 TEST_CASE("a broker that gives several at a time hears of the end first, and loses none of them") {

@@ -58,11 +58,11 @@ std::optional<WorkerProtocol::Request> WorkerProtocol::on_message(Multipart& fra
   }
   backoff_ = {};
   if (message->command != Command::request) return {};
+  if (!given_.empty() && !std::exchange(has_several_, true) && leaving_) say_goodbye(now);
   if ((leaving_ && !has_several_) || given_.size() >= majordomo::requests_max) {
     ++malformed_;
     return {};
   }
-  has_several_ |= !given_.empty();
   given_.push_back({.number = ++number_, .client = std::string{frames.text(message->subject)}});
   Request request{.number = number_};
   for (std::size_t i = message->body; i < frames.size(); ++i) {
@@ -158,7 +158,10 @@ void WorkerProtocol::give_up(std::uint64_t request, TimePoint now) {
 
 void WorkerProtocol::leave(TimePoint now) {
   if (std::exchange(leaving_, true) || !connected_) return;
-  if (!has_several_ && !given_.empty()) return;
+  if (has_several_ || given_.empty()) say_goodbye(now);
+}
+
+void WorkerProtocol::say_goodbye(TimePoint now) {
   put(Command::disconnect);
   if (has_several_) stays_until_ = now + on_the_way;
 }

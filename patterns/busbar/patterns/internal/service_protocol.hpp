@@ -55,7 +55,7 @@ class WorkerProtocol {
   /// Whether an answer is still waited for.
   bool holds(std::uint64_t request) const noexcept;
   /// Says goodbye, once what it has is answered, and takes no more. A broker that gives several at
-  /// a time is told at once; what it had sent by then is still taken and answered.
+  /// a time is told as soon as that shows; what it had sent by then is still taken and answered.
   void leave(TimePoint now);
   /// Nothing is left to be answered, or to come.
   bool may_go(TimePoint now) const noexcept { return given_.empty() && now >= stays_until_; }
@@ -81,6 +81,7 @@ class WorkerProtocol {
   /// Else the broker takes it for dead, and what it has for lost; also while it leaves.
   bool must_be_heard() const noexcept { return !leaving_ || !given_.empty(); }
   void disconnect(TimePoint now);
+  void say_goodbye(TimePoint now);
   void put(protocol::majordomo::Command command);
   void put_answer(Given& given, Multipart& body, bool final);
   void end(std::vector<Given>::iterator given);

@@ -152,6 +152,24 @@ TEST_CASE("a worker that leaves shows that it lives until what it has is answere
   CHECK(it.worker.next_deadline() == TimePoint::max());
 }
 
+TEST_CASE("a worker that leaves does not register anew") {
+  Registration it;
+  SUBCASE("as it gives up the only one it has") {
+    const std::uint64_t request = it.asks("c", "1");
+    it.worker.leave(start);
+    it.worker.give_up(request, start);
+    CHECK(it.said() == Command::disconnect);
+  }
+  SUBCASE("as it has just given up a connection") {
+    it.worker.give_up(it.asks("c", "1"), start);
+    it.worker.leave(start);
+  }
+  CHECK_FALSE(it.said());
+  CHECK_FALSE(it.worker.wants_socket(start + 1h));
+  CHECK(it.worker.next_deadline() == TimePoint::max());
+  CHECK(it.worker.may_go(start));
+}
+
 TEST_CASE("a worker gives up an answer that no message can carry") {
   Registration old{Version::v01};
   const std::uint64_t request = old.asks("c", "1");

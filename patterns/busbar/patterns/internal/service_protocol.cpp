@@ -144,16 +144,17 @@ void WorkerProtocol::end(std::vector<Given>::iterator given) {
 void WorkerProtocol::give_up(std::uint64_t request, TimePoint now) {
   const auto given = find(request);
   if (given == given_.end()) return;
-  if (!has_several_ && leaving_) return end(given);
-  if (!has_several_) {
+  if (!has_several_ && !leaving_) {
     disconnect(now);
     retry_at_ = now;
     return;
   }
-  Multipart no_body;
-  given->parts.clear();
-  put_answer(*given, no_body, true);
-  end(given);
+  if (has_several_) {
+    Multipart no_body;
+    given->parts.clear();
+    put_answer(*given, no_body, true);
+  }
+  end(given);  // to any other broker its goodbye says it
 }
 
 void WorkerProtocol::leave(TimePoint now) {

@@ -309,6 +309,23 @@ TEST_CASE("what is held for a service without a worker is no reason to wait") {
   CHECK_FALSE(world.broker.holds_for_workers());
 }
 
+TEST_CASE("a service whose workers all leave is served by nobody, and no reason to wait") {
+  BrokerWorld world{{.prefetch = 2}};
+  const auto served = [&] { return world.hear({"m", "MDPC02", b1, "mmi.service", "echo"}); };
+  world.hear({"a", "MDPW02", b1, "echo"});
+  world.hear({"c", "MDPC02", b1, "echo", "1"});
+  CHECK(served() == Lines{"m|MDPC02|\\3|mmi.service|200"});
+  world.hear({"a", "MDPW02", b6});
+  CHECK(served() == Lines{"m|MDPC02|\\3|mmi.service|404"});
+  world.hear({"d", "MDPC02", b1, "echo", "2"});
+  CHECK_FALSE(world.broker.holds_for_workers());
+  CHECK(world.broker.unserved() == std::vector{std::pair<std::string, std::size_t>{"echo", 1}});
+  CHECK(world.hear({"a", "MDPW02", b4, "c", "", "1"}) == Lines{"c|MDPC02|\\3|echo|1"});
+  CHECK(world.hear({"b", "MDPW02", b1, "echo"}) == Lines{"b|MDPW02|\\2|d||2"});
+  CHECK(served() == Lines{"m|MDPC02|\\3|mmi.service|200"});
+  CHECK(world.reconciles());
+}
+
 TEST_CASE(
     "with prefetch a worker says what it gives up, and leaves when it has answered the rest") {
   BrokerWorld world{{.prefetch = 2}};

@@ -157,7 +157,7 @@ Broker::Service& Broker::service_named(std::string_view name) {
 }
 
 void Broker::drop_if_idle(Service& service) {
-  if (service.has_workers() || !service.held.empty()) return;
+  if (service.has_workers() || !service.leaving.empty() || !service.held.empty()) return;
   services_.erase(services_.find(service.self->first));
 }
 
@@ -180,7 +180,7 @@ Broker::Worker* Broker::add_worker(std::string_view id, Service& service, TimePo
 
 std::list<Broker::Worker*>& Broker::list_of(const Worker& worker) const noexcept {
   Service& service = *worker.service;
-  if (worker.leaves) return service.full;
+  if (worker.leaves) return service.leaving;
   if (!worker.busy()) return service.free;
   // Pirates have one at a time: a REQ socket could not take more.
   const std::size_t most = worker.wire == Wire::majordomo ? rules_.prefetch : 1;

@@ -126,6 +126,7 @@ class Broker {
     std::list<Worker*> free = {};  ///< The one that has waited longest first.
     std::list<Worker*> open = {};  ///< Busy, with room for more; likewise.
     std::list<Worker*> full = {};
+    std::list<Worker*> leaving = {};  ///< Nothing is to be hoped for of them.
     std::deque<Held> held = {};
     bool has_workers() const noexcept { return !free.empty() || !open.empty() || !full.empty(); }
     bool has_room() const noexcept { return !free.empty() || !open.empty(); }

@@ -270,6 +270,60 @@ TEST_CASE("a prefetch that no worker takes is refused") {
       Error);
 }
 
+TEST_CASE("a prefetch that a worker's queue has no room for is refused") {
+  const Topology site = Topology::parse(R"(
+    [devices.names]
+    kind = "services"
+    frontend = { bind = "tcp://127.0.0.1:*", queue = 15 }
+    prefetch = 8
+  )");
+  REQUIRE(site.findings().size() == 1);
+  CHECK(site.findings()[0].str().find("above half the frontend's queue") != std::string::npos);
+  Context context;
+  const auto opened = [&](int queue, std::uint32_t prefetch) {
+    DeviceOptions options = services_anywhere();
+    options.frontend.queue = queue;
+    options.workers.prefetch = prefetch;
+    try {
+      const Services device{context, options};
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::usage);
+      return false;
+    }
+    return true;
+  };
+  CHECK_FALSE(opened(15, 8));
+  CHECK(opened(16, 8));
+  CHECK(opened(0, 1000));  // without bound
+  CHECK(opened(1, 1));
+}
+
+TEST_CASE("a worker that is merely slow loses nothing in the smallest queue for its prefetch") {
+  DeviceOptions options = services_anywhere();
+  options.frontend.queue = 8;
+  options.workers = {.heartbeat = 1h, .expiry = 2h, .prefetch = 4};
+  DeviceBench<Services> bench{options};
+  Stock worker{bench.stock, zmq::socket_type::dealer};
+  worker.raw().set(zmq::sockopt::rcvhwm, 1);
+  worker.connect(bench.device.frontend().front().str());
+  worker.send({"MDPW02", "\1", "echo"});
+  Stock client = bench.front(zmq::socket_type::dealer);
+  const std::string large(8u << 20, 'x');  // more than the system buffers
+  const auto ask = [&] { client.send({"MDPC02", "\1", "echo", large}); };
+  const auto given = [&] { return bench.device.ledger().requests.with_workers; };
+  for (int i = 0; i < 4; ++i) ask();
+  REQUIRE(eventually([&] { return given() == 4; }));
+  for (int i = 0; i < 12; ++i) {
+    const Frames request = worker.receive();
+    REQUIRE(request.size() == 5);
+    worker.send({"MDPW02", "\4", request[2], "", "done"});
+    REQUIRE(client.receive().size() == 4);
+    ask();
+    REQUIRE(eventually([&] { return given() == 4; }));
+  }
+  CHECK(bench.device.ledger().requests.unanswered == 0);
+}
+
 TEST_CASE("a topology file has services and strategies") {
   const Topology site = Topology::parse(R"(
     [devices.names]

@@ -80,7 +80,9 @@ struct WorkerRules {
   /// others wait in its socket, and go to a worker that is free as long as there is one. 1 is what
   /// 18/MDP describes. With more, short requests go several times as fast, as messages gather; but
   /// what waits behind a long one is not given to another worker, and what a worker has when it
-  /// dies is lost with it (RequestLedger::unanswered).
+  /// dies is lost with it (RequestLedger::unanswered). More than 1 is at most half the frontend's
+  /// `queue`: a worker without room is taken for dead, and half a queue may be read by then without
+  /// that being known.
   std::uint32_t prefetch = 1;
 };
 

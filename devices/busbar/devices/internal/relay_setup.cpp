@@ -51,8 +51,10 @@ void check_workers(const std::string& who, DeviceKind kind, const DeviceOptions&
     refuse("with the strategy ready workers connect to it", "give the backend one to bind");
   }
   if (!knows_workers(kind, options)) return;
-  if (const auto misfit = misfit_of(options.workers)) {
-    refuse(misfit->problem, misfit->remedy + " (--expiry TIME, --heartbeat TIME)");
+  if (const auto misfit = misfit_of(kind, options)) {
+    const char* const typed = misfit->key == "prefetch" ? " (--prefetch N, --queue N)"
+                                                        : " (--expiry TIME, --heartbeat TIME)";
+    refuse(misfit->problem, misfit->remedy + typed);
   }
 }
 
@@ -110,11 +112,20 @@ bool knows_workers(DeviceKind kind, const DeviceOptions& options) noexcept {
   return kind == DeviceKind::services || options.strategy == Strategy::ready;
 }
 
-std::optional<Misfit> misfit_of(const WorkerRules& rules) {
+std::optional<Misfit> misfit_of(DeviceKind kind, const DeviceOptions& options) {
+  const WorkerRules& rules = options.workers;
   if (rules.heartbeat.count() < 1)
     return Misfit{"heartbeat", "heartbeat is below 1 ms", "raise it"};
   if (rules.prefetch < 1 || rules.prefetch > protocol::majordomo::requests_max)
     return Misfit{"prefetch", "prefetch is 0 or above 1000", "give 1 to 1000"};
+  // libzmq learns that half a queue was read when it was, and not before.
+  const int queue = options.frontend.queue;
+  const bool crowded = queue > 0 && static_cast<int>(rules.prefetch) > queue / 2;
+  if (kind == DeviceKind::services && rules.prefetch > 1 && crowded) {
+    return Misfit{"prefetch",
+                  "prefetch is above half the frontend's queue: a slow worker would be lost",
+                  "raise queue, or lower prefetch"};
+  }
   if (rules.expiry > rules.heartbeat) return std::nullopt;
   return Misfit{"expiry", "expiry is not above heartbeat: workers would be lost all the time",
                 "raise expiry, or lower heartbeat"};

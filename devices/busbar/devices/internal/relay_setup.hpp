@@ -20,8 +20,8 @@ struct Misfit {
   std::string problem;
   std::string remedy;
 };
-/// Why no worker could be kept with these times; empty where it can.
-std::optional<Misfit> misfit_of(const WorkerRules& rules);
+/// Why no worker could be kept with these rules; empty where it can.
+std::optional<Misfit> misfit_of(DeviceKind kind, const DeviceOptions& options);
 Socket open_side(Context& context, DeviceKind kind, const DeviceOptions& options, Side side,
                  const std::string& device);
 /// Throws Error where a device's options do not fit its kind or its place in the chain.

@@ -184,7 +184,7 @@ class Check {
       }
     }
     if (detail::knows_workers(device.kind, options)) {
-      if (const auto misfit = detail::misfit_of(options.workers)) {
+      if (const auto misfit = detail::misfit_of(device.kind, options)) {
         const bool written = device.lines.contains(misfit->key);
         note(place_of(device, written ? misfit->key : "heartbeat"), misfit->problem,
              misfit->remedy);

@@ -174,6 +174,7 @@ Broker::Worker* Broker::add_worker(std::string_view id, Service& service, TimePo
   worker.self = &*at;
   worker.service = &service;
   worker.heard = now;
+  worker.list = &service.free;
   worker.place = service.free.insert(service.free.end(), &worker);
   return &worker;
 }
@@ -187,22 +188,25 @@ std::list<Broker::Worker*>& Broker::list_of(const Worker& worker) const noexcept
   return worker.given.size() < most ? service.open : service.full;
 }
 
+/// Where it belongs now, behind all others.
+void Broker::relist(Worker& worker) noexcept {
+  std::list<Worker*>& list = list_of(worker);
+  list.splice(list.end(), *worker.list, worker.place);
+  worker.list = &list;
+}
+
 void Broker::give(Worker& worker, std::string_view client, const Asker& asker) {
-  std::list<Worker*>& before = list_of(worker);
   worker.given.push_back({.client = std::string{client}, .asker = asker});
   ++books_.requests.with_workers;
-  std::list<Worker*>& now = list_of(worker);
-  now.splice(now.end(), before, worker.place);
+  relist(worker);
 }
 
 /// The worker is done with it, and has room for another one.
 void Broker::take_back(Worker& worker, std::vector<Given>::iterator given, bool answered) {
-  std::list<Worker*>& before = list_of(worker);
   worker.given.erase(given);
   --books_.requests.with_workers;
   ++(answered ? books_.requests.answered : books_.requests.unanswered);
-  std::list<Worker*>& now = list_of(worker);
-  now.splice(now.end(), before, worker.place);
+  relist(worker);
   if (worker.leaves && !worker.busy()) return invalidate(&worker);
   serve_held(*worker.service);  // which may find that the worker is gone
 }
@@ -210,10 +214,8 @@ void Broker::take_back(Worker& worker, std::vector<Given>::iterator given, bool 
 /// Where each has one request at a time, its goodbye is all there is to come.
 void Broker::let_go(Worker* worker) {
   if (worker == nullptr || rules_.prefetch == 1 || !worker->busy()) return invalidate(worker);
-  std::list<Worker*>& before = list_of(*worker);
   worker->leaves = true;
-  std::list<Worker*>& now = list_of(*worker);
-  now.splice(now.end(), before, worker->place);
+  relist(*worker);
 }
 
 /// Workers answer in the order in which they were asked, or at least each client so.
@@ -224,7 +226,7 @@ std::vector<Broker::Given>::iterator Broker::find_given(Worker& worker, std::str
 
 /// Leaves the service, which may have become idle. `unsent`: of what it was given last.
 void Broker::forget(Worker& worker, std::size_t unsent) {
-  list_of(worker).erase(worker.place);
+  worker.list->erase(worker.place);
   books_.requests.with_workers -= worker.given.size();
   books_.requests.unanswered += worker.given.size() - unsent;
   for (Given& given : worker.given) books_.clients[Cause::expired] += drop_parts(given);

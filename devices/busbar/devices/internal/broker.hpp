@@ -112,7 +112,8 @@ class Broker {
   struct Worker {
     Service* service = nullptr;
     ByName<Worker>::value_type* self = nullptr;
-    std::list<Worker*>::iterator place = {};  ///< In the service's list: see list_of.
+    std::list<Worker*>* list = nullptr;  ///< Of the service's: see list_of.
+    std::list<Worker*>::iterator place = {};
     Wire wire = Wire::majordomo;
     protocol::majordomo::Dialect dialect = {};
     TimePoint heard = {};
@@ -155,6 +156,7 @@ class Broker {
   Worker* find(std::string_view id);
   Worker* add_worker(std::string_view id, Service& service, TimePoint now);
   std::list<Worker*>& list_of(const Worker& worker) const noexcept;
+  void relist(Worker& worker) noexcept;
   void give(Worker& worker, std::string_view client, const Asker& asker);
   void take_back(Worker& worker, std::vector<Given>::iterator given, bool answered);
   static std::vector<Given>::iterator find_given(Worker& worker, std::string_view client);

@@ -218,7 +218,28 @@ TEST_CASE("a free worker that is silent is dead, a busy one when its connection 
   CHECK(world.broker.given() == 1);
   world.gone.insert("a");
   world.pass(1s);
+  world.pass(1s);
   CHECK(world.broker.given() == 0);
+  CHECK(world.reconciles());
+}
+
+TEST_CASE("what a worker said before its connection went is read before it is forgotten") {
+  BrokerWorld world{{.prefetch = 2}};
+  world.hear({"a", "MDPW02", b1, "echo"});
+  world.hear({"c", "MDPC02", b1, "echo", "1"});
+  world.gone.insert("a");
+  SUBCASE("when a heartbeat finds it gone") { world.pass(1s); }
+  SUBCASE("when a request does") {
+    CHECK(world.hear({"d", "MDPC02", b1, "echo", "2"}).empty());
+    CHECK(world.broker.held() == 1);
+  }
+  CHECK(world.broker.given() == 1);
+  CHECK(world.hear({"c", "MDPC02", b1, "mmi.service", "echo"}) ==
+        Lines{"c|MDPC02|\\3|mmi.service|404"});
+  CHECK(world.hear({"a", "MDPW02", b4, "c", "", "one"}) == Lines{"c|MDPC02|\\3|echo|one"});
+  CHECK(world.hear({"a", "MDPW02", b6}).empty());
+  CHECK(world.broker.given() == 0);
+  CHECK(world.requests.unanswered == 0);
   CHECK(world.reconciles());
 }
 
@@ -258,6 +279,7 @@ TEST_CASE("with prefetch a worker has several requests, while nobody is free") {
   CHECK(world.hear({"a", "MDPW02", b4, "c", "", "?"}) == Lines{"a|MDPW02|\\6"});
   world.gone.insert("b");
   world.pass(1s);
+  world.pass(1s);
   CHECK(world.broker.given() == 0);
   CHECK(world.reconciles());
 }
@@ -277,6 +299,8 @@ TEST_CASE("what a worker has when it dies, leaves or gives up is counted as unan
   world.gone.insert("a");
   // That one is sent to nobody, and held.
   CHECK(world.hear({"d", "MDPC02", b1, "echo", "2"}).empty());
+  CHECK(world.requests.with_workers == 1);
+  world.pass(1s);
   CHECK(world.requests.unanswered == 2);
   CHECK(world.requests.with_workers == 0);
   CHECK(world.reconciles());

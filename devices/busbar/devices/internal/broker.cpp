@@ -39,16 +39,17 @@ bool Broker::hand(Service& service, Multipart& frames, const Asker& asker) {
       books_.workers.sent_bytes += bytes;
       return true;
     }
+    worker.given.pop_back();
+    --books_.requests.with_workers;
+    // Gone, or so long without reading that it is of no use.
+    if (result == Result::full || !outlives_connection(worker)) forget(worker);
     if (result == Result::lost) {
       ++books_.workers[Cause::no_peer];
-      forget(worker, 1);
       return true;
     }
-    // Gone, or so long without reading that it is of no use.
     const std::size_t behind = out_.size() - (frames.size() - asker.body);
     std::move(out_.begin() + behind, out_.end(), frames.begin() + asker.body);
     frames[0] = std::move(out_[behind - (asker.wire == Wire::majordomo ? 2 : 1)]);
-    forget(worker, 1);
   }
   return false;
 }
@@ -224,11 +225,20 @@ std::vector<Broker::Given>::iterator Broker::find_given(Worker& worker, std::str
                       [&](const Given& one) { return one.client == client; });
 }
 
-/// Leaves the service, which may have become idle. `unsent`: of what it was given last.
-void Broker::forget(Worker& worker, std::size_t unsent) {
+/// A connection that went may have left answers to be read: it is found gone twice, a heartbeat
+/// apart, before they are given up.
+bool Broker::outlives_connection(Worker& worker) {
+  if (!worker.busy() || worker.gone) return false;
+  worker.gone = worker.leaves = true;
+  relist(worker);
+  return true;
+}
+
+/// Leaves the service, which may have become idle.
+void Broker::forget(Worker& worker) {
   worker.list->erase(worker.place);
   books_.requests.with_workers -= worker.given.size();
-  books_.requests.unanswered += worker.given.size() - unsent;
+  books_.requests.unanswered += worker.given.size();
   for (Given& given : worker.given) books_.clients[Cause::expired] += drop_parts(given);
   workers_.erase(workers_.find(worker.self->first));
 }
@@ -285,7 +295,7 @@ bool Broker::is_dead(Worker& worker, TimePoint now) {
   }
   const Result result = outlet_.to_worker(out_);
   out_.clear();
-  return result == Result::gone || result == Result::lost;
+  return (result == Result::gone || result == Result::lost) && !outlives_connection(worker);
 }
 
 void Broker::drop_expired(Service& service, TimePoint now) {

@@ -119,6 +119,7 @@ class Broker {
     TimePoint heard = {};
     bool beats_at_work = false;     ///< It showed that it lives while it had a request.
     bool leaves = false;            ///< It answers what it has, and is given no more.
+    bool gone = false;              ///< Its connection is; what it said last may be unread.
     std::vector<Given> given = {};  ///< In the order in which it got them.
     bool busy() const noexcept { return !given.empty(); }
   };
@@ -161,7 +162,8 @@ class Broker {
   void take_back(Worker& worker, std::vector<Given>::iterator given, bool answered);
   static std::vector<Given>::iterator find_given(Worker& worker, std::string_view client);
   void let_go(Worker* worker);
-  void forget(Worker& worker, std::size_t unsent = 0);
+  void forget(Worker& worker);
+  bool outlives_connection(Worker& worker);
   /// No effect where there is none.
   void invalidate(Worker* worker);
   void tell(std::string_view id, protocol::majordomo::Dialect dialect,

@@ -72,6 +72,14 @@ void broker(std::string_view bytes) {
   play(bytes, world, [&](Multipart& frames) { world.broker.on_message(frames, world.now); });
 }
 
+/// The same where workers have several requests at a time.
+void broker_prefetch(std::string_view bytes) {
+  WorkerRules several = rules;
+  several.prefetch = 2;
+  BrokerWorld world{several};
+  play(bytes, world, [&](Multipart& frames) { world.broker.on_message(frames, world.now); });
+}
+
 /// The same for pirates; a line that begins with `>` is a client's.
 void pirates(std::string_view bytes) {
   BrokerWorld world{rules};
@@ -102,6 +110,18 @@ std::vector<std::string> broker_seeds() {
       "w||MDPW01|\1|echo\nc||MDPC01|echo|hello\nw||MDPW01|\3|c||hello\nw||MDPW01|\4\n",
       "c||MDPC01|echo|1\nc||MDPC01|echo|2\n\n\nw|MDPW02|\1|echo\nw|MDPW02|\3|c||1\nw|MDPW02|\6\n",
       "w|MDPW02|\1|echo\nw|MDPW02|\1|echo\nc||MDPC01|mmi.service|echo\nw|MDPW02|\5\n\n\n\n\n\n"};
+}
+
+/// Answers in another order, one that is given up after its first part, and goodbyes that come
+/// first.
+std::vector<std::string> broker_prefetch_seeds() {
+  return {
+      "w|MDPW02|\1|echo\nc|MDPC02|\1|echo|1\nd|MDPC02|\1|echo|2\ne|MDPC02|\1|echo|3\n"
+      "w|MDPW02|\4|d||2\nw|MDPW02|\4|c||1\nw|MDPW02|\4|e||3\n",
+      "w|MDPW02|\1|echo\nc||MDPC01|echo|1\nd||MDPC01|echo|2\nw|MDPW02|\3|c||part\n"
+      "w|MDPW02|\4|c|\nw|MDPW02|\3|d||part\nw|MDPW02|\5\n\n\n\n\n\n",
+      "w||MDPW01|\1|echo\nc||MDPC01|echo|1\nd||MDPC01|echo|2\nw||MDPW01|\5\n"
+      "c||MDPC01|mmi.service|echo\nw||MDPW01|\3|d||2\nw||MDPW01|\3|c||1\n"};
 }
 
 std::vector<std::string> pirates_seeds() {

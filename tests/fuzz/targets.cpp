@@ -37,6 +37,7 @@ const std::vector<Target>& targets() {
       {"peer", peer, peer_seeds()},
       {"majordomo", majordomo, majordomo_seeds()},
       {"broker", broker, broker_seeds()},
+      {"broker_prefetch", broker_prefetch, broker_prefetch_seeds()},
       {"pirates", pirates, pirates_seeds()},
       {"service_worker", service_worker, service_worker_seeds()},
       {"service_call", service_call, service_call_seeds()},

@@ -38,7 +38,9 @@ constexpr int calls_each = 150;
 
 struct Site {
   Process start(const char* what) const {
-    return {what, {"BUSBAR_BROKER=" + broker(), "BUSBAR_LOG=" + log(), "BUSBAR_MARK=" + mark()}};
+    return {what,
+            {"BUSBAR_BROKER=" + broker(), "BUSBAR_LOG=" + log(), "BUSBAR_MARK=" + mark(),
+             "BUSBAR_PREFETCH=" + std::to_string(prefetch)}};
   }
   Process start_broker() const { return start("a broker in a process of its own"); }
   Process start_worker() const { return start("a worker in a process of its own"); }
@@ -50,6 +52,7 @@ struct Site {
     return eventually([&] { return begun().contains(request); });
   }
 
+  unsigned prefetch = 1;
   testing::Folder folder;
 };
 
@@ -77,10 +80,14 @@ Outcomes ask(Context context, const Site& site, int who, std::atomic<int>& asked
 
 TEST_CASE("a broker in a process of its own" * doctest::skip()) {
   const char* broker = std::getenv("BUSBAR_BROKER");
-  if (broker == nullptr) return;
+  const char* prefetch = std::getenv("BUSBAR_PREFETCH");
+  if (broker == nullptr || prefetch == nullptr) return;
   Context context;
-  Services services{
-      context, {.frontend = {.bind = {broker}}, .workers = {.heartbeat = 30ms, .expiry = 300ms}}};
+  Services services{context,
+                    {.frontend = {.bind = {broker}},
+                     .workers = {.heartbeat = 30ms,
+                                 .expiry = 300ms,
+                                 .prefetch = static_cast<std::uint32_t>(std::stoul(prefetch))}}};
   Runner running{services};
   while (!running.wait(1h)) {
   }
@@ -107,7 +114,9 @@ TEST_CASE("a worker in a process of its own" * doctest::skip()) {
 }
 
 TEST_CASE("a worker that is stopped in mid-request: another one has it, and its answer is late") {
-  const Site site;
+  Site site;
+  SUBCASE("that has one at a time") {}
+  SUBCASE("that may have several") { site.prefetch = 8; }
   const Process broker = site.start_broker();
   Process stopped = site.start_worker();
   Context context;
@@ -151,7 +160,9 @@ TEST_CASE("a broker that is stopped with a request goes on where it was") {
 }
 
 TEST_CASE("broker and workers that are killed and stopped at random: once at most, or answered") {
-  const Site site;
+  Site site;
+  SUBCASE("with one request at a time") {}
+  SUBCASE("with several") { site.prefetch = 8; }
   const unsigned seed = std::random_device{}();
   CAPTURE(seed);
   std::mt19937 random{seed};

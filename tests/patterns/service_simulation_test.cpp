@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <doctest/doctest.h>
 
@@ -18,10 +19,16 @@ using testing::BrokerSimulation, testing::Faults;
 
 namespace {
 
+struct Handling {
+  double throws = 0.1;
+  std::uint64_t longest_ms = 50;
+};
+
 class SimWorker {
  public:
-  SimWorker(BrokerSimulation& world, Version version, std::map<std::string, int>& runs)
-      : world_(world), version_(version), runs_(runs) {
+  SimWorker(BrokerSimulation& world, Version version, std::map<std::string, int>& runs,
+            Handling handling = {})
+      : world_(world), version_(version), runs_(runs), handling_(handling) {
     restart();
     turn();
   }
@@ -30,7 +37,14 @@ class SimWorker {
                                              .dialect = majordomo::dialect_of(version_),
                                              .heartbeat = 100ms,
                                              .expiry = 400ms});
+    leaves_ = false;
     connect();
+  }
+  /// Another one comes in its place when it has gone.
+  void leave() {
+    leaves_ = true;
+    machine_->leave(world_.sim.now());
+    send();
   }
 
  private:
@@ -48,6 +62,7 @@ class SimWorker {
   }
   void turn() {
     machine_->on_time(world_.sim.now());
+    if (leaves_ && machine_->may_go(world_.sim.now())) restart();
     if (machine_->wants_socket(world_.sim.now())) connect();
     send();
     world_.sim.after(20ms, [this] { turn(); });
@@ -60,10 +75,10 @@ class SimWorker {
     const std::string body{request->body.text(0)};
     ++runs_[body];
     world_.sim.after(
-        std::chrono::milliseconds{world_.sim.below(50)},
+        std::chrono::milliseconds{world_.sim.below(handling_.longest_ms)},
         [this, life = life_, number = request->number, body] {
           if (life != life_) return;
-          if (world_.sim.chance(0.1)) {  // its handler threw
+          if (world_.sim.chance(handling_.throws)) {  // its handler threw
             machine_->give_up(number, world_.sim.now());
           } else if (world_.sim.chance(0.5)) {
             machine_->answer(number, Multipart{body.substr(0, 1)}, false, world_.sim.now());
@@ -78,7 +93,9 @@ class SimWorker {
   BrokerSimulation& world_;
   Version version_;
   std::map<std::string, int>& runs_;
+  Handling handling_;
   std::optional<WorkerProtocol> machine_;
+  bool leaves_ = false;
   BrokerSimulation::Peer* peer_ = nullptr;
   int life_ = 0;
 };
@@ -86,19 +103,25 @@ class SimWorker {
 /// Calls, one after the other; an idempotent one is asked again within its time.
 class SimClient {
  public:
-  SimClient(BrokerSimulation& world, Version version, bool idempotent, std::string name)
-      : world_(world), version_(version), idempotent_(idempotent), name_(std::move(name)) {
+  SimClient(BrokerSimulation& world, Version version, bool idempotent, std::string name,
+            std::chrono::milliseconds timeout = 3s)
+      : world_(world),
+        version_(version),
+        idempotent_(idempotent),
+        name_(std::move(name)),
+        timeout_(timeout) {
     call();
   }
   std::map<std::string, int> asked;
   int answered = 0;
   int given_up = 0;
+  std::set<std::string> unanswered;
 
  private:
   void call() {
     question_ = name_ + std::to_string(answered + given_up);
     protocol_.emplace(world_.sim.now(),
-                      CallProtocol::Options{.timeout = 3s,
+                      CallProtocol::Options{.timeout = timeout_,
                                             .attempt = idempotent_ ? 300ms : 1s,
                                             .idempotent = idempotent_,
                                             .brokers = 2},
@@ -146,6 +169,7 @@ class SimClient {
         return wait();
       case CallProtocol::Step::give_up:
         ++given_up;
+        unanswered.insert(question_);
         return call();
     }
     world_.sim.at(protocol_->next_deadline(), [this, wake = ++wake_] {
@@ -167,6 +191,7 @@ class SimClient {
   Version version_;
   bool idempotent_;
   std::string name_;
+  std::chrono::milliseconds timeout_;
   std::string question_;
   std::string answer_;
   std::optional<CallProtocol> protocol_;
@@ -191,6 +216,7 @@ void run(std::uint64_t seed, Faults faults) {
     world.sim.after(std::chrono::milliseconds{world.sim.below(5000)}, [&] {
       const std::uint64_t who = world.sim.below(workers.size() + 1);
       if (who == workers.size()) return world.restart_broker();
+      if (world.sim.chance(0.5)) return workers[who]->leave();
       workers[who]->restart();
     });
   }
@@ -208,7 +234,41 @@ void run(std::uint64_t seed, Faults faults) {
   }
 }
 
+/// Without faults; a handler may take longer than anybody may be silent.
+void run_leaving(std::uint64_t seed) {
+  CAPTURE(seed);
+  BrokerSimulation world{seed, {.delay_max = 10ms}, static_cast<std::uint32_t>(1 + seed % 3)};
+  std::map<std::string, int> runs;
+  std::vector<std::unique_ptr<SimWorker>> workers;
+  std::vector<std::unique_ptr<SimClient>> clients;
+  for (int i = 0; i < 4; ++i) {
+    const Version version = i % 2 == 0 ? Version::v01 : Version::v02;
+    workers.push_back(std::make_unique<SimWorker>(world, version, runs,
+                                                  Handling{.throws = 0, .longest_ms = 700}));
+    for (const char* name : {"a", "b"}) {
+      clients.push_back(
+          std::make_unique<SimClient>(world, version, false, name + std::to_string(i) + "-", 10s));
+    }
+  }
+  for (int i = 0; i < 20; ++i) {
+    world.sim.after(std::chrono::milliseconds{world.sim.below(20'000)},
+                    [&] { workers[world.sim.below(workers.size())]->leave(); });
+  }
+  world.sim.run_for(25s);
+  for (const auto& client : clients) {
+    REQUIRE(client->answered > 5);
+    for (const std::string& question : client->unanswered) {
+      INFO(question);
+      REQUIRE(runs[question] == 0);
+    }
+  }
+}
+
 }  // namespace
+
+TEST_CASE("what a worker took is answered, though it leaves meanwhile") {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) run_leaving(seed);
+}
 
 TEST_CASE("an idempotent call is answered, and another one is worked on at most once") {
   for (std::uint64_t seed = 1; seed <= 300; ++seed) run(seed, {.delay_max = 10ms});

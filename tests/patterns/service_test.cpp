@@ -157,6 +157,21 @@ TEST_CASE(
   CHECK(keys.kind() == ErrorKind::refused);
 }
 
+TEST_CASE("a call that has no time is not sent, and the question for a service is a call") {
+  BrokerSite site;
+  ServiceClient client{site.context, site.broker()};
+  CHECK(client.is_served("nobody", soon) == false);
+  for (const auto timeout : {0ms, -1ms}) {
+    CHECK(client.call("nobody", "", timeout).outcome() == Outcome::no_peer);
+  }
+  CHECK_FALSE(client.is_served("nobody", 0ms));
+  const ServiceClientLedger ledger = client.ledger();
+  CHECK(ledger.called == 4);
+  CHECK(ledger.replied == 1);
+  CHECK(ledger.sent == 1);
+  CHECK(ledger.reconciles());
+}
+
 TEST_CASE("a worker says why no broker takes it") {
   BrokerSite site;
   const auto worker = [&](Endpoint broker, Security security = {}) {

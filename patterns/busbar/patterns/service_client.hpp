@@ -39,6 +39,10 @@ struct CallOptions {
   std::chrono::milliseconds attempt_timeout{0};
   /// Takes each part as it comes (0.2), before the call returns; what it throws comes out of the
   /// call. Not with idempotent calls, whose parts could come twice: there they stand in `frames`.
+  /// Their number has no bound but the call's timeout, which none of them prolongs; without a
+  /// callback all are kept in memory. While it is called they wait in queues here and at the broker
+  /// (1,000 and SideOptions::queue); a part beyond those breaks the answer off, and the call
+  /// expires.
   std::function<void(std::string_view part)> on_part = {};
 };
 
@@ -109,7 +113,8 @@ class ServiceClient {
   ServiceClient& operator=(ServiceClient&&) noexcept;
   ~ServiceClient();
 
-  /// Blocks for at most `timeout`. It is sent to a broker that is there: where one refuses the
+  /// Blocks for at most `timeout`, and for `on_part`; with 0 or less nothing is sent, and the
+  /// outcome is no_peer. It is sent to a broker that is there: where one refuses the
   /// connection the next one is tried at once, as nothing was sent. Throws Error (usage) for a name
   /// that is empty or longer than 255 bytes, a payload above limits::message_bytes, or as Socket
   /// does.
@@ -123,7 +128,9 @@ class ServiceClient {
     return call(service, std::string_view{pack(value)}, timeout, options);
   }
 
-  /// Whether a worker for it is registered (ZeroMQ RFC 8); empty: the broker did not say in time.
+  /// Whether a worker for it is registered, and not about to leave (ZeroMQ RFC 8); empty: the
+  /// broker did not say in time. Blocks for at most `timeout`. It is a call, which may be sent
+  /// again: it throws as `call` does, and counts in the ledger as one.
   std::optional<bool> is_served(std::string_view service, std::chrono::milliseconds timeout);
 
   /// In the thread that calls.

@@ -106,8 +106,11 @@ class ServiceWorker {
 
   /// Blocks until it is stopped, or the context is.
   void serve();
-  /// Says goodbye; what is in a handler is answered within `deadline`, else it is counted in
-  /// `abandoned`, goes on, and answers nobody.
+  /// Says goodbye and takes no more; all that it has, in a handler or waiting for one, is answered
+  /// within `deadline`. What is not by then is counted in `abandoned`: in a handler it goes on, and
+  /// answers nobody. Blocks until all is answered and said (up to 50 ms longer where a broker gives
+  /// several at a time), at the latest 100 ms after `deadline`. Any thread; a handler waits for
+  /// itself there, for the whole `deadline`.
   StopReport stop(std::chrono::milliseconds deadline);
   ServiceWorkerLedger ledger() const;
 

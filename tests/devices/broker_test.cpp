@@ -5,20 +5,6 @@
 using namespace busbar;
 using namespace std::chrono_literals;
 
-namespace {
-
-using Lines = std::vector<std::string>;
-using std::operator""sv;
-
-constexpr auto b1 = "\1"sv;
-constexpr auto b2 = "\2"sv;
-constexpr auto b3 = "\3"sv;
-constexpr auto b4 = "\4"sv;
-constexpr auto b5 = "\5"sv;
-constexpr auto b6 = "\6"sv;
-
-}  // namespace
-
 TEST_CASE("an 0.1 client is served by an 0.1 worker") {
   BrokerWorld world;
   CHECK(world.hear({"w", "", "MDPW01", b1, "echo"}).empty());
@@ -223,26 +209,6 @@ TEST_CASE("a free worker that is silent is dead, a busy one when its connection 
   CHECK(world.reconciles());
 }
 
-TEST_CASE("what a worker said before its connection went is read before it is forgotten") {
-  BrokerWorld world{{.prefetch = 2}};
-  world.hear({"a", "MDPW02", b1, "echo"});
-  world.hear({"c", "MDPC02", b1, "echo", "1"});
-  world.gone.insert("a");
-  SUBCASE("when a heartbeat finds it gone") { world.pass(1s); }
-  SUBCASE("when a request does") {
-    CHECK(world.hear({"d", "MDPC02", b1, "echo", "2"}).empty());
-    CHECK(world.broker.held() == 1);
-  }
-  CHECK(world.broker.given() == 1);
-  CHECK(world.hear({"c", "MDPC02", b1, "mmi.service", "echo"}) ==
-        Lines{"c|MDPC02|\\3|mmi.service|404"});
-  CHECK(world.hear({"a", "MDPW02", b4, "c", "", "one"}) == Lines{"c|MDPC02|\\3|echo|one"});
-  CHECK(world.hear({"a", "MDPW02", b6}).empty());
-  CHECK(world.broker.given() == 0);
-  CHECK(world.requests.unanswered == 0);
-  CHECK(world.reconciles());
-}
-
 TEST_CASE("a worker that has shown before that it lives while it works is dead when it is silent") {
   BrokerWorld world{{.heartbeat = 1s, .expiry = 3s}};
   world.hear({"a", "MDPW02", b1, "echo"});
@@ -255,66 +221,6 @@ TEST_CASE("a worker that has shown before that it lives while it works is dead w
   CHECK(world.hear({"c", "MDPC02", b1, "mmi.service", "echo"}) ==
         Lines{"c|MDPC02|\\3|mmi.service|404"});
   CHECK(world.reconciles());
-}
-
-TEST_CASE("with prefetch a worker has several requests, while nobody is free") {
-  BrokerWorld world{{.prefetch = 2}};
-  world.hear({"a", "MDPW02", b1, "echo"});
-  CHECK(world.hear({"c", "MDPC02", b1, "echo", "1"}) == Lines{"a|MDPW02|\\2|c||1"});
-  CHECK(world.hear({"d", "MDPC02", b1, "echo", "2"}) == Lines{"a|MDPW02|\\2|d||2"});
-  CHECK(world.hear({"c", "MDPC02", b1, "echo", "3"}).empty());
-  CHECK(world.workers.held == 1);
-  // One that is free comes before one that has room.
-  CHECK(world.hear({"b", "MDPW02", b1, "echo"}) == Lines{"b|MDPW02|\\2|c||3"});
-  CHECK(world.hear({"e", "MDPC02", b1, "echo", "4"}) == Lines{"b|MDPW02|\\2|e||4"});
-  CHECK(world.hear({"f", "MDPC02", b1, "echo", "5"}).empty());
-  CHECK(world.broker.given() == 4);
-  // Each answer makes room for one; it need not be the first one's.
-  CHECK(world.hear({"a", "MDPW02", b4, "d", "", "two"}) ==
-        Lines{"d|MDPC02|\\3|echo|two", "a|MDPW02|\\2|f||5"});
-  CHECK(world.hear({"a", "MDPW02", b4, "c", "", "one"}) == Lines{"c|MDPC02|\\3|echo|one"});
-  CHECK(world.hear({"a", "MDPW02", b4, "f", "", "five"}) == Lines{"f|MDPC02|\\3|echo|five"});
-  CHECK(world.broker.given() == 2);
-  // What nobody has asked for is not due.
-  CHECK(world.hear({"a", "MDPW02", b4, "c", "", "?"}) == Lines{"a|MDPW02|\\6"});
-  world.gone.insert("b");
-  world.pass(1s);
-  world.pass(1s);
-  CHECK(world.broker.given() == 0);
-  CHECK(world.reconciles());
-}
-
-TEST_CASE("what a worker has when it dies, leaves or gives up is counted as unanswered") {
-  BrokerWorld world{{.prefetch = 3}};
-  world.hear({"a", "MDPW02", b1, "echo"});
-  for (const std::string_view client : {"c", "d", "e"}) {
-    world.hear({client, "MDPC02", b1, "echo", "1"});
-  }
-  world.hear({"a", "MDPW02", b4, "d", "", "one"});
-  world.hear({"c", "MDPC02", b1, "mmi.service", "echo"});
-  CHECK(world.requests.answered == 2);
-  CHECK(world.requests.with_workers == 2);
-  world.hear({"a", "MDPW02", b4, "e", ""});
-  CHECK(world.requests.unanswered == 1);
-  world.gone.insert("a");
-  // That one is sent to nobody, and held.
-  CHECK(world.hear({"d", "MDPC02", b1, "echo", "2"}).empty());
-  CHECK(world.requests.with_workers == 1);
-  world.pass(1s);
-  CHECK(world.requests.unanswered == 2);
-  CHECK(world.requests.with_workers == 0);
-  CHECK(world.reconciles());
-
-  BrokerWorld lockstep;
-  lockstep.hear({"a", "MDPW02", b1, "echo"});
-  lockstep.hear({"c", "MDPC02", b1, "echo", "1"});
-  lockstep.hear({"a", "MDPW02", b6});
-  CHECK(lockstep.requests.unanswered == 1);
-  lockstep.hear({"b", "MDPW02", b1, "echo"});
-  lockstep.hear({"c", "MDPC02", b1, "echo", "2"});
-  CHECK(lockstep.broker.leave() == 0);
-  CHECK(lockstep.requests.unanswered == 2);
-  CHECK(lockstep.reconciles());
 }
 
 TEST_CASE("what is held for a service without a worker is no reason to wait") {
@@ -331,61 +237,6 @@ TEST_CASE("what is held for a service without a worker is no reason to wait") {
   CHECK(world.broker.unserved()[0] == std::pair<std::string, std::size_t>{"nobody", 1});
   world.hear({"w", "MDPW02", b4, "c", "", "1"});
   CHECK_FALSE(world.broker.holds_for_workers());
-}
-
-TEST_CASE("a service whose workers all leave is served by nobody, and no reason to wait") {
-  BrokerWorld world{{.prefetch = 2}};
-  const auto served = [&] { return world.hear({"m", "MDPC02", b1, "mmi.service", "echo"}); };
-  world.hear({"a", "MDPW02", b1, "echo"});
-  world.hear({"c", "MDPC02", b1, "echo", "1"});
-  CHECK(served() == Lines{"m|MDPC02|\\3|mmi.service|200"});
-  world.hear({"a", "MDPW02", b6});
-  CHECK(served() == Lines{"m|MDPC02|\\3|mmi.service|404"});
-  world.hear({"d", "MDPC02", b1, "echo", "2"});
-  CHECK_FALSE(world.broker.holds_for_workers());
-  CHECK(world.broker.unserved() == std::vector{std::pair<std::string, std::size_t>{"echo", 1}});
-  CHECK(world.hear({"a", "MDPW02", b4, "c", "", "1"}) == Lines{"c|MDPC02|\\3|echo|1"});
-  CHECK(world.hear({"b", "MDPW02", b1, "echo"}) == Lines{"b|MDPW02|\\2|d||2"});
-  CHECK(served() == Lines{"m|MDPC02|\\3|mmi.service|200"});
-  CHECK(world.reconciles());
-}
-
-TEST_CASE(
-    "with prefetch a worker says what it gives up, and leaves when it has answered the rest") {
-  BrokerWorld world{{.prefetch = 2}};
-  world.hear({"a", "MDPW02", b1, "echo"});
-  world.hear({"c", "MDPC02", b1, "echo", "1"});
-  world.hear({"d", "MDPC02", b1, "echo", "2"});
-  CHECK(world.hear({"a", "MDPW02", b4, "c", ""}).empty());
-  CHECK(world.broker.given() == 1);
-  CHECK(world.workers[Cause::abandoned] == 1);
-  CHECK(world.hear({"a", "MDPW02", b6}).empty());
-  CHECK(world.hear({"e", "MDPC02", b1, "echo", "3"}).empty());
-  CHECK(world.hear({"a", "MDPW02", b4, "d", "", "two"}) == Lines{"d|MDPC02|\\3|echo|two"});
-  CHECK(world.hear({"a", "MDPW02", b5}) == Lines{"a|MDPW02|\\6"});
-  CHECK(world.broker.given() == 0);
-  CHECK(world.reconciles());
-
-  BrokerWorld lockstep;  // where that is malformed, as the RFC has it
-  lockstep.hear({"a", "MDPW02", b1, "echo"});
-  lockstep.hear({"c", "MDPC02", b1, "echo", "1"});
-  lockstep.hear({"a", "MDPW02", b4, "c", ""});
-  CHECK(lockstep.workers[Cause::malformed] == 1);
-  CHECK(lockstep.broker.given() == 0);
-  CHECK(lockstep.reconciles());
-}
-
-TEST_CASE("what a worker gives up after its first parts is no longer held for an 0.1 client") {
-  BrokerWorld world{{.prefetch = 2}};
-  world.hear({"w", "MDPW02", b1, "echo"});
-  world.hear({"c", "", "MDPC01", "echo", "1"});
-  world.hear({"w", "MDPW02", b3, "c", "", "part"});
-  CHECK(world.clients.held == 1);
-  CHECK(world.hear({"w", "MDPW02", b4, "c", ""}).empty());
-  CHECK(world.clients.held == 0);
-  CHECK(world.workers[Cause::abandoned] == 2);
-  CHECK(world.requests.unanswered == 1);
-  CHECK(world.reconciles());
 }
 
 TEST_CASE("an answer of which a part found no room is broken off") {
@@ -458,52 +309,5 @@ TEST_CASE("a broker that leaves sends its workers away and counts what it abando
   const Lines sent = world.take();
   CHECK(std::set(sent.begin(), sent.end()) ==
         std::set<std::string>{"w||MDPW01|\\5", "v|MDPW02|\\6"});
-  CHECK(world.reconciles());
-}
-
-TEST_CASE("Paranoid Pirates get what they say they are free for") {
-  BrokerWorld world;
-  CHECK(!world.broker.has_free_worker());
-  world.pirate({"w", b1});
-  CHECK(world.broker.has_free_worker());
-  CHECK(world.request({"c", "", "hello", "x"}) == Lines{"w|c||hello|x"});
-  CHECK(!world.broker.has_free_worker());
-  world.pirate({"w", b2});
-  CHECK(!world.broker.has_free_worker());
-  CHECK(world.pirate({"w", "c", "", "olleh"}) == Lines{"c||olleh"});
-  CHECK(world.broker.has_free_worker());
-  CHECK(world.pass(1s) == Lines{"w|\\2"});
-  CHECK(world.reconciles());
-}
-
-TEST_CASE("Simple Pirates are REQ sockets and hear nothing but requests") {
-  BrokerWorld world{{.heartbeat = 1s, .expiry = 3s}};
-  world.pirate({"a", "", b1});
-  world.pirate({"b", "", "READY"});
-  CHECK(world.request({"c", "", "1"}) == Lines{"a||c||1"});
-  for (int i = 0; i < 10; ++i) CHECK(world.pass(1s).empty());
-  // `a` was forgotten, as it may be dead; its answer is passed on all the same.
-  CHECK(world.broker.given() == 0);
-  CHECK(world.pirate({"a", "", "c", "", "2"}) == Lines{"c||2"});
-  CHECK(world.request({"c", "", "3"}) == Lines{"b||c||3"});
-  CHECK(world.request({"c", "", "4"}) == Lines{"a||c||4"});
-  CHECK(world.reconciles());
-}
-
-TEST_CASE("a pirate is as dead as its silence, and its answers are checked") {
-  BrokerWorld world{{.heartbeat = 1s, .expiry = 3s}};
-  world.pirate({"w", b1});
-  for (int i = 0; i < 3; ++i) CHECK(world.pass(1s).size() == 1);
-  CHECK(world.pass(1s).empty());
-  CHECK(!world.broker.has_free_worker());
-  // A heartbeat brings it back: PPP has no DISCONNECT.
-  world.pirate({"w", b2});
-  CHECK(world.broker.has_free_worker());
-  CHECK(world.pirate({"w", "c", "", "unasked"}).empty());
-  CHECK(!world.broker.has_free_worker());
-  CHECK(world.pirate({"w", "\3"}).empty());
-  CHECK(world.workers[Cause::malformed] == 2);
-  CHECK(world.request({"c"}).empty());
-  CHECK(world.clients[Cause::malformed] == 1);
   CHECK(world.reconciles());
 }

@@ -10,6 +10,16 @@
 
 #include <busbar/devices/internal/broker.hpp>
 
+using Lines = std::vector<std::string>;
+
+// Commands of Majordomo.
+inline constexpr std::string_view b1{"\1"};
+inline constexpr std::string_view b2{"\2"};
+inline constexpr std::string_view b3{"\3"};
+inline constexpr std::string_view b4{"\4"};
+inline constexpr std::string_view b5{"\5"};
+inline constexpr std::string_view b6{"\6"};
+
 /// The frames with `|` between them; bytes below a space as \N.
 inline std::string shown(const busbar::Multipart& frames) {
   std::string line;

@@ -300,8 +300,8 @@ TEST_CASE("a prefetch that a worker's queue has no room for is refused") {
 
 TEST_CASE("a worker that is merely slow loses nothing in the smallest queue for its prefetch") {
   DeviceOptions options = services_anywhere();
-  options.frontend.queue = 8;
-  options.workers = {.heartbeat = 1h, .expiry = 2h, .prefetch = 4};
+  options.frontend.queue = 20;
+  options.workers = {.heartbeat = 1h, .expiry = 2h, .prefetch = 10};
   DeviceBench<Services> bench{options};
   Stock worker{bench.stock, zmq::socket_type::dealer};
   worker.raw().set(zmq::sockopt::rcvhwm, 1);
@@ -311,15 +311,15 @@ TEST_CASE("a worker that is merely slow loses nothing in the smallest queue for 
   const std::string large(8u << 20, 'x');  // more than the system buffers
   const auto ask = [&] { client.send({"MDPC02", "\1", "echo", large}); };
   const auto given = [&] { return bench.device.ledger().requests.with_workers; };
-  for (int i = 0; i < 4; ++i) ask();
-  REQUIRE(eventually([&] { return given() == 4; }));
-  for (int i = 0; i < 12; ++i) {
+  for (int i = 0; i < 10; ++i) ask();
+  REQUIRE(eventually([&] { return given() == 10; }));
+  for (int i = 0; i < 20; ++i) {
     const Frames request = worker.receive();
     REQUIRE(request.size() == 5);
     worker.send({"MDPW02", "\4", request[2], "", "done"});
     REQUIRE(client.receive().size() == 4);
     ask();
-    REQUIRE(eventually([&] { return given() == 4; }));
+    REQUIRE(eventually([&] { return given() == 10; }));
   }
   CHECK(bench.device.ledger().requests.unanswered == 0);
 }

@@ -116,7 +116,7 @@ void be_asker(Desk desk, const std::string& to, std::size_t size, std::size_t in
   if (desk == Desk::nats) return nats_requests.ask(to, size, in_flight, shared);
 #endif
   if (has_stock_ends(desk)) return ask_stock(to, payload, in_flight, asked);
-  ask_busbar(desk == Desk::batched ? 64 : 1, to, payload, in_flight, asked);
+  ask_busbar(desk == Desk::batched ? 32 : 1, to, payload, in_flight, asked);
 }
 
 }  // namespace

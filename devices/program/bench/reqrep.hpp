@@ -12,7 +12,7 @@ namespace busbar::program::bench {
 
 enum class Desk {
   busbar,     ///< Requester, queue proxy, Replier.
-  batched,    ///< The same, with up to 64 requests in a message.
+  batched,    ///< The same, with up to 32 requests in a message.
   stock,      ///< DEALER, queue proxy, REP.
   zmq_proxy,  ///< DEALER, zmq_proxy, REP.
   nats,       ///< Its own server and clients; round trips a second only.

@@ -47,7 +47,7 @@ struct RequesterOptions {
   std::size_t in_flight_max = 100'000;
   /// Requests that go in one ZeroMQ message at most, 1 to 1000. Above 1, what is asked while
   /// another request is under way gathers until somebody waits for a reply, a reply comes, or for 5
-  /// ms: a flood takes half the time, a lone request is not held up. The replies to one message
+  /// ms: a flood takes less time, a lone request is not held up. The replies to one message
   /// come back in one, or in several where the handlers take long: none is held for more than 4 ms.
   /// One message goes to one replier, behind a queue to one of its workers, and all of them have to
   /// be Busbar's: a stock REP that is among others would lose what comes so. Of several servers

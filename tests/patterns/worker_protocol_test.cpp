@@ -160,6 +160,12 @@ TEST_CASE("a worker that leaves does not register anew") {
     it.worker.give_up(request, start);
     CHECK(it.said() == Command::disconnect);
   }
+  SUBCASE("as its answer is too large") {
+    const std::uint64_t request = it.asks("c", "1");
+    it.worker.leave(start);
+    CHECK(it.answers(request, std::string(limits::message_bytes + 1, 'x')) == Answered::too_large);
+    CHECK(it.said() == Command::disconnect);
+  }
   SUBCASE("as it has just given up a connection") {
     it.worker.give_up(it.asks("c", "1"), start);
     it.worker.leave(start);
@@ -201,27 +207,4 @@ TEST_CASE("a worker has a bound on what a broker gives it") {
   for (std::size_t i = 0; i < majordomo::requests_max; ++i) CHECK(it.asks("c", "x") != 0);
   CHECK(it.asks("c", "x") == 0);
   CHECK(it.worker.malformed() == 1);
-}
-
-TEST_CASE("a worker that leaves and will not answer says goodbye, and does not register again") {
-  Registration it;
-  const std::uint64_t request = it.asks("c", "1");
-  it.worker.leave(start);
-  SUBCASE("as its handler failed") { it.worker.give_up(request, start); }
-  SUBCASE("as its answer is too large") {
-    CHECK(it.answers(request, std::string(limits::message_bytes + 1, 'x')) == Answered::too_large);
-  }
-  CHECK(it.said() == Command::disconnect);
-  CHECK_FALSE(it.said());
-  CHECK_FALSE(it.worker.wants_socket(start + 1h));
-  CHECK(it.worker.may_go(start));
-}
-
-TEST_CASE("a worker that leaves between two connections makes no other one") {
-  Registration it;
-  it.worker.give_up(it.asks("c", "1"), start);
-  CHECK(it.worker.wants_socket(start));
-  it.worker.leave(start);
-  CHECK_FALSE(it.worker.wants_socket(start + 1h));
-  CHECK(it.worker.may_go(start));
 }

@@ -54,13 +54,14 @@ class Registration {
     const std::uint64_t malformed = worker_.malformed();
     const auto request = worker_.on_message(frames, now_);
     const bool refused = worker_.malformed() > malformed;
+    const bool shows_several = asks && !given_.empty() && !std::exchange(several_, true);
+    if (shows_several && left_) say_goodbye();
     check(request.has_value() == (asks && !(left_ && !several_)), "a request vanished, or is none");
     check(refused == !(due && (!asks || request)),
           "what is malformed is counted, and nothing else");
     if (due) heard_ = now_;
     if (request) {
       check(texts(request->body, 0) == body, "a request of another body");
-      several_ |= !given_.empty();
       asked.number = request->number;
       given_.push_back(std::move(asked));
     }
@@ -192,7 +193,7 @@ class Registration {
       check(said && said->role == majordomo::Role::worker && said->dialect == dialect_,
             "a broker would not take what a worker says");
       if (said->command == Command::heartbeat) {
-        check(connected_ && !left_, "a heartbeat of one that is gone");
+        check(connected_ && (!left_ || !given_.empty()), "a heartbeat of one that is gone");
         continue;
       }
       check(!due_.empty() && commands_.front() == said->command, "a worker says what is not due");

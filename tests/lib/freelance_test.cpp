@@ -5,6 +5,7 @@
 
 #include <busbar/core/multipart.hpp>
 #include <busbar/protocol/freelance.hpp>
+#include <busbar/protocol/request_codec.hpp>
 
 using namespace busbar;
 using namespace busbar::protocol;
@@ -42,6 +43,15 @@ TEST_CASE("Freelance: every vector is read, and written") {
     CHECK(behind(frames) == vector.bytes("frame"));
     CHECK(frames.text(0) == "tcp://server");
   }
+}
+
+TEST_CASE("Freelance: a batch stands alone, as on our own wire") {
+  Multipart frames{"tcp://server"};
+  frames.push_back(encode(BatchHead{{.requester = 7, .number = 1}, 1}, "records"));
+  CHECK(freelance::is_busbar(frames));
+  const std::string before{frames.text(1)};
+  freelance::from_busbar(frames);
+  CHECK(behind(frames) == std::vector{before});
 }
 
 TEST_CASE("Freelance: a message without a control frame stays what it is") {

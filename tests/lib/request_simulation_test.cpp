@@ -370,7 +370,7 @@ TEST_CASE("requests under loss and duplication as well") {
 }
 
 TEST_CASE("requests to servers whose clocks are wrong, in either direction") {
-  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) run(seed, {.skew_max = 100s});
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) run(seed, {.skew_max = 100s, .gathers = true});
 }
 
 TEST_CASE("servers that are full give back, and no request is swallowed, whatever clocks say") {
@@ -396,5 +396,5 @@ TEST_CASE("servers that are full give back, and no request is swallowed, whateve
 
 TEST_CASE("requests through a queue whose workers die and stop") {
   for (std::uint64_t seed = 1; seed <= seeds(); ++seed)
-    run(seed, {.faults = {.duplicate = 0.05, .delay_max = longest_way}, .queue = true});
+    run(seed, {.faults = {.duplicate = 0.05, .delay_max = longest_way}, .queue = true, .gathers = true});
 }

@@ -20,12 +20,14 @@ Multipart ping(std::string_view server) { return Multipart{server, "PING"}; }
 
 void make_pong(Multipart& frames) { frames.replace(1, "PONG"); }
 
-/// A batch has nothing behind its head.
 bool is_busbar(const Multipart& frames) noexcept {
   if (frames.size() < behind_control || !frames.text(1).starts_with(request_signature))
     return false;
-  return frames.size() == behind_control ||
-         (frames.size() > behind_control + 1 && frames.text(behind_control).empty());
+  if (frames.size() > behind_control)
+    return frames.size() > behind_control + 1 && frames.text(behind_control).empty();
+  // A batch has no empty frame on our own wire either; a cancellation has lost it on this one.
+  const auto head = decode_correlation(frames.text(1));
+  return head && std::holds_alternative<BatchHead>(*head);
 }
 
 void to_busbar(Multipart& frames) {

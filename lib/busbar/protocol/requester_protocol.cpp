@@ -23,6 +23,7 @@ constexpr std::size_t batch_bytes = 64u << 10;
 constexpr std::size_t none = RequesterProtocol::servers_max;
 constexpr milliseconds silence{5000};      // how long a server that left one unanswered comes last
 constexpr milliseconds probe_pause{1000};  // between attempts at one that was sent too much
+constexpr int doublings_max = 4;           // of the pause between copies for one server
 
 constexpr std::uint64_t bit(std::size_t server) noexcept { return std::uint64_t{1} << server; }
 
@@ -92,17 +93,18 @@ void RequesterProtocol::dispatch(std::uint64_t number, Request& request, TimePoi
 
 /// What lies on a connection comes to whoever is at its other end, or the connection is lost; what
 /// a queue was given may be lost behind it. There a copy may be one too many, which a busy server
-/// does once more: so the pauses double.
+/// does once more: so the pauses double, up to a length after which one that lives may be there
+/// again.
 void RequesterProtocol::send_copy(std::uint64_t number, Request& request, TimePoint now) {
   std::uint64_t behind_queues = 0;
   for (std::size_t i = 0; i < servers_.size(); ++i) {
     if (!servers_[i].direct) behind_queues |= bit(i);
   }
-  const Duration waited{(now - request.sent_at).count() >> request.copies};
+  const Duration waited{(now - request.sent_at).count() >> request.doublings};
   const bool due = std::chrono::duration_cast<milliseconds>(waited) >= options_.attempt_timeout;
   const std::size_t server = due ? choose(request.out & behind_queues, now) : none;
   if (server == none) return look_again(number, request, after(now, options_.attempt_timeout));
-  ++request.copies;
+  request.doublings = std::min<std::uint8_t>(request.doublings + 1, doublings_max);
   send_to(server, number, request, now);
 }
 

@@ -74,7 +74,8 @@ struct RequesterCounts {
 /// time are given. Where an attempt may be repeated and where not:
 /// - never begun (no server was there, or one said so): at another server;
 /// - connection lost, or no answer within attempt_timeout: at another server, if it is idempotent;
-///   where all have it once more at the same one, after pauses that double, unless that is direct.
+///   where all have it once more at the same one, after pauses that double up to 16
+///   attempt_timeouts, unless that is direct.
 class RequesterProtocol {
  public:
   static constexpr std::size_t servers_max = 64;
@@ -161,9 +162,9 @@ class RequesterProtocol {
     std::uint64_t refused = 0;  ///< Those that gave it back: no room. An idempotent one: of late.
     std::uint64_t wanted = 0;   ///< Those that got it last as one that is not late.
     std::uint32_t attempts = 0;
-    std::uint8_t copies = 0;  ///< Sent to a server that had it.
-    std::uint8_t first = 0;   ///< The server that got it first,
-    std::uint8_t last = 0;    ///< and last.
+    std::uint8_t doublings = 0;  ///< Of the pause until a server that has it gets a copy.
+    std::uint8_t first = 0;      ///< The server that got it first,
+    std::uint8_t last = 0;       ///< and last.
     TimePoint first_sent_at{};
     bool idempotent = false;
   };

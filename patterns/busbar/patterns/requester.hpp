@@ -34,8 +34,8 @@ struct RequesterOptions {
   std::chrono::milliseconds deadline{10'000};
   /// Idempotent requests: how long one server is waited for before another one is asked as well; 1
   /// ms at least. Where all have it, one behind a queue is asked once more after pauses that
-  /// double; one that is directly connected is not, as nothing is lost on the way to it. Raise it
-  /// for slow handlers.
+  /// double, up to 16 of these; one that is directly connected is not, as nothing is lost on the
+  /// way to it. Raise it for slow handlers.
   std::chrono::milliseconds attempt_timeout{1000};
   /// Idempotent requests: this share of all, 0 to 1 (0.05: five in a hundred), may go to a second
   /// server when the first has not answered in the time in which 95 of 100 replies came lately. The

@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <utility>
 
-#include <busbar/patterns/internal/service_protocol.hpp>
+#include <busbar/patterns/internal/call_protocol.hpp>
+#include <busbar/patterns/internal/worker_protocol.hpp>
 
 namespace busbar::fuzz {
 

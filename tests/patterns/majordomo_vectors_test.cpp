@@ -7,7 +7,7 @@
 
 #include <doctest/doctest.h>
 
-#include <busbar/patterns/internal/service_protocol.hpp>
+#include <busbar/patterns/internal/worker_protocol.hpp>
 #include <busbar/patterns/service_client.hpp>
 
 using namespace busbar;

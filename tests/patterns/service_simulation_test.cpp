@@ -8,7 +8,8 @@
 
 #include <doctest/doctest.h>
 
-#include <busbar/patterns/internal/service_protocol.hpp>
+#include <busbar/patterns/internal/call_protocol.hpp>
+#include <busbar/patterns/internal/worker_protocol.hpp>
 
 using namespace busbar;
 using namespace busbar::detail;

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <busbar/core/limits.hpp>
-#include <busbar/patterns/internal/service_protocol.hpp>
+#include <busbar/patterns/internal/worker_protocol.hpp>
 
 using namespace busbar;
 using namespace busbar::detail;

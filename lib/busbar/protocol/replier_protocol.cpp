@@ -7,13 +7,10 @@
 
 namespace busbar::protocol {
 
-using std::chrono::milliseconds;
-
 namespace {
 
 constexpr std::size_t spares_max = 256;
-constexpr int forget_looks = 8;                // for one that may be forgotten, whoever comes
-constexpr std::chrono::seconds rises_for{60};  // DelayGauge, since a message
+constexpr int forget_looks = 8;  // for one that may be forgotten, whoever comes
 
 /// Leaves of its frames what leads back, a stock requester's empty frame included.
 void cut_to_envelope(ReplierProtocol::Job& job) {
@@ -31,67 +28,6 @@ Frame ReplierProtocol::Job::failure(FailureStatus status, std::uint8_t kind,
                                     std::string_view reason) const {
   return stock() ? Frame{reason.data(), reason.size()}
                  : encode(FailureHead{key, status, kind}, reason);
-}
-
-bool SeenNumbers::contains(std::uint64_t number) const noexcept {
-  return number <= highest_ && (is_behind(number) || seen_.test(number % size));
-}
-
-bool SeenNumbers::was_refused(std::uint64_t number) const noexcept {
-  return number <= highest_ && !is_behind(number) && refused_.test(number % size);
-}
-
-bool SeenNumbers::insert(std::uint64_t number) noexcept {
-  if (contains(number)) return false;
-  if (number > highest_ && number - highest_ >= size) {
-    seen_.reset();
-    refused_.reset();
-    highest_ = number;
-  }
-  while (highest_ < number) {
-    ++highest_;
-    seen_.reset(highest_ % size);
-    refused_.reset(highest_ % size);
-  }
-  seen_.set(number % size);
-  return true;
-}
-
-void SeenNumbers::refuse(std::uint64_t number) noexcept {
-  insert(number);
-  if (!is_behind(number)) refused_.set(number % size);
-}
-
-void SeenNumbers::erase(std::uint64_t number) noexcept {
-  if (number > highest_ || is_behind(number)) return;
-  seen_.reset(number % size);
-  refused_.reset(number % size);
-}
-
-namespace {
-
-std::uint32_t between(std::uint64_t sent, TimePoint now) noexcept {
-  const auto ours = std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count();
-  return static_cast<std::uint32_t>(static_cast<std::uint64_t>(ours) - sent);
-}
-
-}  // namespace
-
-milliseconds DelayGauge::delay(std::uint64_t sent, TimePoint now) noexcept {
-  const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - at_);
-  if (passed.count() > 0) {
-    least_ += static_cast<std::uint32_t>(std::min(passed, rises_for).count());
-    at_ += passed;
-  }
-  const std::uint32_t offset = between(sent, now);
-  const auto delay = static_cast<std::int32_t>(offset - least_);
-  if (delay <= 0) least_ = offset;
-  return std::clamp(milliseconds{delay}, milliseconds{0}, deadline_max);
-}
-
-void DelayGauge::set(std::uint64_t sent, TimePoint now) noexcept {
-  least_ = between(sent, now);
-  at_ = now;
 }
 
 void ReplierProtocol::on_message(Multipart& message, TimePoint now) {
@@ -168,7 +104,7 @@ void ReplierProtocol::on_request(Job& job, const RequestHead& head, TimePoint no
   Requester& from = requester(head.key.requester, now);
   job.key = head.key;
   if (head.wanted) from.gauge.set(head.sent, now);
-  const milliseconds delay = from.gauge.delay(head.sent, now);
+  const std::chrono::milliseconds delay = from.gauge.delay(head.sent, now);
   job.deadline = now + (head.left - delay);
   const bool was_seen = !head.idempotent && from.seen.contains(head.key.number);
   if (was_seen && from.seen.was_refused(head.key.number)) return give_back(job);

@@ -1,7 +1,6 @@
 /// What a replier decides: which requests are begun, and what the others are told.
 #pragma once
 
-#include <bitset>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -16,9 +15,11 @@
 
 #include <busbar/core/clock.hpp>
 #include <busbar/core/multipart.hpp>
+#include <busbar/protocol/delay_gauge.hpp>
 #include <busbar/protocol/paged_table.hpp>
 #include <busbar/protocol/reply_batch.hpp>
 #include <busbar/protocol/request_codec.hpp>
+#include <busbar/protocol/seen_numbers.hpp>
 
 namespace busbar::protocol {
 
@@ -42,48 +43,6 @@ struct ReplierCounts {
   std::uint64_t malformed = 0;
   std::uint64_t waiting = 0;
   std::uint64_t running = 0;
-};
-
-/// The numbers of a requester's that were held, or given back as never to be begun here; as far
-/// back as the last 4,096: what is behind them counts as seen.
-class SeenNumbers {
- public:
-  bool contains(std::uint64_t number) const noexcept;
-  bool was_refused(std::uint64_t number) const noexcept;
-  /// Held. False: it was seen before, or may have been.
-  bool insert(std::uint64_t number) noexcept;
-  void refuse(std::uint64_t number) noexcept;
-  /// Whether it was held nobody remembers.
-  bool is_behind(std::uint64_t number) const noexcept {
-    return number <= highest_ && highest_ - number >= size;
-  }
-  /// It was not begun, and may come again.
-  void erase(std::uint64_t number) noexcept;
-
- private:
-  static constexpr std::uint64_t size = 4096;
-  std::bitset<size> seen_;
-  std::bitset<size> refused_;  ///< Of those seen.
-  std::uint64_t highest_ = 0;
-};
-
-/// How long messages of a requester lay about on their way, from its clock and ours. At first the
-/// two are taken to agree; from then on the quickest message of late is taken to have come at once.
-/// The longer ago that was, the less it counts: 1 ms a second, for clocks that drift; but 60 ms at
-/// most between two messages, as after a quiet hour what lay in a queue for seconds would look
-/// quick. In 32 bits: clocks may differ by 24 days.
-class DelayGauge {
- public:
-  /// `utc`: what makes UTC of `now`.
-  explicit DelayGauge(std::chrono::milliseconds utc = {}, TimePoint now = {}) noexcept
-      : least_(static_cast<std::uint32_t>(-utc.count())), at_(now) {}
-  std::chrono::milliseconds delay(std::uint64_t sent, TimePoint now) noexcept;
-  /// This one came at once, whatever the clocks say.
-  void set(std::uint64_t sent, TimePoint now) noexcept;
-
- private:
-  std::uint32_t least_;  ///< Our clock less its, in ms.
-  TimePoint at_;
 };
 
 /// Where a request stood in the message that brought it.

@@ -20,12 +20,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t batch_bytes = 64u << 10;
-constexpr std::size_t none = RequesterProtocol::servers_max;
 constexpr milliseconds silence{5000};      // how long a server that left one unanswered comes last
 constexpr milliseconds probe_pause{1000};  // between attempts at one that was sent too much
 constexpr int doublings_max = 4;           // of the pause between copies for one server
-
-constexpr std::uint64_t bit(std::size_t server) noexcept { return std::uint64_t{1} << server; }
 
 }  // namespace
 

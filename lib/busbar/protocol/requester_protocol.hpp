@@ -138,6 +138,10 @@ class RequesterProtocol {
   }
 
  private:
+  static constexpr std::size_t none = servers_max;
+  static constexpr std::uint64_t bit(std::size_t server) noexcept {
+    return std::uint64_t{1} << server;
+  }
   enum class State { unknown, up, down };
   struct Server {
     State state = State::unknown;
@@ -200,7 +204,7 @@ class RequesterProtocol {
   bool insist(std::size_t server, std::uint64_t number, TimePoint now);
   Finished* failed(std::size_t server, const FailureHead& head, TimePoint now);
   bool is_overrun(const Server& server, TimePoint now) const noexcept;
-  /// Of those connected and in `allowed` that take more; servers_max: none.
+  /// Of those connected and in `allowed` that take more.
   std::size_t choose(std::uint64_t allowed, TimePoint now);
   /// No server in `allowed` is there, nor may be so in a moment.
   bool all_down(std::uint64_t allowed) const noexcept;

@@ -9,7 +9,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t none = RequesterProtocol::servers_max;
 constexpr milliseconds busy_pause{100};  // before a server that had no room is asked again
 
 std::uint64_t requester_of(const Correlation& head) noexcept {
@@ -19,8 +18,6 @@ std::uint64_t requester_of(const Correlation& head) noexcept {
 bool is_answer(const Correlation& head) noexcept {
   return std::holds_alternative<ReplyHead>(head) || std::holds_alternative<FailureHead>(head);
 }
-
-constexpr std::uint64_t bit(std::size_t server) noexcept { return std::uint64_t{1} << server; }
 
 }  // namespace
 

@@ -197,17 +197,17 @@ void ReplyLoop::lead(Lock& lock) {
 int ReplyLoop::receive(TimePoint at) {
   int received = 0;
   for (; received < burst && socket_->receive(frames_); ++received) {
-    if (!freelance() || !is_ping(frames_)) protocol_.on_message(frames_, at);
+    if (freelance()) {
+      if (answer_ping(frames_)) continue;
+      if (!protocol::freelance::is_busbar(frames_)) protocol::freelance::to_busbar(frames_);
+    }
+    protocol_.on_message(frames_, at);
   }
   return received;
 }
 
-/// Answers one; of anything else it makes what our own wire has.
-bool ReplyLoop::is_ping(Multipart& message) {
-  if (!protocol::freelance::is_ping(message)) {
-    if (!protocol::freelance::is_busbar(message)) protocol::freelance::to_busbar(message);
-    return false;
-  }
+bool ReplyLoop::answer_ping(Multipart& message) {
+  if (!protocol::freelance::is_ping(message)) return false;
   protocol::freelance::make_pong(message);
   (void)socket_->send(message);  // who has left needs none
   return true;

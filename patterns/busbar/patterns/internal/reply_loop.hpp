@@ -68,7 +68,8 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   int look();
   int receive(TimePoint now);
   bool freelance() const noexcept { return options_.wire == RequestWire::freelance; }
-  bool is_ping(Multipart& message);
+  /// False: it is none.
+  bool answer_ping(Multipart& message);
   void sleep(Lock& lock);
   void handle(Lock& lock, Job& job);
   void answered(Job& job, bool sends);

@@ -8,7 +8,7 @@
 
 #include <busbar/core/internal/socket_poll.hpp>
 #include <busbar/core/socket.hpp>
-#include <busbar/patterns/internal/service_protocol.hpp>
+#include <busbar/patterns/internal/call_protocol.hpp>
 #include <busbar/patterns/service_client.hpp>
 
 namespace busbar::detail {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <busbar/patterns/internal/engine_loop.hpp>
-#include <busbar/patterns/internal/service_protocol.hpp>
+#include <busbar/patterns/internal/worker_protocol.hpp>
 #include <busbar/patterns/service_worker.hpp>
 
 namespace busbar::detail {

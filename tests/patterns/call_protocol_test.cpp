@@ -1,7 +1,9 @@
 // When and where a call is sent.
+#include <vector>
+
 #include <doctest/doctest.h>
 
-#include <busbar/patterns/internal/service_protocol.hpp>
+#include <busbar/patterns/internal/call_protocol.hpp>
 
 using namespace busbar;
 using namespace busbar::detail;

@@ -87,6 +87,35 @@ TEST_CASE("with keys nobody is believed gone for a beacon, which anybody can sen
   }
 }
 
+TEST_CASE("with keys nobody is kept alive by beacons, which anybody can send") {
+  for (const std::string key : {"", "its own"}) {
+    CAPTURE(key);
+    const TimePoint start{1h};
+    PeerProtocol node{{.id = PeerId::random(), .beacon_key = key.empty() ? "" : "ours"}, start};
+    const PeerId other = PeerId::random();
+    Multipart greeting = hello(1);
+    node.on_message(routing_id(other), greeting, key, start);
+    for (int second = 1; second <= 40; ++second) {
+      node.on_beacon({other, 1}, "127.0.0.1", start + std::chrono::seconds{second});
+      node.on_time(start + std::chrono::seconds{second});
+    }
+    CHECK(count(node, Kind::exit) == (key.empty() ? 0 : 1));
+  }
+}
+
+TEST_CASE("a peer that gets another mailbox is not full, as the one before was") {
+  const TimePoint start{1h};
+  PeerProtocol node{{.id = PeerId::random(), .beacon_key = "ours"}, start};
+  const PeerId other = PeerId::random();
+  node.on_beacon({other, 1}, "127.0.0.1", start);
+  node.congested(node.nodes().at(other).way.mailbox, true);
+  Multipart greeting = hello(1);
+  node.on_message(routing_id(other), greeting, "its own", start);
+  Multipart content{"x"};
+  CHECK(node.whisper(other, content) == SendResult::sent);
+  CHECK_FALSE(node.anything_congested());
+}
+
 TEST_CASE("a peer does not become more than others take") {
   const TimePoint start{1h};
   PeerProtocol node{{.id = PeerId::random()}, start};

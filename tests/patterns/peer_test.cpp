@@ -148,6 +148,26 @@ TEST_CASE("a peer's descriptor is readable while there is an event, and at the e
   for (PeerEvent& event : one.events()) FAIL(name_of(event.kind));
 }
 
+TEST_CASE("a peer that was stopped says nothing more") {
+  const std::uint16_t port = testing::free_udp_port();
+  Context context;
+  Peer one{context, {.beacon_port = port}};
+  Peer two{context, {.beacon_port = port}};
+  two.join("all");
+  CHECK(next(one, Kind::enter).peer == two.id());
+  CHECK(next(one, Kind::join).group == "all");
+  one.stop();
+  CHECK(one.whisper(two.id(), "x") == SendResult::no_peer);
+  CHECK(one.shout("all", "x") == 0);
+  one.join("late");
+  CHECK_THROWS_AS(one.flush(longest), Error);
+  for (bool gone = false; !gone;) {
+    const PeerEvent event = *two.receive(longest);
+    CHECK((event.kind == Kind::enter || event.kind == Kind::exit));
+    gone = event.kind == Kind::exit;
+  }
+}
+
 TEST_CASE("a node that greets is greeted, by DEALER and byte") {
   Context context;
   Peer peer{context, {.name = "peer", .beacon_port = 0}};

@@ -260,31 +260,6 @@ TEST_CASE("a handler may stop its replier, without waiting for itself, and its a
   }
 }
 
-TEST_CASE("a replier whose context is stopped ends, whatever its threads are about") {
-  for (const unsigned threads : {1U, 3U}) {
-    CAPTURE(threads);
-    Context context;
-    Context other;
-    Replier replier{context, {.bind = {any_port}, .threads = threads}};
-    std::promise<void> begun;
-    std::promise<void> go_on;
-    replier.on("wait", [&] {
-      begun.set_value();
-      go_on.get_future().wait();
-    });
-    std::thread thread{[&] { replier.serve(); }};
-    Requester ask{other, {.connect = replier.bound()}};
-    const PendingReply out = ask.request("wait", "", {.deadline = 1min});
-    begun.get_future().wait();
-    std::thread stopping{[&] { (void)context.stop(10ms); }};
-    if (threads == 1) stopping.join();
-    go_on.set_value();
-    thread.join();
-    if (threads > 1) stopping.join();
-    CHECK(replier.ledger().running == 0);
-  }
-}
-
 TEST_CASE("a replier is served by another event loop through its descriptor") {
   Context context;
   Replier replier{context, {.bind = {any_port}}};

@@ -20,7 +20,7 @@ class ReplyLoop;
 
 /// One request. Move-only. It is answered once: by `reply`, by `fail`, or as abandoned when it is
 /// destroyed without; in any thread, also after its replier is gone, which has no effect then.
-/// Views live until it is answered or moved.
+/// Views live until it is answered or moved; afterwards they are empty.
 class Request {
  public:
   Request(std::shared_ptr<detail::ReplyLoop> loop, protocol::ReplierProtocol::Job job)
@@ -30,10 +30,13 @@ class Request {
   ~Request();
 
   /// What is to be done. Of a stock requester: its first frame, of two or more; else empty.
-  std::string_view method() const noexcept { return job_.method; }
-  std::string_view payload() const noexcept { return job_.frames.text(job_.payload); }
+  std::string_view method() const noexcept { return loop_ ? job_.method : std::string_view{}; }
+  std::string_view payload() const noexcept {
+    return loop_ ? job_.frames.text(job_.payload) : std::string_view{};
+  }
   /// Frames behind the payload: only stock programs send such requests.
   std::span<const Frame> further() const noexcept {
+    if (!loop_) return {};
     return {job_.frames.begin() + job_.payload + 1, job_.frames.end()};
   }
   /// The payload as T, unpacked from msgpack; a std::string as it is. Throws Error (refused) as

@@ -132,8 +132,7 @@ class [[nodiscard]] PendingReply {
                   "the reply ends here: take a std::string, or keep the Reply that get() gives");
     return get().template as<T>();
   }
-  /// Whether it is finished; waits for at most `timeout`. Throws Error (refused) where it finds the
-  /// context stopped.
+  /// Whether it is finished; waits for at most `timeout`.
   bool wait(std::chrono::milliseconds timeout);
   bool ready() { return wait(std::chrono::milliseconds{0}); }
   /// A server that has it is told where it can be: directly connected and not through a queue,
@@ -170,8 +169,7 @@ class Requester {
 
   /// Never blocks. `method` names what is to be done, at most 240 bytes; a stock REP gets the
   /// payload alone, of limits::message_bytes (64 MiB) at most. A bad argument and a full requester
-  /// are a reply as well (refused). Throws Error: usage after a stop, refused where it finds the
-  /// context stopped.
+  /// are a reply as well (refused). Throws Error (usage) after a stop, the context's included.
   PendingReply request(std::string_view method, std::string_view payload,
                        const RequestOptions& options = {});
   /// Any type that msgpack can take.

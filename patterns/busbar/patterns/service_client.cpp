@@ -113,7 +113,7 @@ ServiceReply ServiceClient::call(std::string_view service, std::string_view payl
 
 ServiceReply ServiceClient::converse(std::string_view service, std::string_view payload,
                                      milliseconds timeout, const CallOptions& options) {
-  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto now = [this] { return context_.clock().now(); };
   link_->wake();
   CallProtocol protocol{
       now(),

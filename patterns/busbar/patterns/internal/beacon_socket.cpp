@@ -104,8 +104,8 @@ bool BeaconSocket::receive(std::string_view& datagram, in_addr& from) {
                                  reinterpret_cast<sockaddr*>(&sender), &size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return false;
-    if (!interface_.holds(sender.sin_addr)) continue;
-    datagram = {buffer_, static_cast<std::size_t>(got)};
+    const bool near = interface_.holds(sender.sin_addr);
+    datagram = {buffer_, near ? static_cast<std::size_t>(got) : 0};
     from = sender.sin_addr;
     return true;
   }

@@ -37,8 +37,8 @@ class BeaconSocket {
 
   /// False: the network takes none now.
   bool send(std::string_view datagram);
-  /// The next datagram from this network, and who sent it. False: none is there. Valid until the
-  /// next call.
+  /// The next datagram, and who sent it; empty where that is another network's. False: none is
+  /// there. Valid until the next call.
   bool receive(std::string_view& datagram, in_addr& from);
   int descriptor() const noexcept { return descriptor_; }
 

@@ -97,14 +97,15 @@ bool PeerEngine::read_beacons(TimePoint now) {
   if (!beacons_ || now < beacons_at_) return false;
   std::string_view datagram;
   in_addr from{};
-  const std::scoped_lock lock(mutex_);
   for (int read = 0; read < burst; ++read) {
     if (!beacons_->receive(datagram, from)) {
       if (read > 0) beacons_at_ = now + beacon_pause;
       return false;
     }
     const auto beacon = protocol::zre::decode_beacon(datagram);
-    if (beacon) protocol_->on_beacon(*beacon, text_of(from), now);
+    if (!beacon) continue;
+    const std::scoped_lock lock(mutex_);
+    protocol_->on_beacon(*beacon, text_of(from), now);
   }
   return true;
 }

@@ -119,18 +119,18 @@ void PeerLoop::ended() {
   show_readable();
 }
 
-/// With the mutex held, unless it has ended.
+/// With the mutex held, unless it was stopped.
 template <class Call>
 void PeerLoop::tell(Call call) {
   const std::scoped_lock lock(mutex_);
-  if (!engine_) return;
+  if (!may_speak()) return;
   call(engine_->protocol());
   wake_up();
 }
 
 void PeerLoop::wait_for_room(std::unique_lock<std::mutex>& lock) {
   wait_for(lock, room_comes_within,
-           [this] { return !engine_ || engine_->protocol().actions() < actions_max; });
+           [this] { return !may_speak() || engine_->protocol().actions() < actions_max; });
 }
 
 void PeerLoop::join(const std::string& group) {
@@ -149,7 +149,7 @@ SendResult PeerLoop::whisper(const PeerId& to, std::string_view payload) {
   Multipart content{payload};
   std::unique_lock lock(mutex_);
   wait_for_room(lock);
-  if (!engine_) return SendResult::no_peer;
+  if (!may_speak()) return SendResult::no_peer;
   const SendResult result = engine_->protocol().whisper(to, content);
   wake_up();
   return result;
@@ -164,7 +164,7 @@ std::size_t PeerLoop::shout(const std::string& group, std::string_view payload) 
   Multipart content{payload};
   std::unique_lock lock(mutex_);
   wait_for_room(lock);
-  if (!engine_) return 0;
+  if (!may_speak()) return 0;
   const std::size_t reached = engine_->protocol().shout(group, content);
   wake_up();
   return reached;
@@ -172,11 +172,13 @@ std::size_t PeerLoop::shout(const std::string& group, std::string_view payload) 
 
 void PeerLoop::flush(milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  const auto sent = [this] { return engine_ && engine_->all_sent(); };
-  if (wait_for(lock, timeout, [&] { return closed_ || sent(); }) && sent()) return;
-  throw Error(closed_ ? ErrorKind::usage : ErrorKind::timeout, "flush '" + name_ + "'",
-              closed_ ? "it was stopped" : "a peer has not taken all that was said to it",
-              closed_ ? "" : "allow more time, or look at who does not read");
+  const bool over =
+      wait_for(lock, timeout, [this] { return !may_speak() || engine_->all_sent(); });
+  if (!may_speak()) throw Error(ErrorKind::usage, "flush '" + name_ + "'", "it was stopped");
+  if (over) return;
+  throw Error(ErrorKind::timeout, "flush '" + name_ + "'",
+              "a peer has not taken all that was said to it",
+              "allow more time, or look at who does not read");
 }
 
 void PeerLoop::offer(const std::string& name, const Endpoint& endpoint) {
@@ -206,7 +208,7 @@ void PeerLoop::withdraw(const std::string& name) {
 
 /// With the mutex held. False: they are too many.
 bool PeerLoop::show_offers() {
-  if (!engine_) return true;
+  if (!may_speak()) return true;
   Headers headers;
   for (const auto& [name, endpoints] : offers_) {
     std::string all;

@@ -46,6 +46,8 @@ class PeerLoop final : public EngineLoop<PeerEngine> {
   bool needs_turn() const override { return engine_->needs_turn(); }
   bool may_leave() const override { return true; }
   void ended() override;
+  /// With the mutex held. Behind our GOODBYE nothing may be said.
+  bool may_speak() const noexcept { return engine_ && !leave_at_; }
   void show_readable();
   bool show_offers();
   void wait_for_room(std::unique_lock<std::mutex>& lock);

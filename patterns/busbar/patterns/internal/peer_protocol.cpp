@@ -207,7 +207,7 @@ void PeerProtocol::leave(const std::string& group) {
 SendResult PeerProtocol::whisper(const PeerId& to, Multipart& content) {
   Node* const node = find(to);
   if (node == nullptr || !node->ready) return SendResult::no_peer;
-  if (node->congested) {
+  if (node->way.congested) {
     ++counts_.overflow;
     return SendResult::full;
   }
@@ -219,7 +219,7 @@ std::size_t PeerProtocol::shout(const std::string& group, Multipart& content) {
   std::size_t reached = 0;
   for (auto& [id, node] : nodes_) {
     if (!node.ready || !node.groups.contains(group)) continue;
-    if (node.congested) {
+    if (node.way.congested) {
       ++counts_.overflow;
       continue;
     }
@@ -322,13 +322,13 @@ void PeerProtocol::was_deaf(TimePoint now) {
 
 void PeerProtocol::congested(std::uint64_t mailbox, bool is) {
   for (auto& [id, node] : nodes_) {
-    if (node.way.mailbox == mailbox) node.congested = is;
+    if (node.way.mailbox == mailbox) node.way.congested = is;
   }
 }
 
 bool PeerProtocol::anything_congested() const noexcept {
   return std::any_of(nodes_.begin(), nodes_.end(),
-                     [](const auto& known) { return known.second.congested; });
+                     [](const auto& known) { return known.second.way.congested; });
 }
 
 void PeerProtocol::unresponsive(std::uint64_t mailbox, TimePoint now) {

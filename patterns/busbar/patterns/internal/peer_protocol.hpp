@@ -114,6 +114,7 @@ class PeerProtocol {
     std::uint16_t sent = 0;
     std::uint64_t headers = 0;  ///< Which version of ours was told on it.
     std::string key = {};       ///< Who must be there.
+    bool congested = false;     ///< Its mailbox takes nothing more.
   };
   struct Node {
     PeerId id;
@@ -123,7 +124,6 @@ class PeerProtocol {
     std::uint16_t heard_last = 0;
     bool ready = false;  ///< It has said HELLO.
     bool speaks_notes = false;
-    bool congested = false;
     bool evasive = false;
     bool asked_by_us = false;
     std::string name = {};

@@ -23,6 +23,7 @@ std::string_view header_of(const Headers& headers, std::string_view name) {
 
 }  // namespace
 
+/// Anybody can send a beacon: with keys one proves nothing about a peer that we know.
 void PeerProtocol::on_beacon(const Beacon& beacon, std::string_view host, TimePoint now) {
   if (beacon.id == options_.id) return;
   Node* const node = find(beacon.id);
@@ -34,6 +35,7 @@ void PeerProtocol::on_beacon(const Beacon& beacon, std::string_view host, TimePo
     node->leaves = std::min(node->leaves, now + last_words);
     deadline_ = std::min(deadline_, node->leaves);
   } else if (node != nullptr) {
+    if (!options_.beacon_key.empty()) return;
     node->heard = now;
     node->evasive = false;
   } else {
@@ -42,7 +44,7 @@ void PeerProtocol::on_beacon(const Beacon& beacon, std::string_view host, TimePo
   }
 }
 
-/// Anybody can send a beacon, and with keys that proves nothing: whoever it is about is asked.
+/// It is asked whether it is there.
 void PeerProtocol::doubt(Node& node, TimePoint now) {
   if (!node.ready || now - node.pinged < last_words) return;
   node.pinged = now;

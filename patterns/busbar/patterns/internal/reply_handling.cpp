@@ -110,7 +110,7 @@ bool ReplyLoop::cancelled(const Job& job) {
   if (!socket_) return true;
   // Where no other thread leads nobody else would hear of it.
   if (!leading_) {
-    receive(now());
+    look();
     send_rest();  // or what is given back, and its requesters, would wait for the handler's end
   }
   const bool cancelled = protocol_.cancelled(job.key);

@@ -115,7 +115,7 @@ void ReplyLoop::run() {
       --idle_;
     }
   }
-  end_serving();
+  end_serving(lock);
 }
 
 /// Calls a handler for the next request. False: none is there.
@@ -129,9 +129,9 @@ bool ReplyLoop::begin(Lock& lock, Job& job) {
   return true;
 }
 
-void ReplyLoop::end_serving() {
+void ReplyLoop::end_serving(Lock& lock) {
   --serving_;
-  if (stopped_ && serving_ == 0 && !leading_) close(close_until_);
+  if (stopped_ && serving_ == 0 && !leading_) close(lock, close_until_);
   changed_.notify_all();
   ended_.notify_all();
 }
@@ -156,39 +156,42 @@ std::size_t ReplyLoop::drain(std::size_t most) {
   std::size_t begun = 0;
   bool idle = false;
   Job job;
-  try {
-    while (begun < most && !idle && !stopped_) begin(lock, job) ? ++begun : idle = look() == 0;
-  } catch (const Error&) {
-    stopped_ = true;  // the context was stopped
+  while (begun < most && !idle && !stopped_) {
+    if (begin(lock, job)) {
+      ++begun;
+    } else {
+      idle = look() == 0;
+    }
   }
   protocol_.flush();
   send_rest();
   if (socket_) socket_->release();
   if (watch_) watch_->ring(idle && !stopped_ ? maintain_at_ : now(), now());
-  end_serving();
+  end_serving(lock);
   return begun;
 }
 
 /// Looks after the connections, and receives what is there: how much it was.
 int ReplyLoop::look() {
   const TimePoint at = now();
-  if (at >= maintain_at_ || at >= maintained_at_ + monitor_pace) {
-    maintain_at_ = socket_->maintain();
-    maintained_at_ = at;
-    protocol_.set_utc(utc_offset(at));  // which somebody may set
+  try {
+    if (at >= maintain_at_ || at >= maintained_at_ + monitor_pace) {
+      maintain_at_ = socket_->maintain();
+      maintained_at_ = at;
+      protocol_.set_utc(utc_offset(at));  // which somebody may set
+    }
+    return receive(at);
+  } catch (const Error&) {
+    stopped_ = true;  // the context was stopped
+    return 0;
   }
-  return receive(at);
 }
 
 /// Receives what is there, or waits until something is.
 void ReplyLoop::lead(Lock& lock) {
   leading_ = true;
-  try {
-    if (look() == 0) sleep(lock);
-  } catch (const Error&) {
-    stopped_ = true;  // the context was stopped
-    socket_->release();
-  }
+  if (look() == 0 && !stopped_) sleep(lock);
+  socket_->release();
   leading_ = false;
   if (stopped_) changed_.notify_all();
 }
@@ -254,18 +257,26 @@ StopReport ReplyLoop::stop(milliseconds deadline) {
   if (inside) {
     --stopping_;  // and its thread closes, if it is the last one
   } else if (!leading_) {
-    close(close_until_);
+    close(lock, close_until_);
   }
   return {.clean = left == 0,
           .took = std::chrono::duration_cast<milliseconds>(now() - start),
           .abandoned = left};
 }
 
-/// Waits until the address is free, and the last answers are out.
-void ReplyLoop::close(TimePoint until) {
+/// Waits until the address is free, and the last answers are out: without the mutex, as all others
+/// find us closed meanwhile.
+void ReplyLoop::close(Lock& lock, TimePoint until) {
+  ended_.wait(lock, [this] { return !closing_; });
   if (!socket_) return;
-  socket_->close(std::max(farewell, left_until(until, now())));
+  closing_ = true;
+  Socket last = std::move(*socket_);
   socket_.reset();
+  lock.unlock();
+  last.close(std::max(farewell, left_until(until, now())));
+  lock.lock();
+  closing_ = false;
+  ended_.notify_all();
 }
 
 ReplierLedger ReplyLoop::ledger() const {

@@ -63,7 +63,7 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   void check_not_serving(const char* operation, const char* remedy) const;
   void run();
   bool begin(Lock& lock, Job& job);
-  void end_serving();
+  void end_serving(Lock& lock);
   void lead(Lock& lock);
   int look();
   int receive(TimePoint now);
@@ -77,7 +77,7 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   void flush_late();
   /// Without those whose handlers wait in `stop`.
   std::uint64_t running() const noexcept;
-  void close(TimePoint until);
+  void close(Lock& lock, TimePoint until);
   void dispatch(Request& request);
   void send(Multipart& message);
   bool send_rest();
@@ -113,6 +113,7 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   bool leading_ = false;
   bool sleeping_ = false;  ///< The leader.
   bool stopped_ = false;
+  bool closing_ = false;
   bool flusher_rests_ = false;
   std::thread flusher_;  ///< Once answers gather.
 };

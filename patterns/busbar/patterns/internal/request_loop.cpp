@@ -96,18 +96,19 @@ std::optional<RequestLoop::Finished> RequestLoop::fault_of(std::string_view meth
                   .body = Frame{reason.data(), reason.size()}};
 }
 
-void RequestLoop::check_open() const {
-  if (links_ && !leave_at_) return;
+/// What is known of the servers should not be older than a request. Throws where it was stopped.
+TimePoint RequestLoop::look_up() {
+  const TimePoint at = now();
+  if (links_ && !leading_ && at > turned_at_ + fresh) turn(at);
+  if (links_ && !leave_at_) return at;
+  after_call();
   throw Error(ErrorKind::usage, "request on '" + options_.name + "'", "it was stopped");
 }
 
 std::uint64_t RequestLoop::request(std::string_view method, std::string_view payload,
                                    const RequestOptions& options, Requester::Callback callback) {
   const Lock lock{mutex_};
-  check_open();
-  const TimePoint at = now();
-  // What is known of the servers should not be older than this.
-  if (!leading_ && at > turned_at_ + fresh) turn(at);
+  const TimePoint at = look_up();
   if (auto fault = fault_of(method, payload)) return refuse(std::move(*fault), std::move(callback));
   const std::uint64_t number = protocol_.add({.method = method,
                                               .payload = Frame{payload.data(), payload.size()},
@@ -136,9 +137,7 @@ std::uint64_t RequestLoop::refuse(Finished fault, Requester::Callback callback) 
 std::vector<std::pair<std::size_t, std::uint64_t>> RequestLoop::survey(
     std::string_view method, std::string_view payload, std::optional<milliseconds> deadline) {
   const Lock lock{mutex_};
-  check_open();
-  const TimePoint at = now();
-  if (!leading_ && at > turned_at_ + fresh) turn(at);
+  const TimePoint at = look_up();
   std::vector<std::pair<std::size_t, std::uint64_t>> asked;
   for (std::size_t i = 0; i < options_.connect.size(); ++i) {
     if (!protocol_.is_connected(i)) continue;
@@ -158,11 +157,16 @@ std::vector<std::pair<std::size_t, std::uint64_t>> RequestLoop::survey(
   return asked;
 }
 
-/// Sends what is to be sent, and hands out what is finished. False: there was nothing.
+/// Sends what is to be sent, and hands out what is finished. False: there was nothing. Where the
+/// context was stopped it is the end.
 bool RequestLoop::carry(TimePoint at) {
   gathered_ = 0;
   bool something = false;
-  for (; protocol_.next(send_, at); something = true) links_->send(send_.server, send_.frames);
+  try {
+    for (; protocol_.next(send_, at); something = true) links_->send(send_.server, send_.frames);
+  } catch (const Error&) {
+    end();
+  }
   for (; protocol_.take(finished_); something = true) settle(std::move(finished_));
   return something;
 }
@@ -182,18 +186,23 @@ void RequestLoop::settle(Finished&& finished) {
 }
 
 /// False: nothing came, was sent or finished, and no server came or went; then nothing was asked of
-/// a socket since it had nothing more to receive.
+/// a socket since it had nothing more to receive. Where the context was stopped it is the end.
 bool RequestLoop::turn(TimePoint at) {
   ++turns_;
   turned_at_ = at;
-  if (at >= maintain_at_ || at >= maintained_at_ + monitor_pace) {
-    maintain_at_ = links_->maintain();
-    maintained_at_ = at;
-  }
   int received = 0;
-  std::size_t from = 0;
-  for (; received < burst && links_->receive(from, frames_); ++received)
-    protocol_.on_message(from, frames_, at);
+  try {
+    if (at >= maintain_at_ || at >= maintained_at_ + monitor_pace) {
+      maintain_at_ = links_->maintain();
+      maintained_at_ = at;
+    }
+    std::size_t from = 0;
+    for (; received < burst && links_->receive(from, frames_); ++received)
+      protocol_.on_message(from, frames_, at);
+  } catch (const Error&) {
+    end();
+    return true;
+  }
   if (protocol_.next_deadline() <= at) protocol_.on_time(at);
   const bool carried = carry(at);
   return std::exchange(news_, false) || carried || received > 0;
@@ -215,14 +224,10 @@ void RequestLoop::after_call() {
   }
 }
 
-/// One turn, and a wait where it brought nothing. Throws Error where the context was stopped.
+/// One turn, and a wait where it brought nothing.
 void RequestLoop::lead(Lock& lock, TimePoint until) {
   leading_ = true;
-  try {
-    if (!turn(now()) && !calls_due()) sleep(lock, until);
-  } catch (const Error&) {
-    end();
-  }
+  if (!turn(now()) && !calls_due()) sleep(lock, until);
   leading_ = false;
   after_call();
 }
@@ -292,11 +297,7 @@ void RequestLoop::cancel(std::uint64_t number) {
 }
 
 void RequestLoop::forget(std::uint64_t number) noexcept {
-  try {
-    cancel(number);
-  } catch (const Error&) {
-    // The context was stopped: no server can be told.
-  }
+  cancel(number);
   const Lock lock{mutex_};
   if (slots_.find(number) != nullptr) slots_.erase(number);
 }

@@ -68,7 +68,7 @@ class RequestLoop final : public Active {
     Reply reply;
   };
 
-  void check_open() const;
+  TimePoint look_up();
   std::uint64_t refuse(Finished fault, Requester::Callback callback);
   std::chrono::milliseconds deadline_of(
       const std::optional<std::chrono::milliseconds>& wanted) const noexcept {

@@ -46,13 +46,9 @@ bool RequestLoop::step(milliseconds wait) {
 
 /// Nothing is under way: connections are looked after, and that is all.
 void RequestLoop::rest(Lock& lock, milliseconds wait) {
-  try {
-    turn(now());
-    after_call();
-  } catch (const Error&) {
-    return end();
-  }
-  if (protocol_.counts().in_flight > 0) return;
+  turn(now());
+  after_call();
+  if (protocol_.counts().in_flight > 0 || !links_) return;
   resting_ = true;
   const milliseconds due = left_until(maintain_at_, now());
   work_.wait_for(lock, std::max(std::min({wait, due, longest_rest}), milliseconds{1}));
@@ -129,12 +125,8 @@ bool RequestLoop::leave(Lock& lock) {
     return false;
   }
   abandoned_ = under_way;
-  try {
-    protocol_.cancel_all(now());
-    carry(now());
-  } catch (const Error&) {
-    // The context was stopped: no server can be told.
-  }
+  protocol_.cancel_all(now());
+  carry(now());
   end();
   run_callbacks(lock);
   return true;

@@ -105,7 +105,7 @@ TEST_CASE("what comes again behind all that is remembered is told so, and never 
   CHECK_FALSE(desk.told());  // it is being worked on
   desk.protocol.reply(first, Frame{});
   CHECK_FALSE(desk.begins(message(head(1))));
-  CHECK(desk.told() == FailureStatus::expired);
+  CHECK(desk.told() == FailureStatus::forgotten);
   CHECK_FALSE(desk.begins(message(head(5000))));
   CHECK_FALSE(desk.told());
   CHECK(desk.protocol.counts().duplicates == 3);
@@ -210,6 +210,22 @@ TEST_CASE("what a server finds late and we do not is sent there once more, as wa
   expired(first.server, start + 20ms);
   REQUIRE(ask.take(finished));
   CHECK(finished.outcome == Outcome::expired);
+}
+
+TEST_CASE("what a server cannot tell any more may have been done, and is not sent again") {
+  RequesterProtocol ask{{.id = 9, .servers = 2}};
+  ask.connected(0, start);
+  ask.connected(1, start);
+  ask.add({.method = "m", .deadline = 1s}, start);
+  RequesterProtocol::Send send;
+  REQUIRE(ask.next(send, start));
+  Multipart back{text(encode(FailureHead{{9, 1}, FailureStatus::forgotten}))};
+  ask.on_message(send.server, back, start + 10ms);
+  RequesterProtocol::Finished finished;
+  REQUIRE(ask.take(finished));
+  CHECK(finished.outcome == Outcome::lost);
+  CHECK(finished.status == FailureStatus::forgotten);
+  CHECK_FALSE(ask.next(send, start + 10ms));
 }
 
 namespace {

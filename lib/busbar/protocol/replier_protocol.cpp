@@ -127,8 +127,7 @@ void ReplierProtocol::on_duplicate(Job& job, const RequestHead& head, const Seen
     held->envelope = std::make_unique<Multipart>(std::move(job.frames));
     while (held->envelope->size() >= job.body) held->envelope->pop_back();
   } else if (held == nullptr && seen.is_behind(head.key.number)) {
-    // It may have been begun, and is not begun again; but whoever asks must not wait in vain.
-    refuse(job, FailureStatus::expired);
+    refuse(job, FailureStatus::forgotten);  // whoever asks must not wait in vain
   }
 }
 

@@ -85,7 +85,7 @@ std::optional<Correlation> read_failure(Reader& in) noexcept {
     return std::nullopt;
   }
   // One that is not known yet is a failure all the same.
-  const bool known = status <= static_cast<std::uint64_t>(FailureStatus::unavailable);
+  const bool known = status <= static_cast<std::uint64_t>(FailureStatus::forgotten);
   head.status = known ? static_cast<FailureStatus>(status) : FailureStatus::failed;
   return head;
 }

@@ -47,6 +47,7 @@ enum class FailureStatus : std::uint8_t {
   refused,      ///< No such method, or a body that it does not take.
   expired,      ///< Its deadline had passed before it was begun.
   unavailable,  ///< Not begun, and never will be here: another server may do it.
+  forgotten,    ///< It came too late to be told from those that were begun.
 };
 
 /// Replier to requester; the payload stands behind it in the same frame, as libzmq takes as long

@@ -28,7 +28,8 @@ enum class Outcome : std::uint8_t {
   refused,    ///< Never begun: no such method, not what it takes, or the server is full or leaves.
   expired,    ///< No reply before the deadline. It may have been done.
   no_peer,    ///< Never begun: no server is there.
-  lost,       ///< The connection went while it was out. It may have been done.
+  lost,       ///< The connection went while it was out, or the server cannot tell any more. It may
+              ///< have been done.
   cancelled,  ///< By the requester. It may have been done.
 };
 inline constexpr std::size_t outcome_count = 7;

@@ -15,6 +15,20 @@ std::uint64_t requester_of(const Correlation& head) noexcept {
   return std::visit([](const auto& one) { return one.key.requester; }, head);
 }
 
+Outcome outcome_of(FailureStatus status) noexcept {
+  switch (status) {
+    case FailureStatus::failed:
+    case FailureStatus::abandoned:
+      return Outcome::failed;
+    case FailureStatus::expired:
+      return Outcome::expired;
+    case FailureStatus::forgotten:
+      return Outcome::lost;
+    default:
+      return Outcome::refused;
+  }
+}
+
 bool is_answer(const Correlation& head) noexcept {
   return std::holds_alternative<ReplyHead>(head) || std::holds_alternative<FailureHead>(head);
 }
@@ -105,13 +119,7 @@ RequesterProtocol::Finished* RequesterProtocol::failed(std::size_t server, const
   if (head.status == FailureStatus::unavailable && ask_another(server, head.key.number, now))
     return nullptr;
   if (head.status == FailureStatus::expired && insist(server, head.key.number, now)) return nullptr;
-  const bool begun =
-      head.status == FailureStatus::failed || head.status == FailureStatus::abandoned;
-  const bool expired = head.status == FailureStatus::expired;
-  Finished& finished = finish(head.key.number, *request,
-                              begun     ? Outcome::failed
-                              : expired ? Outcome::expired
-                                        : Outcome::refused);
+  Finished& finished = finish(head.key.number, *request, outcome_of(head.status));
   finished.status = head.status;
   finished.kind = head.kind;
   return &finished;

@@ -34,7 +34,9 @@ std::string cause_of(Outcome outcome, FailureStatus status) {
     case Outcome::no_peer:
       return "no server is there";
     case Outcome::lost:
-      return "the connection was lost; whether it was done is not known";
+      return status == FailureStatus::forgotten
+                 ? "whether it was done is not known to the server any more"
+                 : "the connection was lost; whether it was done is not known";
     default:
       return "it was cancelled";
   }

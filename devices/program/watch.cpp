@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include <busbar/patterns/internal/wake.hpp>
+#include <busbar/core/internal/wake.hpp>
 
 namespace busbar::program {
 namespace {

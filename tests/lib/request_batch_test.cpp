@@ -121,8 +121,8 @@ TEST_CASE("a cancellation and a large payload end a batch, and what is cancelled
   it.request("b");
   it.carry();
   for (const char* one : {"c", "d", "e"}) it.request(one);
-  it.ask.cancel(4, start);  // d, which is not sent yet
-  it.ask.cancel(2, start);  // b, which is
+  it.ask.cancel(4);  // d, which is not sent yet
+  it.ask.cancel(2);  // b, which is
   it.request("f");
   it.request(std::string(100'000, 'x'));
   it.request("g");

@@ -334,7 +334,7 @@ void run(std::uint64_t seed, const Settings& settings) {
     const std::uint64_t number = world.ask(deadline, idempotent);
     if (world.time.chance(0.1)) {
       world.time.after(std::chrono::milliseconds{world.time.below(100)}, [&world, number] {
-        world.requester.cancel(number, world.time.now());
+        world.requester.cancel(number);
         world.flush();
       });
     }

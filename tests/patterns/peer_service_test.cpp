@@ -38,6 +38,20 @@ TEST_CASE("a subscriber connects by the service's name, and goes where it moves 
   }
 }
 
+TEST_CASE("where a service is offered already its name is as good as its endpoint") {
+  const std::uint16_t port = testing::free_udp_port();
+  Context here;
+  Context there;
+  Publisher prices{there, {.bind = {"tcp://127.0.0.1:*"}}};
+  Peer shop{there, {.beacon_port = port}};
+  shop.offer("prices", prices.bound().front());
+  Peer me{here, {.beacon_port = port}};
+  REQUIRE(me.find("prices", testing::soon).size() == 1);
+  Subscriber quotes{here, {.connect = {"peer://prices"}}};
+  quotes.subscribe("eur");
+  CHECK_NOTHROW(prices.wait_for_subscribers("eur", 1, testing::soon));  // though nobody receives
+}
+
 namespace {
 
 struct Desk {

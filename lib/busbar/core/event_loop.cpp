@@ -6,11 +6,10 @@
 #include <list>
 #include <map>
 #include <mutex>
-#include <sys/eventfd.h>
-#include <unistd.h>
 #include <vector>
 
 #include <busbar/core/error.hpp>
+#include <busbar/core/internal/wake.hpp>
 
 namespace busbar {
 
@@ -43,18 +42,8 @@ void call(const Watch& watch, const std::function<void()>& handler) {
 }  // namespace
 
 struct EventLoop::State {
-  explicit State(Context& home) : context(home), wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (wake < 0)
-      throw Error(ErrorKind::refused, "create an event loop", "no file descriptor left");
-  }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() { close(wake); }
+  explicit State(Context& home) : context(home) {}
 
-  void signal() const noexcept {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = write(wake, &one, sizeof one);
-  }
   Watch* find(const Socket& socket);
   long time_to_wait(milliseconds wait);
   void poll(milliseconds wait);
@@ -63,7 +52,7 @@ struct EventLoop::State {
   void serve_posts();
 
   Context context;
-  int wake;
+  detail::Wake wake;
   std::list<Watch> watches;  // stable addresses: handlers may add while we walk
   std::map<EventLoop::Timer, TimerEntry> timers;
   EventLoop::Timer next_timer = 0;
@@ -92,7 +81,7 @@ long EventLoop::State::time_to_wait(milliseconds wait) {
 
 void EventLoop::State::poll(milliseconds wait) {
   items.clear();
-  items.push_back({nullptr, wake, ZMQ_POLLIN, 0});
+  items.push_back({nullptr, wake.descriptor(), ZMQ_POLLIN, 0});
   for (const Watch& watch : watches) {
     if (watch.socket == nullptr) {
       items.push_back({nullptr, watch.descriptor, ZMQ_POLLIN, 0});
@@ -148,8 +137,7 @@ void EventLoop::State::serve_timers() {
 }
 
 void EventLoop::State::serve_posts() {
-  std::uint64_t ignored = 0;
-  if (read(wake, &ignored, sizeof ignored) < 0) return;
+  if (!wake.clear()) return;
   std::vector<std::function<void()>> calls;
   {
     const std::scoped_lock lock(mutex);
@@ -163,7 +151,7 @@ void EventLoop::State::serve_posts() {
       const auto rest = calls.begin() + static_cast<std::ptrdiff_t>(i) + 1;
       posts.insert(posts.begin(), std::make_move_iterator(rest),
                    std::make_move_iterator(calls.end()));
-      signal();
+      wake.signal();
       throw;
     }
   }
@@ -233,12 +221,12 @@ void EventLoop::post(std::function<void()> call) {
     const std::scoped_lock lock(state_->mutex);
     state_->posts.push_back(std::move(call));
   }
-  state_->signal();
+  state_->wake.signal();
 }
 
 void EventLoop::stop() {
   state_->stopped = true;
-  state_->signal();
+  state_->wake.signal();
 }
 
 bool EventLoop::stopped() const noexcept { return state_->stopped; }

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include <busbar/core/error.hpp>
+#include <busbar/core/internal/start_thread.hpp>
 
 namespace busbar {
 
@@ -54,7 +55,8 @@ struct Runner::State {
 
 Runner::Runner(std::shared_ptr<Active> active) : state_(std::make_shared<State>()) {
   state_->active = std::move(active);
-  state_->thread = std::thread([state = state_] { state->run(); });
+  state_->thread =
+      detail::start_thread(state_->active->name(), [state = state_] { state->run(); });
 }
 
 Runner::Runner(Runner&&) noexcept = default;

@@ -212,7 +212,7 @@ bool ReplierProtocol::reply(Job& job, Frame reply) {
 
 /// A requester that sends batches takes them, too.
 bool ReplierProtocol::send_or_gather(Job& job) {
-  const bool small = job.frames[job.frames.size() - 1].size() <= ReplyBatch::bytes_max;
+  const bool small = job.frames[job.frames.size() - 1].size() <= batch_bytes;
   if (job.place == BatchPlace::none || !small) return true;
   if (!gathered_.takes(job.frames)) flush();
   gathered_.add(job.key, job.frames);

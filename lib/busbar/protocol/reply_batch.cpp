@@ -12,7 +12,7 @@ bool ReplyBatch::takes(const Multipart& message) const noexcept {
   if (count_ == batch_max || message.size() != way_.size()) return false;
   const std::size_t last = way_.size() - 1;
   const std::size_t held = count_ == 1 ? way_[last].size() : records_.size();
-  if (held + message[last].size() > bytes_max) return false;
+  if (held + message[last].size() > batch_bytes) return false;
   for (std::size_t i = 0; i < last; ++i) {
     if (message.text(i) != way_.text(i)) return false;
   }

@@ -13,8 +13,6 @@ namespace busbar::protocol {
 /// Answers of a replier's to one requester. A message: the frames that lead back, and an answer.
 class ReplyBatch {
  public:
-  static constexpr std::size_t bytes_max = 64u << 10;
-
   bool empty() const noexcept { return count_ == 0; }
   /// It leads the same way as those that are there, and there is room.
   bool takes(const Multipart& message) const noexcept;

@@ -20,6 +20,8 @@ inline constexpr std::uint64_t request_version = 1;
 inline constexpr std::size_t method_bytes = 240;
 /// Requests or answers in one message at most.
 inline constexpr std::uint32_t batch_max = 1000;
+/// And bytes of theirs; what is larger goes alone.
+inline constexpr std::size_t batch_bytes = 64u << 10;
 /// The longest that a request may wait for its reply.
 inline constexpr std::chrono::milliseconds deadline_max{24 * 60 * 60 * 1000};
 

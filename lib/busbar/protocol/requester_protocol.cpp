@@ -19,7 +19,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t batch_bytes = 64u << 10;
 constexpr milliseconds silence{5000};      // how long a server that left one unanswered comes last
 constexpr milliseconds probe_pause{1000};  // between attempts at one that was sent too much
 constexpr int doublings_max = 4;           // of the pause between copies for one server
@@ -53,15 +52,15 @@ std::uint64_t RequesterProtocol::add(Order order, TimePoint now) {
   return number;
 }
 
-void RequesterProtocol::cancel(std::uint64_t number, TimePoint) {
+void RequesterProtocol::cancel(std::uint64_t number) {
   if (Request* request = find(number)) finish(number, *request, Outcome::cancelled);
 }
 
-void RequesterProtocol::cancel_all(TimePoint now) {
+void RequesterProtocol::cancel_all() {
   std::vector<std::uint64_t> all;
   requests_.for_each([&](std::uint64_t number, const Request&) { all.push_back(number); });
   std::sort(all.begin(), all.end());
-  for (const std::uint64_t number : all) cancel(number, now);
+  for (const std::uint64_t number : all) cancel(number);
 }
 
 /// Drops what is there for requests that are finished, once it is most.
@@ -112,13 +111,19 @@ void RequesterProtocol::look_again(std::uint64_t number, Request& request, TimeP
 }
 
 void RequesterProtocol::send_to(std::size_t server, std::uint64_t number, Request& request,
-                                TimePoint now, bool wanted) {
+                                TimePoint now, Attempt attempt) {
   if ((request.out & bit(server)) == 0) {
     request.out |= bit(server);
     ++servers_[server].outstanding;
   }
+  const bool wanted = attempt == Attempt::wanted;
   request.wanted = wanted ? request.wanted | bit(server) : request.wanted & ~bit(server);
-  if (++request.attempts > 1) ++counts_.retried;
+  if (attempt == Attempt::hedged) {
+    ++counts_.hedged;
+  } else if (request.attempts > 0) {
+    ++counts_.retried;
+  }
+  ++request.attempts;
   ++counts_.sent;
   request.sent_at = now;
   request.last = static_cast<std::uint8_t>(server);
@@ -169,9 +174,7 @@ void RequesterProtocol::look_at(std::uint64_t number, Request& request, TimePoin
   const std::size_t server = choose(request.allowed & ~request.out, now);
   if (server == none || static_cast<double>(counts_.hedged + 1) > budget)
     return schedule(number, request);
-  ++counts_.hedged;
-  --counts_.retried;  // which send_to counts
-  send_to(server, number, request, now);
+  send_to(server, number, request, now, Attempt::hedged);
 }
 
 /// Those that have it and said nothing at all since it was sent.
@@ -225,14 +228,14 @@ void RequesterProtocol::connected(std::size_t server, TimePoint now) {
   }
 }
 
-void RequesterProtocol::unreachable(std::size_t server, TimePoint) {
+void RequesterProtocol::unreachable(std::size_t server) {
   if (servers_[server].state == State::up) return;
   servers_[server].state = State::down;
   give_up_waiting();
 }
 
 void RequesterProtocol::disconnected(std::size_t server, TimePoint now) {
-  if (servers_[server].state != State::up) return unreachable(server, now);
+  if (servers_[server].state != State::up) return unreachable(server);
   servers_[server] = {.state = State::down, .outstanding = servers_[server].outstanding};
   std::vector<std::uint64_t> alone;
   requests_.for_each([&](std::uint64_t number, Request& request) {

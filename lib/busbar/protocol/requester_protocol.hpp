@@ -98,7 +98,7 @@ class RequesterProtocol {
     Frame body = {};
     std::size_t begin = 0;   ///< Of `text` in body.
     Multipart further = {};  ///< Frames behind the body: only stock programs send them.
-    /// replied: the payload; failed, refused: the reason.
+    /// replied: the payload; else the reason, where there is one.
     std::string_view text() const noexcept { return busbar::text(body).substr(begin); }
   };
   struct Send {
@@ -111,14 +111,14 @@ class RequesterProtocol {
   /// Answers the request's number, from 1.
   std::uint64_t add(Order order, TimePoint now);
   /// No effect where it is finished already.
-  void cancel(std::uint64_t number, TimePoint now);
+  void cancel(std::uint64_t number);
   /// All that is in flight is finished as cancelled.
-  void cancel_all(TimePoint now);
+  void cancel_all();
 
   void connected(std::size_t server, TimePoint now);
   void disconnected(std::size_t server, TimePoint now);
   /// Could not be connected to; more attempts follow.
-  void unreachable(std::size_t server, TimePoint now);
+  void unreachable(std::size_t server);
   /// Takes the frames that came from a server.
   void on_message(std::size_t server, Multipart& frames, TimePoint now);
   void on_time(TimePoint now);
@@ -144,6 +144,7 @@ class RequesterProtocol {
     return std::uint64_t{1} << server;
   }
   enum class State { unknown, up, down };
+  enum class Attempt { plain, hedged, wanted };
   struct Server {
     State state = State::unknown;
     std::uint64_t outstanding = 0;
@@ -187,7 +188,7 @@ class RequesterProtocol {
   void dispatch(std::uint64_t number, Request& request, TimePoint now);
   void send_copy(std::uint64_t number, Request& request, TimePoint now);
   void send_to(std::size_t server, std::uint64_t number, Request& request, TimePoint now,
-               bool wanted = false);
+               Attempt attempt = Attempt::plain);
   void look_at(std::uint64_t number, Request& request, TimePoint now);
   void schedule(std::uint64_t number, Request& request);
   void look_again(std::uint64_t number, Request& request, TimePoint at);

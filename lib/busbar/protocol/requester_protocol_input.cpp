@@ -154,7 +154,7 @@ bool RequesterProtocol::insist(std::size_t server, std::uint64_t number, TimePoi
   if (request.deadline <= now) return false;
   // Said of that, or of one before.
   if ((request.wanted & bit(server)) != 0) return try_later(number, request, now);
-  send_to(server, number, request, now, true);
+  send_to(server, number, request, now, Attempt::wanted);
   return true;
 }
 

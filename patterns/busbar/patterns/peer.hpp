@@ -21,12 +21,13 @@
 namespace busbar {
 
 struct PeerOptions {
-  std::string name = {};  ///< Shown to the others; default: the first six digits of the id.
+  /// Shown to the others, 255 bytes at most; default: the first six digits of the id.
+  std::string name = {};
   /// Where beacons are sent and heard, and connections are taken: a name (`lo`, `eth0`) or an IPv4
   /// address of this machine. Off loopback it needs keys, or `security.insecure`.
   std::string interface = "lo";
   std::uint16_t beacon_port = protocol::zre::beacon_port;  ///< UDP; 0: no beacons.
-  std::chrono::milliseconds beacon_interval{1000};
+  std::chrono::milliseconds beacon_interval{1000};         ///< Above 0.
   /// Where connections are taken; default: a port of RFC 36's range, at the interface's address.
   /// One that is not tcp sends no beacons.
   std::optional<Endpoint> bind = {};
@@ -40,13 +41,15 @@ struct PeerOptions {
   /// to us is answered with the key that it has proven to have. A peer that is connected to with
   /// another key than its own does not enter.
   Security security = {};
-  Headers headers = {};  ///< The others see them in `enter`. Names in X-BUSBAR are reserved.
+  /// The others see them in `enter`. A name has 1 to 255 bytes, those that begin with X-BUSBAR are
+  /// reserved; all have 64 KiB together.
+  Headers headers = {};
   std::chrono::milliseconds evasive_after{5000};   ///< Silent for so long; asked before.
-  std::chrono::milliseconds expire_after{30'000};  ///< Silent for so long, a peer is gone.
+  std::chrono::milliseconds expire_after{30'000};  ///< So long, a peer is gone; above the former.
   /// Events that wait to be received, at least 1. With so many nothing more is read, and whoever
   /// sends to us finds us full; nobody is taken for silent meanwhile.
   std::size_t waiting_max = 100'000;
-  std::size_t peers_max = 1000;  ///< More are turned away, and counted.
+  std::size_t peers_max = 1000;  ///< More are turned away, and counted; 0: all are.
 };
 
 /// One that has entered and not left.
@@ -88,7 +91,8 @@ class PeerLoop;
 /// with a connection, the peer exits, and enters anew.
 class Peer {
  public:
-  /// Throws Error: the interface is not there, the beacon port cannot be shared, or see Socket.
+  /// Throws Error: usage, the interface is not there, or an option is out of its bounds;
+  /// unreachable, the beacon port cannot be shared; or see Socket.
   explicit Peer(Context& context, PeerOptions options = {});
   Peer(Peer&&) noexcept;
   ~Peer();

@@ -83,8 +83,9 @@ class Replier {
     set_otherwise(detail::handler_of(std::move(callable)));
   }
 
-  /// Serves until `stop`, in the calling thread and in threads - 1 others. Throws Error (usage)
-  /// where it is served already.
+  /// Serves until `stop`, also the context's, in the calling thread and in threads - 1 others;
+  /// after a stop it returns at once. Throws Error: usage where it is served already; refused where
+  /// the system starts no more threads, and then none is left.
   void serve();
   /// For another event loop, in place of `serve`: readable (poll(2), level-triggered) when `drain`
   /// has something to do, and from the end on. Good as long as the Replier.

@@ -42,7 +42,8 @@ class Reply {
   std::span<const Frame> further() const noexcept {
     return {finished_.further.begin(), finished_.further.size()};
   }
-  /// failed and refused: why, in the replier's words; else empty.
+  /// failed and refused: why, in the replier's words; no_peer: why none is there, where that is
+  /// known; else empty.
   std::string_view reason() const noexcept { return ok() ? "" : finished_.text(); }
   const std::string& method() const noexcept { return finished_.method; }
 

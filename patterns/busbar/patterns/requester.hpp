@@ -24,9 +24,9 @@ namespace busbar {
 struct RequesterOptions {
   std::string name = "requester";
   /// Servers: repliers, stock REP and ROUTER sockets, and queues with any of these behind them; 1
-  /// to 64. What is not there yet is waited for, and connected to when it comes. Of inproc nobody
-  /// tells whether it is bound: such a server is taken to be there, and where it is not, what is
-  /// asked expires and is never `no_peer`.
+  /// to 64, and one that is given twice is one. What is not there yet is waited for, and connected
+  /// to when it comes. Of inproc nobody tells whether it is bound: such a server is taken to be
+  /// there, and where it is not, what is asked expires and is never `no_peer`.
   std::vector<Endpoint> connect = {};
   Security security = {};  ///< Our keys, and the public key of all servers.
   Choice choice = Choice::least_loaded;
@@ -122,7 +122,8 @@ class [[nodiscard]] PendingReply {
   PendingReply& operator=(PendingReply&& other) noexcept;
   ~PendingReply();
 
-  /// Waits until it is finished, which is at its deadline at the latest. Once: then, and where it
+  /// Waits until it is finished, which is at its deadline at the latest, or when the requester or
+  /// its context is stopped (`cancelled`). Once: then, and where it
   /// was moved away, it throws Error (usage).
   Reply get();
   /// The same, and takes the payload out; throws RequestError unless it was replied to.

@@ -49,12 +49,12 @@ RequestError no_peer(std::string_view service, const detail::ServiceLink& link) 
     return RequestError{Outcome::no_peer, kind, operation(service), "it was never sent: " + cause,
                         remedy};
   };
-  if (!link.handshake_failure().empty()) {
-    return made(ErrorKind::refused, "the handshake failed: " + link.handshake_failure(),
+  if (!link.trouble().handshake_failure.empty()) {
+    return made(ErrorKind::refused, "the handshake failed: " + link.trouble().handshake_failure,
                 "check what is there, our keys, the broker's key and its allow list");
   }
-  if (!link.unresolved().empty()) {
-    return made(ErrorKind::unreachable, link.unresolved(),
+  if (!link.trouble().unresolved.empty()) {
+    return made(ErrorKind::unreachable, link.trouble().unresolved,
                 "check the host's name, or the path's permissions");
   }
   return made(ErrorKind::unreachable, "no broker was there in time",
@@ -179,8 +179,8 @@ std::optional<bool> ServiceClient::is_served(std::string_view service, milliseco
 ServiceClientLedger ServiceClient::ledger() const {
   ServiceClientLedger made = ledger_;
   made.connected = link_->state() == BrokerState::connected;
-  made.handshake_failure = link_->handshake_failure();
-  made.unresolved = link_->unresolved();
+  made.handshake_failure = link_->trouble().handshake_failure;
+  made.unresolved = link_->trouble().unresolved;
   return made;
 }
 

@@ -25,7 +25,7 @@ using MajordomoVersion = protocol::majordomo::Version;
 struct ServiceClientOptions {
   std::string name = "service-client";
   /// Brokers. One at a time: the next where this one is not there, or gives no answer to what may
-  /// be sent again.
+  /// be sent again. At least one; what is given twice is one.
   std::vector<Endpoint> connect = {};
   Security security = {};  ///< Our keys, and the public key of all brokers.
   MajordomoVersion version = MajordomoVersion::v02;

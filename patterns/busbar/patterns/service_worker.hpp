@@ -20,13 +20,14 @@ namespace busbar {
 
 struct ServiceWorkerOptions {
   std::string service = {};            ///< 1 to 255 bytes; not `mmi.…`, which is the broker's.
-  std::vector<Endpoint> connect = {};  ///< Brokers; it registers with each of them.
+  std::vector<Endpoint> connect = {};  ///< Brokers, each once; it registers with all of them.
   Security security = {};              ///< Our keys, and the public key of all brokers.
   MajordomoVersion version = MajordomoVersion::v02;
   /// Requests at a time from each broker, 1 to 1000: so often it registers, each with a thread of
   /// its own.
   unsigned threads = 1;
-  std::chrono::milliseconds heartbeat{1000};  ///< How often a broker is shown that it lives.
+  std::chrono::milliseconds heartbeat{
+      1000};  ///< A broker is shown so often that it lives; above 0.
   /// A broker that was silent for longer is dead: it is connected to anew. The guide's brokers
   /// speak every 2.5 s. Above `heartbeat`.
   std::chrono::milliseconds expiry{10000};

@@ -6,10 +6,10 @@
 #include <busbar/core/error.hpp>
 #include <busbar/core/internal/random_id.hpp>
 #include <busbar/core/internal/socket_poll.hpp>
+#include <busbar/core/internal/wake.hpp>
 #include <busbar/core/socket.hpp>
 #include <busbar/patterns/internal/engine.hpp>
 #include <busbar/patterns/internal/subscriber_protocol.hpp>
-#include <busbar/patterns/internal/wake.hpp>
 #include <busbar/patterns/internal/watch.hpp>
 
 namespace busbar {

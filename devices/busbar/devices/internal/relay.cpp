@@ -1,8 +1,6 @@
 #include "busbar/devices/internal/relay.hpp"
 
 #include <algorithm>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <busbar/core/error.hpp>
 #include <busbar/devices/internal/broker_lane.hpp>
@@ -70,16 +68,9 @@ Relay::Relay(Context& context, DeviceKind kind, std::vector<DeviceOptions> chain
     control_bound_.push_back(hop->control ? std::optional(hop->control->bound()) : std::nullopt);
     tap_bound_.push_back(hop->tap ? std::optional(hop->tap->bound()) : std::nullopt);
   }
-  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (wake_ < 0) {
-    throw Error(ErrorKind::refused, "start device '" + name() + "'", "no file descriptor is left",
-                "raise the limit (ulimit -n)");
-  }
 }
 
-Relay::~Relay() {
-  if (wake_ >= 0) close(wake_);
-}
+Relay::~Relay() = default;
 
 std::string Relay::name() const {
   std::string joined = hops_.front()->name;
@@ -121,7 +112,7 @@ bool Relay::poll(milliseconds wait) {
   if (moves && forward_.has_answers()) wait = milliseconds{0};
 
   poll_.start();
-  poll_.add(wake_);
+  poll_.add(wake_.descriptor());
   for (const auto& hop : hops_) {
     if (hop->control) poll_.add(hop->control->handle(), ZMQ_POLLIN);
   }
@@ -196,8 +187,7 @@ void Relay::move_messages() {
 
 void Relay::take_commands() {
   if (!has_posted_.exchange(false)) return;
-  std::uint64_t ignored = 0;
-  [[maybe_unused]] const ssize_t drained = ::read(wake_, &ignored, sizeof ignored);
+  wake_.clear();
   std::vector<Posted> posted;
   {
     const std::scoped_lock lock(posted_mutex_);
@@ -320,8 +310,7 @@ void Relay::command(control::Command command, milliseconds deadline) {
     posted_.push_back({command, deadline});
   }
   // In this order: whoever sees the flag can take the wake-up, so none is left to poll for.
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof one);
+  wake_.signal();
   has_posted_ = true;
 }
 

@@ -10,6 +10,7 @@
 
 #include <busbar/core/control_protocol.hpp>
 #include <busbar/core/internal/socket_poll.hpp>
+#include <busbar/core/internal/wake.hpp>
 #include <busbar/core/runner.hpp>
 #include <busbar/core/socket.hpp>
 #include <busbar/devices/device.hpp>
@@ -89,7 +90,7 @@ class Relay : public Active {
   std::chrono::milliseconds retry_;
   SocketPoll poll_;
   std::vector<Pending> pending_;
-  int wake_ = -1;
+  Wake wake_;
 
   std::vector<Endpoint> frontend_bound_;
   std::vector<Endpoint> backend_bound_;

@@ -46,10 +46,7 @@ Links::Links(Context& context, const LinksOptions& options, Events events)
 
 void Links::watch(std::size_t dealer) {
   dealers_[dealer].socket.on_event([this, dealer](const SocketEvent& event) {
-    using Kind = SocketEvent::Kind;
-    if (event.kind == Kind::handshake_failed) trouble_.handshake = event.cause;
-    if (event.kind == Kind::not_resolved) trouble_.unresolved = event.cause;
-    if (event.kind == Kind::connected) trouble_ = {};
+    trouble_.hear(event);
     dealers_[dealer].news.push_back(event.kind);
   });
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <busbar/core/internal/socket_poll.hpp>
+#include <busbar/core/internal/trouble.hpp>
 #include <busbar/core/socket.hpp>
 
 namespace busbar::detail {
@@ -32,12 +33,6 @@ class Links {
     std::function<void(const Address&)> connected = {};
     std::function<void(const Address&)> disconnected = {};
     std::function<void()> somebody_left = {};  ///< One of those that connected to us.
-  };
-
-  /// Why an end that we connect to is not there, until one is.
-  struct Trouble {
-    std::string handshake = {};
-    std::string unresolved = {};
   };
 
   /// Throws Error; see Socket.

@@ -56,6 +56,7 @@ std::string cause_of(std::uint16_t event, std::uint32_t value) {
   const int number = static_cast<int>(value);
   switch (event) {
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+      if (value == 400) return "access refused";  // RFC 27
       return "access refused (ZAP status " + std::to_string(value) + ")";
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
       if (number == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {

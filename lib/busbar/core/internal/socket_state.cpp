@@ -165,11 +165,12 @@ void SocketState::carry_out(const std::vector<ConnectorAction>& actions) {
 }
 
 void SocketState::look_up(const Endpoint& wanted) {
-  if (wanted.transport() == Transport::peer) {
-    services_wanted.push_back(wanted);
-  } else {
-    resolver.look_up(wanted, context->options().clock->now());
-  }
+  const TimePoint now = context->options().clock->now();
+  if (wanted.transport() != Transport::peer) return resolver.look_up(wanted, now);
+  const auto answer = context->services().find(wanted.path());
+  if (!answer || answer->endpoint.empty()) return services_wanted.push_back(wanted);
+  // At once: who only sends, or is waited for, need not look after its connections before.
+  carry_out(connector.on_resolved({wanted, answer->endpoint, {}}, now));
 }
 
 /// libzmq says the same of an ipc path that we may not open as of one where nobody listens.

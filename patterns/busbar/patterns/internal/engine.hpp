@@ -24,7 +24,7 @@ class Engine {
   /// Last, and without the loop: as Socket::see_off.
   virtual void see_off(std::chrono::milliseconds) {}
   virtual const std::vector<Endpoint>& bound() const = 0;
-  virtual Links::Trouble trouble() const { return {}; }
+  virtual Trouble trouble() const { return {}; }
 };
 
 /// Throws Error where there is neither an endpoint to bind nor one to connect to.

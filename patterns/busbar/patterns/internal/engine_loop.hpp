@@ -11,9 +11,9 @@
 #include <vector>
 
 #include <busbar/core/error.hpp>
+#include <busbar/core/internal/wake.hpp>
 #include <busbar/core/runner.hpp>
 #include <busbar/patterns/internal/engine.hpp>
-#include <busbar/patterns/internal/wake.hpp>
 
 namespace busbar::detail {
 

@@ -24,7 +24,7 @@ FreelanceLinks::FreelanceLinks(Context& context, const ServerLinksOptions& optio
 }
 
 void FreelanceLinks::hear(const SocketEvent& event) {
-  note_trouble(event);
+  trouble_.hear(event);
   for (Server& server : servers_) {
     if (server.identity == event.endpoint) server.news.push_back(event.kind);
   }

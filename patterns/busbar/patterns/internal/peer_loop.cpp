@@ -44,7 +44,8 @@ PeerOptions checked(PeerOptions options, const PeerId& id) {
   if (bytes > limits::header_bytes) refuse(who, "its headers are too large", "64 KiB at most");
   if (options.beacon_interval.count() <= 0 || options.evasive_after.count() <= 0 ||
       options.expire_after <= options.evasive_after) {
-    refuse(who, "its times do not fit", "beacon_interval > 0 < evasive_after < expire_after");
+    refuse(who, "its times do not fit",
+           "beacon_interval and evasive_after above 0, expire_after above evasive_after");
   }
   if (options.waiting_max == 0) {
     refuse(who, "no event may wait to be received", "give waiting_max 1 or more");
@@ -172,8 +173,7 @@ std::size_t PeerLoop::shout(const std::string& group, std::string_view payload) 
 
 void PeerLoop::flush(milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  const bool over =
-      wait_for(lock, timeout, [this] { return !may_speak() || engine_->all_sent(); });
+  const bool over = wait_for(lock, timeout, [this] { return !may_speak() || engine_->all_sent(); });
   if (!may_speak()) throw Error(ErrorKind::usage, "flush '" + name_ + "'", "it was stopped");
   if (over) return;
   throw Error(ErrorKind::timeout, "flush '" + name_ + "'",
@@ -246,18 +246,13 @@ std::optional<PeerEvent> PeerLoop::take(milliseconds timeout) {
 
 int PeerLoop::fd() {
   const std::scoped_lock lock(mutex_);
-  if (!readable_) readable_.emplace();
+  const int descriptor = readable_.open();
   show_readable();
-  return readable_->descriptor();
+  return descriptor;
 }
 
 /// With the mutex held.
-void PeerLoop::show_readable() {
-  if (!readable_) return;
-  const bool now = closed_ || engine_->protocol().events() > 0;
-  if (std::exchange(shown_readable_, now) == now) return;
-  now ? readable_->signal() : readable_->clear();
-}
+void PeerLoop::show_readable() { readable_.show(closed_ || engine_->protocol().events() > 0); }
 
 std::vector<KnownPeer> PeerLoop::peers() const {
   const std::scoped_lock lock(mutex_);

@@ -9,6 +9,7 @@
 
 #include <busbar/patterns/internal/engine_loop.hpp>
 #include <busbar/patterns/internal/peer_engine.hpp>
+#include <busbar/patterns/internal/readable.hpp>
 #include <busbar/patterns/peer.hpp>
 
 namespace busbar::detail {
@@ -59,9 +60,8 @@ class PeerLoop final : public EngineLoop<PeerEngine> {
   std::uint64_t service_ = 0;
   // The mutex guards what follows.
   std::map<std::string, std::vector<Endpoint>> offers_;
-  PeerLedger last_;               ///< When it ended.
-  std::optional<Wake> readable_;  ///< Once it was asked for.
-  bool shown_readable_ = false;
+  PeerLedger last_;  ///< When it ended.
+  Readable readable_;
   bool closed_ = false;
 };
 

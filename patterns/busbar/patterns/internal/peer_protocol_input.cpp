@@ -192,8 +192,11 @@ void PeerProtocol::on_content(Node& node, Kind kind, std::string group, Multipar
   const bool whispered = kind == Kind::whisper;
   if (whispered && node.speaks_notes && frames.size() == 3 && frames.text(1) == note_signature) {
     auto note = decode_note(frames.text(2));
-    note ? on_note(node, std::move(*note), now) : void(++counts_.malformed);
-    return;
+    if (!note) {
+      ++counts_.malformed;
+      return;
+    }
+    return on_note(node, std::move(*note), now);
   }
   if (!whispered && !groups_.contains(group)) {
     ++counts_.unwanted;

@@ -6,6 +6,7 @@
 
 #include <busbar/core/internal/frames.hpp>
 #include <busbar/core/internal/random_id.hpp>
+#include <busbar/core/internal/start_thread.hpp>
 #include <busbar/patterns/internal/check_enough.hpp>
 #include <busbar/patterns/internal/engine.hpp>
 #include <busbar/protocol/message_frame.hpp>
@@ -109,7 +110,7 @@ PublisherLoop::PublisherLoop(Context& context, PublisherOptions options)
   });
   calendar_.set(std::chrono::steady_clock::now());
   socket_.release();
-  thread_ = std::thread{[this] { run(); }};
+  thread_ = start_thread(options_.name, [this] { run(); });
 }
 
 PublisherLoop::~PublisherLoop() {

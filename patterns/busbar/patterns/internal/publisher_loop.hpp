@@ -11,8 +11,8 @@
 #include <busbar/core/internal/slow_peers.hpp>
 #include <busbar/core/internal/socket_poll.hpp>
 #include <busbar/core/internal/topic_losses.hpp>
+#include <busbar/core/internal/wake.hpp>
 #include <busbar/core/socket.hpp>
-#include <busbar/patterns/internal/wake.hpp>
 #include <busbar/patterns/publisher.hpp>
 
 namespace busbar::detail {

@@ -74,7 +74,7 @@ class CreditEngine final : public PullEngine {
     counts.malformed += refused_;
     return counts;
   }
-  Links::Trouble trouble() const override { return trouble_; }
+  Trouble trouble() const override { return trouble_; }
 
  private:
   template <class Call>
@@ -95,7 +95,7 @@ class CreditEngine final : public PullEngine {
   std::mutex& mutex_;
   Intake intake_;
   Links links_;
-  Links::Trouble trouble_;  ///< Copies, which the mutex guards.
+  Trouble trouble_;  ///< Copies, which the mutex guards.
   std::uint64_t refused_ = 0;
   TimePoint maintain_at_ = TimePoint::min();
   TimePoint deadline_ = TimePoint::min();

@@ -69,17 +69,12 @@ bool PullLoop::closed() const {
 
 int PullLoop::fd() {
   const std::scoped_lock lock(mutex_);
-  if (!readable_) readable_.emplace();
+  const int descriptor = readable_.open();
   show_readable();
-  return readable_->descriptor();
+  return descriptor;
 }
 
-void PullLoop::show_readable() {
-  if (!readable_) return;
-  const bool now = closed_ || engine_->anything_to_take();
-  if (std::exchange(shown_readable_, now) == now) return;
-  now ? readable_->signal() : readable_->clear();
-}
+void PullLoop::show_readable() { readable_.show(closed_ || engine_->anything_to_take()); }
 
 StopReport PullLoop::report() const {
   const std::scoped_lock lock(mutex_);
@@ -89,7 +84,7 @@ StopReport PullLoop::report() const {
 PullerLedger PullLoop::ledger() const {
   const std::scoped_lock lock(mutex_);
   const protocol::IntakeCounts counts = engine_ ? engine_->counts() : last_;
-  Links::Trouble trouble = engine_ ? engine_->trouble() : Links::Trouble{};
+  Trouble trouble = engine_ ? engine_->trouble() : Trouble{};
   return {.received = counts.received,
           .taken = counts.taken,
           .done = counts.done,
@@ -101,7 +96,7 @@ PullerLedger PullLoop::ledger() const {
           .held = counts.held,
           .malformed = counts.malformed,
           .pushers = counts.pushers,
-          .handshake_failure = std::move(trouble.handshake),
+          .handshake_failure = std::move(trouble.handshake_failure),
           .unresolved = std::move(trouble.unresolved)};
 }
 

@@ -6,6 +6,7 @@
 
 #include <busbar/patterns/internal/engine_loop.hpp>
 #include <busbar/patterns/internal/pull_engine.hpp>
+#include <busbar/patterns/internal/readable.hpp>
 #include <busbar/patterns/puller.hpp>
 
 namespace busbar::detail {
@@ -38,9 +39,8 @@ class PullLoop final : public EngineLoop<PullEngine> {
   const std::uint32_t credit_;
 
   // The mutex guards what follows.
-  protocol::IntakeCounts last_;   ///< When it ended.
-  std::optional<Wake> readable_;  ///< Once it was asked for.
-  bool shown_readable_ = false;
+  protocol::IntakeCounts last_;  ///< When it ended.
+  Readable readable_;
   bool closed_ = false;
   bool moved_ = false;          ///< Something was received, taken or settled since the last sleep.
   std::uint64_t answered_ = 0;  ///< Messages since the last turn.

@@ -66,7 +66,7 @@ class CreditEngine final : public PushEngine {
   }
   void see_off(std::chrono::milliseconds longest) override { links_.see_off(longest); }
   const std::vector<Endpoint>& bound() const override { return links_.bound(); }
-  Links::Trouble trouble() const override { return links_.trouble(); }
+  Trouble trouble() const override { return links_.trouble(); }
 
  private:
   std::size_t packed_below_;

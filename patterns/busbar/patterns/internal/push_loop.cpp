@@ -125,7 +125,7 @@ void PushLoop::take_inbox(TimePoint now) {
 
 void PushLoop::show_counts() {
   const protocol::DispatcherCounts counts = engine_->counts();
-  Links::Trouble trouble = engine_->trouble();
+  Trouble trouble = engine_->trouble();
   const std::scoped_lock lock(mutex_);
   ledger_ = {.pushed = counts.pushed,
              .done = counts.done,
@@ -139,7 +139,7 @@ void PushLoop::show_counts() {
              .malformed = counts.malformed,
              .bytes = engine_->bytes(),
              .workers = counts.workers,
-             .handshake_failure = std::move(trouble.handshake),
+             .handshake_failure = std::move(trouble.handshake_failure),
              .unresolved = std::move(trouble.unresolved)};
   if (waiters_ > 0) changed_.notify_all();
 }
@@ -193,7 +193,7 @@ void PushLoop::wait_for_workers(std::size_t count, milliseconds timeout) {
   std::unique_lock lock(mutex_);
   wait_for(lock, timeout, [&] { return ended_ || ledger_.workers >= count; });
   check_enough("wait for workers of '" + name_ + "'", ledger_.workers, count, timeout, ended_,
-               "start them");
+               "start them", ended_ ? "" : engine_->trouble().text());
 }
 
 void PushLoop::on_give_up(std::function<void(Message&&)> handler) {

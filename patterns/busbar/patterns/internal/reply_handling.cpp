@@ -5,6 +5,7 @@
 
 #include <busbar/core/error.hpp>
 #include <busbar/core/internal/frames.hpp>
+#include <busbar/core/internal/start_thread.hpp>
 #include <busbar/protocol/freelance.hpp>
 
 namespace busbar::detail {
@@ -76,7 +77,13 @@ void ReplyLoop::answered(Job& job, bool sends) {
   std::erase_if(in_hand_, [&](const InHand& one) { return one.ticket == job.ticket; });
   if (sends) send(job.frames);
   // Only a thread that serves comes back for what gathers.
-  if (protocol_.gathers()) here.loop == this ? watch_gathered() : protocol_.flush();
+  if (protocol_.gathers()) {
+    if (here.loop == this) {
+      watch_gathered();
+    } else {
+      protocol_.flush();
+    }
+  }
   send_rest();
   after_call();
   protocol_.recycle(job);
@@ -84,7 +91,11 @@ void ReplyLoop::answered(Job& job, bool sends) {
 
 /// From now on somebody looks whether a handler keeps answers waiting.
 void ReplyLoop::watch_gathered() {
-  if (!flusher_.joinable()) flusher_ = std::thread{[this] { flush_late(); }};
+  try {
+    if (!flusher_.joinable()) flusher_ = start_thread(options_.name, [this] { flush_late(); });
+  } catch (const Error&) {
+    return protocol_.flush();  // then none is kept waiting
+  }
   if (std::exchange(flusher_rests_, false)) flush_due_.notify_one();
 }
 

@@ -5,6 +5,7 @@
 
 #include <busbar/core/error.hpp>
 #include <busbar/core/internal/frames.hpp>
+#include <busbar/core/internal/start_thread.hpp>
 #include <busbar/protocol/freelance.hpp>
 
 namespace busbar::detail {
@@ -50,14 +51,7 @@ ReplyLoop::ReplyLoop(Context& context, ReplierOptions options)
                                 .send_queue = 100'000,
                                 .routing_id = freelance() ? options_.bind[0].str() : ""});
   bound_ = socket_->bound();
-  socket_->on_event([this](const SocketEvent& event) {
-    using Kind = SocketEvent::Kind;
-    if (event.kind == Kind::handshake_failed) handshake_failure_ = event.cause;
-    if (event.kind == Kind::not_resolved) unresolved_ = event.cause;
-    if (event.kind != Kind::connected) return;
-    handshake_failure_.clear();
-    unresolved_.clear();
-  });
+  socket_->on_event([this](const SocketEvent& event) { trouble_.hear(event); });
   socket_->release();
 }
 
@@ -90,20 +84,21 @@ void ReplyLoop::set_otherwise(Handler handler) {
 }
 
 void ReplyLoop::serve() {
+  std::vector<std::jthread> others;
   {
-    const Lock lock{mutex_};
+    const Lock lock{mutex_};  // for which they wait until all are there
     check_not_serving("serve", "call it once");
     if (stopped_) return;
+    for (unsigned i = 1; i < options_.threads; ++i)
+      others.push_back(start_thread<std::jthread>(options_.name, [this] { run(); }));
     serving_ = options_.threads;
   }
-  std::vector<std::thread> others;
-  for (unsigned i = 1; i < options_.threads; ++i) others.emplace_back([this] { run(); });
   run();
-  for (std::thread& other : others) other.join();
 }
 
 void ReplyLoop::run() {
   Lock lock{mutex_};
+  if (serving_ == 0) return;  // not all of us could be started
   Job job;
   while (!stopped_) {
     if (begin(lock, job)) continue;
@@ -284,8 +279,8 @@ ReplierLedger ReplyLoop::ledger() const {
   ReplierLedger ledger;
   static_cast<protocol::ReplierCounts&>(ledger) = protocol_.counts();
   ledger.undeliverable = undeliverable_;
-  ledger.handshake_failure = handshake_failure_;
-  ledger.unresolved = unresolved_;
+  ledger.handshake_failure = trouble_.handshake_failure;
+  ledger.unresolved = trouble_.unresolved;
   return ledger;
 }
 

@@ -11,8 +11,9 @@
 #include <vector>
 
 #include <busbar/core/internal/socket_poll.hpp>
+#include <busbar/core/internal/trouble.hpp>
+#include <busbar/core/internal/wake.hpp>
 #include <busbar/core/socket.hpp>
-#include <busbar/patterns/internal/wake.hpp>
 #include <busbar/patterns/internal/watch.hpp>
 #include <busbar/patterns/replier.hpp>
 #include <busbar/protocol/replier_protocol.hpp>
@@ -100,8 +101,7 @@ class ReplyLoop : public std::enable_shared_from_this<ReplyLoop> {
   Multipart frames_;
   Multipart out_;
   std::uint64_t undeliverable_ = 0;
-  std::string handshake_failure_;
-  std::string unresolved_;
+  Trouble trouble_;
   TimePoint maintain_at_ = TimePoint::min();
   TimePoint maintained_at_{};
   std::optional<Watch> watch_;  ///< Where `fd` was asked for.

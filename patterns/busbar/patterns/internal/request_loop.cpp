@@ -37,7 +37,7 @@ RequesterOptions checked(RequesterOptions options) {
   check(options.attempt_timeout.count() > 0, "attempt_timeout is below 1 ms", "raise it");
   check(options.hedge >= 0 && options.hedge <= 1, "hedge is no share of all requests",
         "give 0 to 1, 0.05 for five in a hundred");
-  check(options.batch_messages >= 1 && options.batch_messages <= 1000,
+  check(options.batch_messages >= 1 && options.batch_messages <= protocol::batch_max,
         "batch_messages is 0 or above 1000", "give 1 to 1000");
   check(options.batch_messages == 1 || options.wire == RequestWire::busbar,
         "the Freelance protocol has no batches", "leave batch_messages out");
@@ -76,7 +76,7 @@ RequestLoop::RequestLoop(Context& context, RequesterOptions options)
                                                    .unreachable =
                                                        [this](std::size_t server) {
                                                          news_ = true;
-                                                         protocol_.unreachable(server, now());
+                                                         protocol_.unreachable(server);
                                                        }});
 }
 
@@ -174,13 +174,17 @@ bool RequestLoop::carry(TimePoint at) {
 void RequestLoop::settle(Finished&& finished) {
   Slot* slot = slots_.find(finished.number);
   if (slot == nullptr) return;  // nobody wants it
+  if (finished.outcome == Outcome::no_peer && links_) {
+    const std::string reason = links_->trouble().text();
+    finished.body = Frame{reason.data(), reason.size()};
+  }
   if (!slot->callback) {
     slot->reply.emplace(std::move(finished));
     return;
   }
   const std::uint64_t number = finished.number;
   calls_.push_back({std::move(slot->callback), Reply{std::move(finished)}});
-  show_readable();
+  readable_.show(true);
   slots_.erase(number);
   --callbacks_;
 }
@@ -291,7 +295,7 @@ Reply RequestLoop::take(std::uint64_t number) {
 void RequestLoop::cancel(std::uint64_t number) {
   const Lock lock{mutex_};
   if (!links_) return;
-  protocol_.cancel(number, now());
+  protocol_.cancel(number);
   carry(now());
   after_call();
 }
@@ -305,10 +309,16 @@ void RequestLoop::forget(std::uint64_t number) noexcept {
 void RequestLoop::wait_for_servers(std::size_t count, milliseconds timeout) {
   Lock lock{mutex_};
   const TimePoint until = after(now(), timeout);
-  while (protocol_.connected_servers() < count && links_ && now() < until)
-    leading_ ? follow(lock, until) : lead(lock, until);
+  while (protocol_.connected_servers() < count && links_ && now() < until) {
+    if (leading_) {
+      follow(lock, until);
+    } else {
+      lead(lock, until);
+    }
+  }
   check_enough("wait for servers of '" + options_.name + "'", protocol_.connected_servers(), count,
-               timeout, !links_, "start them, or allow more time");
+               timeout, !links_, "start them, or allow more time",
+               links_ ? links_->trouble().text() : "");
 }
 
 RequesterLedger RequestLoop::ledger() const {
@@ -332,8 +342,8 @@ RequesterLedger RequestLoop::ledger() const {
                          .malformed = counts.malformed,
                          .servers = protocol_.connected_servers()};
   if (links_) {
-    ledger.handshake_failure = links_->handshake_failure();
-    ledger.unresolved = links_->unresolved();
+    ledger.handshake_failure = links_->trouble().handshake_failure;
+    ledger.unresolved = links_->trouble().unresolved;
   }
   return ledger;
 }

@@ -11,9 +11,10 @@
 #include <thread>
 #include <vector>
 
+#include <busbar/core/internal/wake.hpp>
 #include <busbar/core/runner.hpp>
+#include <busbar/patterns/internal/readable.hpp>
 #include <busbar/patterns/internal/server_links.hpp>
-#include <busbar/patterns/internal/wake.hpp>
 #include <busbar/patterns/requester.hpp>
 #include <busbar/protocol/paged_table.hpp>
 #include <busbar/protocol/requester_protocol.hpp>
@@ -86,8 +87,7 @@ class RequestLoop final : public Active {
   void run_callbacks(Lock& lock);
   void call_first(Lock& lock);
   /// Callbacks, for the loop's own thread to call.
-  bool calls_due() const noexcept { return !readable_ && !calls_.empty(); }
-  void show_readable();
+  bool calls_due() const noexcept { return !readable_.is_open() && !calls_.empty(); }
   void rest(Lock& lock, std::chrono::milliseconds wait);
   bool leave(Lock& lock);
   void end();
@@ -103,9 +103,8 @@ class RequestLoop final : public Active {
   protocol::RequesterProtocol protocol_;
   std::unique_ptr<ServerLinks> links_;  ///< Empty: ended.
   protocol::PagedTable<Slot> slots_;
-  std::deque<Call> calls_;        ///< To be called by the loop's own thread, or by `drain`.
-  std::optional<Wake> readable_;  ///< Once somebody asked for it.
-  bool shown_readable_ = false;
+  std::deque<Call> calls_;  ///< To be called by the loop's own thread, or by `drain`.
+  Readable readable_;       ///< Once it is open, by `drain`.
   Multipart frames_;
   protocol::RequesterProtocol::Send send_;
   Finished finished_;

@@ -74,20 +74,15 @@ void RequestLoop::call_first(Lock& lock) {
 
 int RequestLoop::fd() {
   const Lock lock{mutex_};
-  if (!readable_) readable_.emplace();
-  show_readable();
-  return readable_->descriptor();
-}
-
-void RequestLoop::show_readable() {
-  if (!readable_ || std::exchange(shown_readable_, !calls_.empty()) == !calls_.empty()) return;
-  shown_readable_ ? readable_->signal() : readable_->clear();
+  const int descriptor = readable_.open();
+  readable_.show(!calls_.empty());
+  return descriptor;
 }
 
 void RequestLoop::let_go() noexcept {
   std::deque<Call> calls;  // which may hold requests of ours
   const Lock lock{mutex_};
-  if (readable_) calls.swap(calls_);
+  if (readable_.is_open()) calls.swap(calls_);
 }
 
 std::size_t RequestLoop::drain(std::size_t most) {
@@ -95,7 +90,7 @@ std::size_t RequestLoop::drain(std::size_t most) {
   const std::size_t due = std::min(most, calls_.size());
   std::size_t called = 0;
   for (; called < due && !calls_.empty(); ++called) call_first(lock);
-  show_readable();
+  readable_.show(!calls_.empty());
   return called;
 }
 
@@ -125,7 +120,7 @@ bool RequestLoop::leave(Lock& lock) {
     return false;
   }
   abandoned_ = under_way;
-  protocol_.cancel_all(now());
+  protocol_.cancel_all();
   carry(now());
   end();
   run_callbacks(lock);
@@ -134,7 +129,7 @@ bool RequestLoop::leave(Lock& lock) {
 
 /// The sockets are closed, and everything is finished.
 void RequestLoop::end() {
-  protocol_.cancel_all(now());
+  protocol_.cancel_all();
   while (protocol_.take(finished_)) settle(std::move(finished_));
   links_.reset();
   changed_.notify_all();

@@ -54,7 +54,7 @@ DealerLinks::DealerLinks(Context& context, const ServerLinksOptions& options, Ev
 }
 
 void DealerLinks::hear(std::size_t server, const SocketEvent& event) {
-  note_trouble(event);
+  trouble_.hear(event);
   servers_[server].news.push_back(event.kind);
 }
 
@@ -112,15 +112,6 @@ void DealerLinks::release() noexcept {
 }
 
 }  // namespace
-
-void ServerLinks::note_trouble(const SocketEvent& event) {
-  using Kind = SocketEvent::Kind;
-  if (event.kind == Kind::handshake_failed) handshake_failure_ = event.cause;
-  if (event.kind == Kind::not_resolved) unresolved_ = event.cause;
-  if (event.kind != Kind::connected) return;
-  handshake_failure_.clear();
-  unresolved_.clear();
-}
 
 std::unique_ptr<ServerLinks> ServerLinks::create(Context& context,
                                                  const ServerLinksOptions& options, Events events) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <busbar/core/internal/socket_poll.hpp>
+#include <busbar/core/internal/trouble.hpp>
 #include <busbar/core/socket.hpp>
 #include <busbar/patterns/request_wire.hpp>
 
@@ -55,15 +56,10 @@ class ServerLinks {
   /// Gives the sockets free for the thread that uses them next.
   virtual void release() noexcept = 0;
 
-  const std::string& handshake_failure() const noexcept { return handshake_failure_; }
-  const std::string& unresolved() const noexcept { return unresolved_; }
+  const Trouble& trouble() const noexcept { return trouble_; }
 
  protected:
-  void note_trouble(const SocketEvent& event);
-
- private:
-  std::string handshake_failure_;
-  std::string unresolved_;
+  Trouble trouble_;
 };
 
 }  // namespace busbar::detail

@@ -34,17 +34,12 @@ void ServiceLink::wake() {
 
 void ServiceLink::hear(const SocketEvent& event) {
   using Kind = SocketEvent::Kind;
+  trouble_.hear(event);
   switch (event.kind) {
     case Kind::connected:
-      handshake_failure_.clear();
-      unresolved_.clear();
       return set(BrokerState::connected);
     case Kind::handshake_failed:
-      handshake_failure_ = event.cause;
-      return set(BrokerState::unreachable);
     case Kind::not_resolved:
-      unresolved_ = event.cause;
-      return set(BrokerState::unreachable);
     case Kind::retrying:
       return set(BrokerState::unreachable);
     case Kind::disconnected:

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <busbar/core/internal/socket_poll.hpp>
+#include <busbar/core/internal/trouble.hpp>
 #include <busbar/core/socket.hpp>
 #include <busbar/patterns/internal/call_protocol.hpp>
 #include <busbar/patterns/service_client.hpp>
@@ -38,8 +39,7 @@ class ServiceLink {
   /// To the thread that uses it next.
   void release() noexcept;
 
-  const std::string& handshake_failure() const noexcept { return handshake_failure_; }
-  const std::string& unresolved() const noexcept { return unresolved_; }
+  const Trouble& trouble() const noexcept { return trouble_; }
 
  private:
   void hear(const SocketEvent& event);
@@ -52,8 +52,7 @@ class ServiceLink {
   SocketPoll poll_;
   BrokerState state_ = BrokerState::connecting;
   std::vector<BrokerState> news_;
-  std::string handshake_failure_;
-  std::string unresolved_;
+  Trouble trouble_;
 };
 
 }  // namespace busbar::detail

@@ -38,17 +38,9 @@ void ServiceEngine::connect(Place& place) {
                        SocketOptions{.name = "service '" + printable(options_.service) + "'",
                                      .connect = {place.broker},
                                      .security = options_.security});
-  place.socket->on_event([this](const SocketEvent& event) { hear(event); });
+  place.socket->on_event([this](const SocketEvent& event) { trouble_.hear(event); });
   place.protocol.connected(context_.clock().now());
   ++connections_;
-}
-
-void ServiceEngine::hear(const SocketEvent& event) {
-  if (event.kind == SocketEvent::Kind::handshake_failed) handshake_failure_ = event.cause;
-  if (event.kind == SocketEvent::Kind::not_resolved) unresolved_ = event.cause;
-  if (event.kind != SocketEvent::Kind::connected) return;
-  handshake_failure_.clear();
-  unresolved_.clear();
 }
 
 bool ServiceEngine::turn(TimePoint now, const Take& take) {
@@ -130,8 +122,8 @@ void ServiceEngine::tell(ServiceWorkerLedger& ledger) const {
   ledger.malformed = 0;
   for (const Place& place : places_) ledger.malformed += place.protocol.malformed();
   ledger.connections = connections_;
-  ledger.handshake_failure = handshake_failure_;
-  ledger.unresolved = unresolved_;
+  ledger.handshake_failure = trouble_.handshake_failure;
+  ledger.unresolved = trouble_.unresolved;
 }
 
 ServiceLoop::ServiceLoop(Context& context, const ServiceWorkerOptions& options,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <busbar/core/internal/trouble.hpp>
 #include <busbar/patterns/internal/engine_loop.hpp>
 #include <busbar/patterns/internal/worker_protocol.hpp>
 #include <busbar/patterns/service_worker.hpp>
@@ -45,7 +46,6 @@ class ServiceEngine {
   };
   void connect(Place& place);
   static bool may_be_heard(const Place& place);
-  void hear(const SocketEvent& event);
   void send_all(Place& place);
 
   Context context_;
@@ -54,8 +54,7 @@ class ServiceEngine {
   std::vector<Endpoint> bound_;
   TimePoint maintain_at_ = TimePoint::min();
   std::uint64_t connections_ = 0;
-  std::string handshake_failure_;
-  std::string unresolved_;
+  Trouble trouble_;
   Multipart frames_;
 };
 

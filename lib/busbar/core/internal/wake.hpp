@@ -1,4 +1,4 @@
-/// What ends a wait in SocketPoll from another thread.
+/// What ends a wait in poll(2) from another thread.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,10 @@ namespace busbar::detail {
 class Wake {
  public:
   Wake() : descriptor_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (descriptor_ < 0) throw Error(ErrorKind::refused, "wake a loop", "no file descriptor left");
+    if (descriptor_ < 0) {
+      throw Error(ErrorKind::refused, "wake a loop", "no file descriptor is left",
+                  "raise the limit (ulimit -n)");
+    }
   }
   Wake(const Wake&) = delete;
   Wake& operator=(const Wake&) = delete;
@@ -23,9 +26,10 @@ class Wake {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t written = write(descriptor_, &one, sizeof one);
   }
-  void clear() const noexcept {
+  /// False: nobody signalled.
+  bool clear() const noexcept {
     std::uint64_t ignored = 0;
-    [[maybe_unused]] const ssize_t size = read(descriptor_, &ignored, sizeof ignored);
+    return read(descriptor_, &ignored, sizeof ignored) > 0;
   }
 
  private:

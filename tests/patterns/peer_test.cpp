@@ -168,6 +168,24 @@ TEST_CASE("a peer that was stopped says nothing more") {
   }
 }
 
+TEST_CASE("a flush ends when those that were spoken to have answered once") {
+  Context context;
+  Peer peer{context, {.beacon_port = 0}};
+  ByHand hand{context, peer};
+  hand.hello();
+  CHECK(next(peer, Kind::enter).peer == hand.id);
+  CHECK(std::holds_alternative<Hello>(hand.hear().body));
+  peer.flush(longest);
+  CHECK(peer.whisper(hand.id, "x") == SendResult::sent);
+  CHECK(std::holds_alternative<Whisper>(hand.hear().body));
+  CHECK_THROWS_AS(peer.flush(1ms), Error);
+  CHECK(std::holds_alternative<Ping>(hand.hear().body));
+  hand.say(2, PingOk{});
+  peer.flush(longest);
+  CHECK(peer.whisper(hand.id, "y") == SendResult::sent);
+  peer.flush(longest);
+}
+
 TEST_CASE("a node that greets is greeted, by DEALER and byte") {
   Context context;
   Peer peer{context, {.name = "peer", .beacon_port = 0}};
@@ -284,6 +302,19 @@ TEST_CASE("with keys peers prove who they are, and who is not on the list stays 
     CHECK(next(other, Kind::whisper).payload() == "there");
     CHECK(other.whisper(hub.id(), "and back") == SendResult::sent);
     CHECK(next(hub, Kind::whisper).payload() == "and back");
+  }
+  SUBCASE("who does not let us in is spoken to in vain, and that is told") {
+    Peer hub{context, {.beacon_port = port, .security = {.keys = hub_keys, .allow = allow}}};
+    const auto list = std::make_shared<AllowList>(std::vector{other_keys.public_key});
+    const Peer other{
+        context,
+        {.beacon_port = port,
+         .security = {.keys = other_keys, .allow = list, .server_key = hub_keys.public_key}}};
+    CHECK(next(hub, Kind::enter).peer == other.id());
+    CHECK(hub.whisper(other.id(), "in vain") == SendResult::sent);
+    hub.flush(longest);
+    CHECK(hub.ledger().undeliverable > 0);
+    CHECK(next(hub, Kind::exit).peer == other.id());
   }
   SUBCASE("who knows nobody's key stays outside") {
     Peer one{context,

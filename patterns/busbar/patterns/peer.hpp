@@ -74,7 +74,8 @@ struct PeerLedger {
   std::uint64_t forged = 0;     ///< Under the id of a peer that has another key.
   std::uint64_t refused = 0;    ///< Peers turned away: too many, in too many groups, no address.
   std::uint64_t unwanted = 0;   ///< Shouts to groups that we are not in.
-  /// Of those sent: lost, as the connection to the peer was gone. It exits, and enters anew.
+  /// Of those sent: lost, as the connection to the peer was gone, or never came to be (it refuses
+  /// our key). It exits, and enters anew.
   std::uint64_t undeliverable = 0;
   std::uint64_t waiting = 0;  ///< Events that wait to be received.
   std::size_t peers = 0;
@@ -127,8 +128,9 @@ class Peer {
     return shout(group, std::string_view{pack(value)});
   }
 
-  /// Returns when all that was said is on its way to those who read. Throws Error (timeout), and
-  /// Error (usage) after a stop.
+  /// Returns when all that was said is on its way to those who read: each of them has answered once
+  /// that it hears us, or is gone, and what it was told counts as undeliverable. Throws Error
+  /// (timeout), and Error (usage) after a stop.
   void flush(std::chrono::milliseconds timeout);
 
   /// Tells all peers that the service `name` is at `endpoint`, for as long as we live; `*` as its

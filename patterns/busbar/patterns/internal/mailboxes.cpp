@@ -13,7 +13,7 @@ constexpr std::uint16_t first_port = 0xC000;  // RFC 36: to 0xFFFF
 constexpr int port_attempts = 100;
 constexpr std::chrono::milliseconds linger{1000};
 constexpr std::chrono::milliseconds look_up_poll{20};
-constexpr std::chrono::milliseconds monitors_pause{500};  // they tell of failures, for the log only
+constexpr std::chrono::milliseconds monitors_pause{500};  // they tell of failures only
 
 /// Who is in this process: by context, since inproc ends there.
 class Neighbours {
@@ -83,6 +83,7 @@ Mailboxes::Mailboxes(Context& context, const Options& options)
                              .ipv4_only = false,
                              .routing_id = protocol::zre::routing_id(options_.id),
                              .failures_only = true});
+  out_->on_event([this](const SocketEvent& event) { hear(event); });
   // Who takes a connection and never answers is given up by its expiry. With a timer for each
   // connection libzmq looks through all of them whenever one is made.
   out_->set(zmq::sockopt::handshake_ivl, 0);
@@ -90,6 +91,13 @@ Mailboxes::Mailboxes(Context& context, const Options& options)
 }
 
 Mailboxes::~Mailboxes() { Neighbours::all().remove(context_.handle(), options_.id); }
+
+void Mailboxes::hear(const SocketEvent& event) {
+  if (event.kind != SocketEvent::Kind::handshake_failed) return;
+  for (const auto& [mailbox, way] : ways_) {
+    if (way.endpoint == event.endpoint) refused_.push_back(mailbox);
+  }
+}
 
 bool Mailboxes::receive(std::string& from, Multipart& frames, std::string& key) {
   if (!inbox_->receive(frames)) return false;

@@ -52,6 +52,8 @@ class Mailboxes {
   /// Mailboxes whose connection is gone, and how many messages were lost with it since the last
   /// call.
   std::map<std::uint64_t, std::uint64_t> take_broken() { return std::exchange(broken_, {}); }
+  /// Mailboxes whose connection was refused since the last call: no key of ours, or not theirs.
+  std::vector<std::uint64_t> take_refused() { return std::exchange(refused_, {}); }
   bool anything_waits() const noexcept { return !waiting_.empty(); }
 
   void look_up(const std::string& endpoint, TimePoint now);
@@ -70,6 +72,7 @@ class Mailboxes {
   };
   bool connect(std::uint64_t mailbox, const std::string& endpoint, const std::string& key);
   bool send_now(std::uint64_t mailbox, Multipart& frames);
+  void hear(const SocketEvent& event);
 
   Context context_;
   Options options_;
@@ -80,6 +83,7 @@ class Mailboxes {
   std::map<std::uint64_t, Way> ways_;
   std::set<std::uint64_t> waiting_;
   std::map<std::uint64_t, std::uint64_t> broken_;
+  std::vector<std::uint64_t> refused_;
   TimePoint monitors_at_ = TimePoint::min();
   Multipart unread_;
 };

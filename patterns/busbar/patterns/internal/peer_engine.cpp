@@ -120,6 +120,7 @@ void PeerEngine::carry_out_all(TimePoint now) {
       for (const auto& [mailbox, lost] : mailboxes_.take_broken()) {
         protocol_->broken(mailbox, lost, now);
       }
+      for (const std::uint64_t mailbox : mailboxes_.take_refused()) protocol_->refused(mailbox);
       taken_.clear();
       while (auto action = protocol_->next_action()) taken_.push_back(std::move(*action));
       deadline_ = protocol_->next_deadline();

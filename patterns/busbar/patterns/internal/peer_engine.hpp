@@ -28,7 +28,8 @@ class PeerEngine final : public Engine {
   const PeerProtocol& protocol() const noexcept { return *protocol_; }
   PeerLedger ledger() const;
   bool all_sent() const noexcept {
-    return protocol_->actions() == 0 && !carrying_out_ && !protocol_->anything_congested();
+    return protocol_->actions() == 0 && !carrying_out_ && !protocol_->anything_congested() &&
+           !protocol_->anything_unproven();
   }
   bool needs_turn() const noexcept { return protocol_->actions() > 0 || (deaf_ && has_room()); }
 

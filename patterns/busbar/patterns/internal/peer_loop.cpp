@@ -173,6 +173,8 @@ std::size_t PeerLoop::shout(const std::string& group, std::string_view payload) 
 
 void PeerLoop::flush(milliseconds timeout) {
   std::unique_lock lock(mutex_);
+  if (may_speak()) engine_->protocol().prove();
+  wake_up();
   const bool over = wait_for(lock, timeout, [this] { return !may_speak() || engine_->all_sent(); });
   if (!may_speak()) throw Error(ErrorKind::usage, "flush '" + name_ + "'", "it was stopped");
   if (over) return;

@@ -211,6 +211,7 @@ SendResult PeerProtocol::whisper(const PeerId& to, Multipart& content) {
     ++counts_.overflow;
     return SendResult::full;
   }
+  node->way.spoke = true;
   send(node->way, Whisper{}, &content);
   return SendResult::sent;
 }
@@ -223,6 +224,7 @@ std::size_t PeerProtocol::shout(const std::string& group, Multipart& content) {
       ++counts_.overflow;
       continue;
     }
+    node.way.spoke = true;
     send(node.way, Shout{group}, &content);
     ++reached;
   }
@@ -329,6 +331,27 @@ void PeerProtocol::congested(std::uint64_t mailbox, bool is) {
 bool PeerProtocol::anything_congested() const noexcept {
   return std::any_of(nodes_.begin(), nodes_.end(),
                      [](const auto& known) { return known.second.way.congested; });
+}
+
+void PeerProtocol::refused(std::uint64_t mailbox) {
+  for (auto& [id, node] : nodes_) {
+    if (node.way.mailbox == mailbox) send(node.way, Ping{});
+  }
+}
+
+void PeerProtocol::prove() {
+  for (auto& [id, node] : nodes_) {
+    if (is_unproven(node)) send(node.way, Ping{});
+  }
+}
+
+bool PeerProtocol::anything_unproven() const noexcept {
+  return std::any_of(nodes_.begin(), nodes_.end(),
+                     [](const auto& known) { return is_unproven(known.second); });
+}
+
+bool PeerProtocol::is_unproven(const Node& node) noexcept {
+  return node.ready && node.way.spoke && !node.way.proven;
 }
 
 void PeerProtocol::unresponsive(std::uint64_t mailbox, TimePoint now) {

@@ -45,7 +45,8 @@ struct PeerCounts {
   std::uint64_t forged = 0;     ///< Under the id of a peer with another key.
   std::uint64_t refused = 0;    ///< Peers turned away: too many, too many groups, or no address.
   std::uint64_t unwanted = 0;   ///< Shouts to groups that we are not in.
-  std::uint64_t undeliverable = 0;  ///< Of those sent: lost, as their connection was gone.
+  /// Of those sent: lost, as their connection was gone, or had never been proven to lead anywhere.
+  std::uint64_t undeliverable = 0;
 };
 
 /// What a peer says where it is must be connected to as it stands: no name that libzmq would look
@@ -84,6 +85,8 @@ class PeerProtocol {
   void unresponsive(std::uint64_t mailbox, TimePoint now);
   /// The mailbox's connection is gone, and `lost` messages with it.
   void broken(std::uint64_t mailbox, std::uint64_t lost, TimePoint now);
+  /// The mailbox's connection was refused: what is said to it next may find it gone.
+  void refused(std::uint64_t mailbox);
   /// A configured endpoint whose host's name was to be looked up is at `address`.
   void looked_up(const std::string& endpoint, const std::string& address, TimePoint now);
 
@@ -103,6 +106,9 @@ class PeerProtocol {
   std::optional<PeerAction> next_action();
   std::size_t actions() const noexcept { return actions_.size(); }
   bool anything_congested() const noexcept;
+  /// Asks all to whom the user spoke, and who never answered by the same way.
+  void prove();
+  bool anything_unproven() const noexcept;
   std::optional<PeerEvent> next_event();
   std::size_t events() const noexcept { return events_.size(); }
 
@@ -115,6 +121,8 @@ class PeerProtocol {
     std::uint64_t headers = 0;  ///< Which version of ours was told on it.
     std::string key = {};       ///< Who must be there.
     bool congested = false;     ///< Its mailbox takes nothing more.
+    bool spoke = false;         ///< What the user says went by it.
+    bool proven = false;        ///< The other end has answered to it.
   };
   struct Node {
     PeerId id;
@@ -157,6 +165,7 @@ class PeerProtocol {
     std::string asked_at = {};  ///< The configured endpoint, its or ours, that this is about.
   };
 
+  static bool is_unproven(const Node& node) noexcept;
   Node* find(const PeerId& id);
   Node& add(const PeerId& id, std::string endpoint, TimePoint now);
   Node* require(const PeerId& id, const std::string& endpoint, const std::string& key,

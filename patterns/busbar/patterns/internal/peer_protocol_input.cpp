@@ -53,14 +53,15 @@ void PeerProtocol::doubt(Node& node, TimePoint now) {
 
 /// What its peer has said may still be on its way, and in front of a GOODBYE.
 void PeerProtocol::broken(std::uint64_t mailbox, std::uint64_t lost, TimePoint now) {
-  counts_.undeliverable += lost;
   for (auto& [id, node] : nodes_) {
     if (node.way.mailbox != mailbox) continue;
+    counts_.undeliverable += node.way.proven ? lost : std::max<std::uint64_t>(lost, node.way.sent);
     if (!node.ready) return remove(PeerId{id}, now);
     node.leaves = std::min(node.leaves, now + last_words);
     deadline_ = std::min(deadline_, node.leaves);
     return;
   }
+  counts_.undeliverable += lost;
   for (Contact& contact : contacts_) {
     if (contact.way.mailbox == mailbox) close(contact.way);
   }
@@ -182,6 +183,8 @@ void PeerProtocol::on_traffic(Node& node, Message&& message, Multipart& frames, 
     if (node.groups.erase(left->group) > 0) event(Kind::leave, node, std::move(left->group));
   } else if (std::holds_alternative<Ping>(body)) {
     send(node.way, PingOk{});
+  } else if (std::holds_alternative<PingOk>(body)) {
+    node.way.proven = true;
   } else if (std::holds_alternative<Goodbye>(body)) {
     remove(PeerId{node.id}, now);
   }

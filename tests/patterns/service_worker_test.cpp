@@ -279,7 +279,7 @@ TEST_CASE("a registration that no broker got is not delivered when one comes") {
   const std::string broker = "ipc://" + folder.path("broker");
   Context context;
   ServiceWorker worker{
-      context, {.service = "echo", .connect = {broker}, .heartbeat = 20ms, .expiry = 300ms}, echo};
+      context, {.service = "echo", .connect = {broker}, .heartbeat = 20ms, .expiry = 600ms}, echo};
   REQUIRE(eventually([&] { return worker.ledger().connections >= 3; }));
   zmq::context_t zmq;
   Stock router{zmq, zmq::socket_type::router};

@@ -23,7 +23,10 @@ class Engine {
   virtual void leave() = 0;
   /// Last, and without the loop: as Socket::see_off.
   virtual void see_off(std::chrono::milliseconds) {}
-  virtual const std::vector<Endpoint>& bound() const = 0;
+  virtual const std::vector<Endpoint>& bound() const {
+    static const std::vector<Endpoint> none;
+    return none;
+  }
   virtual Trouble trouble() const { return {}; }
 };
 

@@ -7,56 +7,11 @@
 #include <string>
 #include <vector>
 
-#include <busbar/core/internal/trouble.hpp>
 #include <busbar/patterns/internal/engine_loop.hpp>
-#include <busbar/patterns/internal/worker_protocol.hpp>
+#include <busbar/patterns/internal/service_engine.hpp>
 #include <busbar/patterns/service_worker.hpp>
 
 namespace busbar::detail {
-
-/// The registrations and their sockets.
-class ServiceEngine {
- public:
-  ServiceEngine(Context& context, const ServiceWorkerOptions& options);
-
-  using Take = std::function<void(std::size_t place, WorkerProtocol::Request request)>;
-  /// True: something came.
-  bool turn(TimePoint now, const Take& take);
-  WorkerProtocol& at(std::size_t place) { return places_[place].protocol; }
-  std::size_t size() const noexcept { return places_.size(); }
-  /// Says goodbye where nothing is under way.
-  void close();
-  void send_all();
-  /// Nothing is left to be answered, or to be read by a broker that is there.
-  bool may_go() const;
-
-  TimePoint add_to(SocketPoll& poll);
-  void leave() { close(), send_all(); }
-  void see_off(std::chrono::milliseconds longest);
-  const std::vector<Endpoint>& bound() const noexcept { return bound_; }
-  /// What only the engine counts and knows.
-  void tell(ServiceWorkerLedger& ledger) const;
-
- private:
-  bool is_blocked() const;
-  struct Place {
-    Endpoint broker;
-    WorkerProtocol protocol;
-    std::optional<Socket> socket = {};
-  };
-  void connect(Place& place);
-  static bool may_be_heard(const Place& place);
-  void send_all(Place& place);
-
-  Context context_;
-  ServiceWorkerOptions options_;
-  std::vector<Place> places_;
-  std::vector<Endpoint> bound_;
-  TimePoint maintain_at_ = TimePoint::min();
-  std::uint64_t connections_ = 0;
-  Trouble trouble_;
-  Multipart frames_;
-};
 
 class ServiceLoop final : public EngineLoop<ServiceEngine> {
  public:

@@ -12,7 +12,7 @@ namespace {
 namespace protocol = busbar::protocol::majordomo;
 using namespace std::chrono_literals;
 
-constexpr WorkerRules rules{
+constexpr detail::WorkerRules rules{
     .heartbeat = 10ms, .expiry = 40ms, .hold_messages = 4, .hold_bytes = 256, .hold_age = 100ms};
 
 /// Frames with `|` between them.
@@ -74,7 +74,7 @@ void broker(std::string_view bytes) {
 
 /// The same where workers have several requests at a time.
 void broker_prefetch(std::string_view bytes) {
-  WorkerRules several = rules;
+  detail::WorkerRules several = rules;
   several.prefetch = 2;
   BrokerWorld world{several};
   play(bytes, world, [&](Multipart& frames) { world.broker.on_message(frames, world.now); });

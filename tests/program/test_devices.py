@@ -135,6 +135,16 @@ class Devices(StockCase):
                 self.assertEqual(out, "")
                 self.assertIn(said, err)
 
+    def test_options_without_effect_are_refused(self):
+        sides = ("--frontend", "tcp://127.0.0.1:*", "--backend", "tcp://127.0.0.1:*")
+        for args, said in (
+                (["--heartbeat", "1s"], "heartbeat is for services, and for queues with the strategy ready (leave it "),
+                (["--expiry", "10s"], "or give the queue that strategy"),
+                (["--strategy", "ready", "--overflow", "drop"], "overflow is not for services, nor for queues")):
+            with self.subTest(args):
+                _, err = self.busbar("queue", *sides, *args, code=2)
+                self.assertIn(said, err)
+
     def test_an_address_in_use_exits_with_3(self):
         device = self.device("queue")
         _, err = self.busbar("queue", "--frontend", device.frontend, "--backend", self.ipc("b"), code=3)

@@ -35,7 +35,7 @@ inline std::string shown(const busbar::Multipart& frames) {
 struct BrokerWorld final : private busbar::detail::BrokerOutlet {
   using Broker = busbar::detail::Broker;
 
-  explicit BrokerWorld(busbar::WorkerRules rules = {})
+  explicit BrokerWorld(busbar::detail::WorkerRules rules = {})
       : broker(rules, {clients, workers, services, requests}, *this) {
     broker.on_time(now);
   }

@@ -15,8 +15,8 @@
 #include <busbar/core/clock.hpp>
 #include <busbar/core/ledger.hpp>
 #include <busbar/core/multipart.hpp>
-#include <busbar/devices/device.hpp>
 #include <busbar/devices/internal/topic_table.hpp>
+#include <busbar/devices/internal/worker_rules.hpp>
 #include <busbar/protocol/majordomo.hpp>
 
 namespace busbar::detail {

@@ -9,7 +9,8 @@ BrokerLane::BrokerLane(Hop& hop, const DeviceOptions& options, Socket& clients, 
     : hop_(hop),
       clients_(clients),
       workers_(workers),
-      broker_(options.workers, {hop_.frontend, hop_.backend, hop_.topics, hop_.requests}, *this) {}
+      broker_(rules_of(options.workers), {hop_.frontend, hop_.backend, hop_.topics, hop_.requests},
+              *this) {}
 
 std::size_t BrokerLane::burst(TimePoint now, std::size_t most, bool takes) {
   const auto received = [this] { return hop_.frontend.received + hop_.backend.received; };

@@ -2,7 +2,7 @@
 #include <set>
 
 #include <busbar/core/error.hpp>
-#include <busbar/devices/internal/relay_setup.hpp>
+#include <busbar/devices/internal/misfits.hpp>
 #include <busbar/devices/topology/internal/findings.hpp>
 #include <busbar/devices/topology/internal/loops.hpp>
 #include <busbar/devices/topology/internal/wiring.hpp>
@@ -50,17 +50,8 @@ class Check {
     if (device.kind != DeviceKind::services) check_side(device, "backend", options.backend);
     check_outlet(device, "control", options.control, options.control_security);
     check_outlet(device, "tap", options.tap, options.tap_security);
-    if (options.credit) check_credit(device);
-    check_workers(device);
-    if (options.cache != LateJoin::nothing && device.kind != DeviceKind::forwarder) {
-      note(place_of(device, "cache"), "a cache is for forwarders", "remove it");
-    }
-    for (const Stage& stage : options.stages) {
-      if (!stage.needs_topic || device.kind == DeviceKind::forwarder) continue;
-      note(place_of(device, "stages"),
-           "'" + printable(stage.text) + "' needs a topic, which a " +
-               std::string{name_of(device.kind)} + "'s messages do not have",
-           "move it to a forwarder");
+    for (const detail::Misfit& misfit : detail::misfits_of(device.kind, options)) {
+      note(place_of(device, misfit.key), misfit.problem, misfit.remedy);
     }
   }
 
@@ -157,50 +148,6 @@ class Check {
     note(std::move(place), "no device '" + printable(name) + "'" + detail::suggestion(name, known),
          "the devices are " + detail::listed(known));
     return nullptr;
-  }
-
-  void check_credit(const TopologyDevice& device) {
-    if (device.kind != DeviceKind::streamer) {
-      note(place_of(device, "credit"), "credit is for streamers", "remove it");
-    }
-    const DeviceOptions& options = device.options;
-    for (const auto& [side, key] :
-         {std::pair{&options.frontend, "frontend"}, {&options.backend, "backend"}}) {
-      if (side->connect.size() + (side->bind.empty() ? 0 : 1) <= 1) continue;
-      note(place_of(device, key), "with credit a side binds, or connects to one endpoint",
-           "let the others connect to it");
-    }
-  }
-
-  /// Devices that wait for workers to speak first.
-  void check_workers(const TopologyDevice& device) {
-    const DeviceOptions& options = device.options;
-    if (options.strategy == Strategy::ready) {
-      if (device.kind != DeviceKind::queue) {
-        note(place_of(device, "strategy"), "a strategy is for queues", "remove it");
-      } else if (!options.backend.connect.empty()) {
-        note(place_of(device, "backend.connect"), "with the strategy ready workers connect to it",
-             "bind");
-      }
-    }
-    if (detail::knows_workers(device.kind, options)) {
-      if (const auto misfit = detail::misfit_of(device.kind, options)) {
-        const bool written = device.lines.contains(misfit->key);
-        note(place_of(device, written ? misfit->key : "heartbeat"), misfit->problem,
-             misfit->remedy);
-      }
-    }
-    if (device.kind != DeviceKind::services) return;
-    if (!options.backend.bind.empty() || !options.backend.connect.empty()) {
-      note(place_of(device, "backend"), "clients and workers share its frontend", "remove it");
-    }
-    if (!options.frontend.connect.empty()) {
-      note(place_of(device, "frontend.connect"), "clients and workers connect to it", "bind");
-    }
-    if (!options.stages.empty()) {
-      note(place_of(device, "stages"), "services have no stages",
-           "remove them, or put a queue with them in front");
-    }
   }
 
   /// Whether who connects to this side must be a client or a worker, not a device.

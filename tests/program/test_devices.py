@@ -145,6 +145,17 @@ class Devices(StockCase):
                 _, err = self.busbar("queue", *sides, *args, code=2)
                 self.assertIn(said, err)
 
+    def test_endpoints_inside_the_process_are_refused(self):
+        there = "tcp://127.0.0.1:*"
+        for args in (("services", "--bind", "inproc://x"),
+                     ("services", "--bind", there, "--control", "inproc://x"),
+                     ("queue", "--frontend", "inproc://x", "--backend", there),
+                     ("streamer", "--frontend", there, "--backend", there, "--tap", "inproc://x"),
+                     ("forwarder", "--frontend", there, "--backend-connect", "inproc://x")):
+            with self.subTest(args):
+                _, err = self.busbar(*args, code=2)
+                self.assertIn(f"{args[0]} inproc://x: inproc does not leave this process (use ipc:// or tcp://)", err)
+
     def test_an_address_in_use_exits_with_3(self):
         device = self.device("queue")
         _, err = self.busbar("queue", "--frontend", device.frontend, "--backend", self.ipc("b"), code=3)

@@ -32,6 +32,20 @@ struct Options {
   bool credit = false;
 };
 
+void check_leaves_process(DeviceKind kind, const DeviceOptions& device) {
+  const auto check = [kind](const Endpoint& endpoint) {
+    if (endpoint.transport() != Transport::inproc) return;
+    throw Error{ErrorKind::usage, std::string{name_of(kind)} + ' ' + endpoint.str(),
+                "inproc does not leave this process", "use ipc:// or tcp://"};
+  };
+  for (const SideOptions* side : {&device.frontend, &device.backend}) {
+    for (const Endpoint& endpoint : side->bind) check(endpoint);
+    for (const Endpoint& endpoint : side->connect) check(endpoint);
+  }
+  if (device.control) check(*device.control);
+  if (device.tap) check(*device.tap);
+}
+
 DeviceOptions device_options(const Options& options, const Security& security) {
   DeviceOptions device;
   device.name = options.name.empty() ? std::string{name_of(options.kind)} : options.name;
@@ -52,6 +66,7 @@ DeviceOptions device_options(const Options& options, const Security& security) {
   };
   device.strategy = detail::named(options.strategy, strategies).value_or(Strategy::round_robin);
   device.workers = options.workers;
+  check_leaves_process(options.kind, device);
   const std::string who = "device '" + device.name + "'";
   if (options.kind == DeviceKind::services) {
     if (no_side(device.frontend))

@@ -4,6 +4,7 @@
 #include <busbar/core/error.hpp>
 #include <busbar/devices/internal/misfits.hpp>
 #include <busbar/devices/topology/internal/findings.hpp>
+#include <busbar/devices/topology/internal/lone_inproc.hpp>
 #include <busbar/devices/topology/internal/loops.hpp>
 #include <busbar/devices/topology/internal/wiring.hpp>
 
@@ -22,7 +23,7 @@ bool is_inproc(const Endpoint& endpoint) { return endpoint.transport() == Transp
 
 class Check {
  public:
-  explicit Check(const Topology& topology) : topology_(topology) {}
+  Check(const Topology& topology, Process process) : topology_(topology), process_(process) {}
 
   std::vector<Finding> run() {
     if (topology_.devices().empty()) {
@@ -33,6 +34,7 @@ class Check {
     check_bound_twice();
     check_joined();
     detail::find_loops(topology_, findings_);
+    if (process_ == Process::own) detail::find_lone_inproc(topology_, findings_);
     std::stable_sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
       return a.place.line < b.place.line;
     });
@@ -237,12 +239,15 @@ class Check {
   }
 
   const Topology& topology_;
+  const Process process_;
   std::vector<Finding> findings_;
   std::set<std::pair<std::string, std::string>> links_;
 };
 
 }  // namespace
 
-std::vector<Finding> Topology::findings() const { return Check{*this}.run(); }
+std::vector<Finding> Topology::findings(Process process) const {
+  return Check{*this, process}.run();
+}
 
 }  // namespace busbar

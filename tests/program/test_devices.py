@@ -229,6 +229,18 @@ class Control(StockCase):
         out, _ = self.busbar("status", self.ipc("control"))
         self.assertIn("\n  requests  answered 1, with workers 0, unanswered 2\n", out)
 
+    def test_the_bytes_that_services_hold_are_bounded(self):
+        device = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json", "--hold-bytes", 100,
+                            "--control", self.ipc("control"))
+        client = self.socket(zmq.DEALER, device.json()["frontend"][0])
+        for size in (20, 200):
+            client.send_multipart([b"MDPC02", b"\1", b"s", b"x" * size])
+
+        def backend():
+            return self.ledger("status", self.ipc("control"))["backend"]
+        self.eventually(lambda: backend()["causes"].get("overflow") == 1, "the large one is dropped")
+        self.assertEqual(backend()["held"], 1)
+
     def test_drain_ends_an_idle_device(self):
         device = self.device("queue", "--control", self.ipc("control"))
         self.busbar("drain", self.ipc("control"), "--deadline", "10s")

@@ -172,8 +172,8 @@ void add_time(CLI::App& app, const std::string& name,
 
 template <class Number>
 void add_number(CLI::App& app, const std::string& name, std::optional<Number>& into, Number usual,
-                const std::string& help, Number least, Number most) {
-  numbers(app.add_option(name, into, help)->type_name("N")->default_str(std::to_string(usual)),
+                const std::string& help, Number least, Number most, const std::string& type = "N") {
+  numbers(app.add_option(name, into, help)->type_name(type)->default_str(std::to_string(usual)),
           least, most);
 }
 
@@ -186,6 +186,9 @@ void declare_workers(CLI::App& app, DeviceKind kind, WorkerOptions& given) {
   if (kind != DeviceKind::services) return;
   add_number<std::size_t>(app, "--hold", given.hold_messages, usual.hold_messages,
                           "Requests held for want of a worker", 0, 10'000'000);
+  add_number<std::size_t>(app, "--hold-bytes", given.hold_bytes, usual.hold_bytes,
+                          "Their bytes, with parts of answers that wait for the last one", 0,
+                          1'000'000'000'000, "BYTES");
   add_time(app, "--hold-age", given.hold_age, usual.hold_age, "How long one is held at most");
   add_number<std::uint32_t>(app, "--prefetch", given.prefetch, usual.prefetch,
                             "Requests that a worker has at a time; they end with it", 1, 1000);

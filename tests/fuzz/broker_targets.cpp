@@ -82,11 +82,11 @@ void broker_prefetch(std::string_view bytes) {
 
 /// The same for pirates; a line that begins with `>` is a client's.
 void pirates(std::string_view bytes) {
-  BrokerWorld world{rules};
+  BrokerWorld world{rules, BrokerWorld::Wire::pirate};
   play(bytes, world, [&](Multipart& frames) {
-    if (!frames.text(0).starts_with('>')) return world.broker.on_worker(frames, world.now);
+    if (!frames.text(0).starts_with('>')) return world.broker.on_pirate(frames, world.now);
     ++world.clients.received;
-    world.broker.on_request(frames, world.now);
+    world.broker.on_pirate_request(frames, world.now);
   });
 }
 

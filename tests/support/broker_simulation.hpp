@@ -90,7 +90,8 @@ class BrokerSimulation final : public detail::BrokerOutlet {
     workers_ = {};
     requests_ = {};
     broker_ = std::make_unique<detail::Broker>(
-        rules_, detail::Broker::Books{clients_, workers_, services_, requests_}, *this);
+        detail::Broker::Wire::majordomo, rules_,
+        detail::Broker::Books{clients_, workers_, services_, requests_}, *this);
     tick(++generation_);
   }
   void tick(int generation) {

@@ -7,7 +7,7 @@ using namespace busbar;
 using namespace std::chrono_literals;
 
 TEST_CASE("Paranoid Pirates get what they say they are free for") {
-  BrokerWorld world;
+  BrokerWorld world{{}, BrokerWorld::Wire::pirate};
   CHECK(!world.broker.has_free_worker());
   world.pirate({"w", b1});
   CHECK(world.broker.has_free_worker());
@@ -22,7 +22,7 @@ TEST_CASE("Paranoid Pirates get what they say they are free for") {
 }
 
 TEST_CASE("Simple Pirates are REQ sockets and hear nothing but requests") {
-  BrokerWorld world{{.heartbeat = 1s, .expiry = 3s}};
+  BrokerWorld world{{.heartbeat = 1s, .expiry = 3s}, BrokerWorld::Wire::pirate};
   world.pirate({"a", "", b1});
   world.pirate({"b", "", "READY"});
   CHECK(world.request({"c", "", "1"}) == Lines{"a||c||1"});
@@ -36,7 +36,7 @@ TEST_CASE("Simple Pirates are REQ sockets and hear nothing but requests") {
 }
 
 TEST_CASE("a pirate is as dead as its silence, and its answers are checked") {
-  BrokerWorld world{{.heartbeat = 1s, .expiry = 3s}};
+  BrokerWorld world{{.heartbeat = 1s, .expiry = 3s}, BrokerWorld::Wire::pirate};
   world.pirate({"w", b1});
   for (int i = 0; i < 3; ++i) CHECK(world.pass(1s).size() == 1);
   CHECK(world.pass(1s).empty());

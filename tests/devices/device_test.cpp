@@ -281,7 +281,7 @@ TEST_CASE("a stage that needs topics is refused outside a forwarder") {
   Context context;
   DeviceOptions options = on_any_port();
   options.stages = {only("prices.>")};
-  CHECK_THROWS_WITH_AS(Streamer(context, options), doctest::Contains("needs topics"), Error);
+  CHECK_THROWS_WITH_AS(Streamer(context, options), doctest::Contains("needs a topic"), Error);
 }
 
 TEST_CASE("stages rename topics on their way, and subscriptions on theirs") {

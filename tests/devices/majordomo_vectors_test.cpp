@@ -16,6 +16,11 @@ const std::string& id_of(const std::string& role) {
   return role == "client" ? client : worker;
 }
 
+BrokerWorld::Wire wire_of(const TestVector& vector) {
+  return vector.text("protocol") == "majordomo" ? BrokerWorld::Wire::majordomo
+                                                : BrokerWorld::Wire::pirate;
+}
+
 void hear(BrokerWorld& world, const TestVector& vector) {
   Multipart frames{id_of(vector.text("role"))};
   for (const std::string& frame : vector.bytes("frame")) frames.push_back(frame);
@@ -23,9 +28,9 @@ void hear(BrokerWorld& world, const TestVector& vector) {
     world.broker.on_message(frames, world.now);
   } else if (vector.text("role") == "client") {
     ++world.clients.received;
-    world.broker.on_request(frames, world.now);
+    world.broker.on_pirate_request(frames, world.now);
   } else {
-    world.broker.on_worker(frames, world.now);
+    world.broker.on_pirate(frames, world.now);
   }
 }
 
@@ -37,7 +42,7 @@ TEST_CASE("a broker and a ready queue write the vectors that go to their peers")
   for (const TestVector& vector : vectors) {
     if (vector.text("to") != "peer") continue;
     CAPTURE(vector.text("name"));
-    BrokerWorld world;
+    BrokerWorld world{{}, wire_of(vector)};
     for (const std::string& name : vector.all("after")) hear(world, vector_named(vectors, name));
     if (vector.text("command") == "heartbeat") world.pass(1s);
     std::vector<std::string> expected = vector.bytes("frame");
@@ -53,7 +58,7 @@ TEST_CASE("a broker and a ready queue count what the vectors refuse, and answer 
   for (const TestVector& vector : read_test_vectors("majordomo.txt")) {
     if (!vector.has("refused")) continue;
     CAPTURE(vector.text("name"));
-    BrokerWorld world;
+    BrokerWorld world{{}, wire_of(vector)};
     hear(world, vector);
     CHECK(world.clients[Cause::malformed] + world.workers[Cause::malformed] == 1);
     CHECK(world.take().empty());
@@ -66,7 +71,7 @@ TEST_CASE("a pirate that says what the vectors refuse is given nothing") {
   for (const TestVector& vector : vectors) {
     if (!vector.has("refused") || vector.text("protocol") != "pirate") continue;
     CAPTURE(vector.text("name"));
-    BrokerWorld world;
+    BrokerWorld world{{}, wire_of(vector)};
     hear(world, vector_named(vectors, "a Paranoid Pirate is ready"));
     CHECK(world.broker.has_free_worker());
     hear(world, vector);

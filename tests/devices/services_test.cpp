@@ -254,6 +254,86 @@ TEST_CASE("what does not fit services or a strategy is refused with the remedy")
   }
 }
 
+TEST_CASE("what has no effect on the kind is refused, also where it is the default") {
+  Context context;
+  const auto refusal = [&](DeviceKind kind, DeviceOptions options) -> std::string {
+    if (kind == DeviceKind::services) options.backend = {};
+    try {
+      const Device device{context, kind, options};
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::usage);
+      CHECK(!error.remedy().empty());
+      return error.cause();
+    }
+    return {};
+  };
+  const auto with = [](DeviceOptions options, const WorkerOptions& workers) {
+    options.workers = workers;
+    return options;
+  };
+  const std::string beats = " is for services, and for queues with the strategy ready";
+  for (const DeviceKind kind : {DeviceKind::forwarder, DeviceKind::streamer, DeviceKind::queue}) {
+    CHECK(refusal(kind, with(on_any_port(), {.heartbeat = 1s})) == "heartbeat" + beats);
+    CHECK(refusal(kind, with(on_any_port(), {.expiry = 10s})) == "expiry" + beats);
+    CHECK(refusal(kind, with(on_any_port(), {.prefetch = 1})) == "prefetch is for services");
+    for (const WorkerOptions& hold :
+         {WorkerOptions{.hold_messages = 10'000}, {.hold_bytes = 64u << 20}, {.hold_age = 1min}}) {
+      CHECK(refusal(kind, with(on_any_port(), hold)) == "hold is for services");
+    }
+  }
+  CHECK(refusal(DeviceKind::queue, with(ready_anywhere(), {.hold_messages = 1})) ==
+        "hold is for services");
+  CHECK(refusal(DeviceKind::queue, with(ready_anywhere(), {.prefetch = 1})) ==
+        "prefetch is for services");
+  DeviceOptions ready = ready_anywhere();
+  ready.overflow = Overflow::block;
+  CHECK(refusal(DeviceKind::queue, ready).find("overflow is not for services") == 0);
+  ready.strategy = Strategy::round_robin;
+  CHECK(refusal(DeviceKind::services, ready).find("overflow is not for services") == 0);
+  CHECK(refusal(DeviceKind::queue, with(ready_anywhere(), {.heartbeat = 1s})).empty());
+}
+
+TEST_CASE("a topology's check names every key that has no effect on its device") {
+  const auto keys = [](const std::string& head, const std::string& rest) {
+    std::string all;
+    for (const Finding& finding : Topology::parse("[devices.x]\n" + head + R"(
+        frontend = { bind = "inproc://a" }
+        )" + rest)
+                                      .findings()) {
+      all += finding.place.key.substr(std::string{"devices.x."}.size()) + " " +
+             std::to_string(finding.place.line) + " ";
+    }
+    return all;
+  };
+  const std::string all = R"(heartbeat = "1s"
+    expiry = "10s"
+    prefetch = 1
+    hold = { bytes = 5 }
+    overflow = "drop")";
+  const std::string back = "backend = { bind = 'inproc://b' }\n";
+  for (const char* kind : {"forwarder", "streamer", "queue"}) {
+    CHECK(keys("kind = '" + std::string{kind} + "'", back + all) ==
+          "heartbeat 5 expiry 6 prefetch 7 hold 8 ");
+  }
+  CHECK(keys("kind = 'queue'\nstrategy = 'ready'", back + all) == "prefetch 8 hold 9 overflow 10 ");
+  CHECK(keys("kind = 'services'", all) == "overflow 8 ");
+}
+
+TEST_CASE("a topology's check names all that is wrong with the rules for workers") {
+  const std::vector<Finding> found = Topology::parse(R"(
+    [devices.names]
+    kind = "services"
+    frontend = { bind = "tcp://127.0.0.1:*" }
+    prefetch = 5000
+    heartbeat = "2s"
+    expiry = "1s"
+  )")
+                                         .findings();
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].place.key == "devices.names.prefetch");
+  CHECK(found[1].place.key == "devices.names.expiry");
+}
+
 TEST_CASE("a prefetch that no worker takes is refused") {
   const Topology site = Topology::parse(R"(
     [devices.names]
@@ -340,7 +420,7 @@ TEST_CASE("a topology file has services and strategies") {
     backend = { bind = "tcp://127.0.0.1:*" }
   )");
   CHECK(site.findings().empty());
-  const WorkerRules& rules = site.devices()[0].options.workers;
+  const WorkerOptions& rules = site.devices()[0].options.workers;
   CHECK(rules.heartbeat == 500ms);
   CHECK(rules.expiry == 3s);
   CHECK(rules.hold_messages == 7);

@@ -266,6 +266,28 @@ TEST_CASE("credit in the wrong place, or with sides that cannot have it, is foun
                  "only one of x.backend and y.frontend has credit"));
 }
 
+TEST_CASE("in a process of its own an inproc endpoint is for two devices of the topology") {
+  const auto lone = [](const std::string& toml) {
+    std::string keys;
+    for (const Finding& found : Topology::parse(toml, "site.toml").findings(Process::own)) {
+      CHECK(contains(found.problem, "inproc does not leave this process"));
+      keys += found.place.key + " " + std::to_string(found.place.line) + " ";
+    }
+    return keys;
+  };
+  const std::string any = "bind = 'tcp://127.0.0.1:*'";
+  CHECK(lone(device("x", any, any)).empty());
+  CHECK(lone(device("x", a, any)) == "devices.x.frontend.bind 3 ");
+  CHECK(lone(device("x", "connect = 'inproc://a'", any)) == "devices.x.frontend.connect 3 ");
+  CHECK(lone(device("x", any, any, "control = 'inproc://c'\ntap = 'inproc://t'")) ==
+        "devices.x.control 5 devices.x.tap 6 ");
+  CHECK(lone(device("x", any, b) + device("y", "connect = 'inproc://b'", any)).empty());
+  CHECK(lone(device("x", any, "") + device("y", "", any) + joined("x", "y", "inproc://z")).empty());
+  const std::string shared = device("x", any, "") + device("y", a, any);
+  CHECK(lone(shared + joined("x", "y")) == "devices.y.frontend.bind 7 ");
+  CHECK(lone(shared + joined("x", "y", "inproc://a")).empty());
+}
+
 TEST_CASE("a topology without devices does not fit to run") {
   CHECK(Topology{}.findings().size() == 1);
   CHECK_THROWS_WITH_AS(Topology{"site"}.check(),

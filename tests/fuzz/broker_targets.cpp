@@ -12,7 +12,7 @@ namespace {
 namespace protocol = busbar::protocol::majordomo;
 using namespace std::chrono_literals;
 
-constexpr WorkerRules rules{
+constexpr detail::WorkerRules rules{
     .heartbeat = 10ms, .expiry = 40ms, .hold_messages = 4, .hold_bytes = 256, .hold_age = 100ms};
 
 /// Frames with `|` between them.
@@ -74,7 +74,7 @@ void broker(std::string_view bytes) {
 
 /// The same where workers have several requests at a time.
 void broker_prefetch(std::string_view bytes) {
-  WorkerRules several = rules;
+  detail::WorkerRules several = rules;
   several.prefetch = 2;
   BrokerWorld world{several};
   play(bytes, world, [&](Multipart& frames) { world.broker.on_message(frames, world.now); });
@@ -82,11 +82,11 @@ void broker_prefetch(std::string_view bytes) {
 
 /// The same for pirates; a line that begins with `>` is a client's.
 void pirates(std::string_view bytes) {
-  BrokerWorld world{rules};
+  BrokerWorld world{rules, BrokerWorld::Wire::pirate};
   play(bytes, world, [&](Multipart& frames) {
-    if (!frames.text(0).starts_with('>')) return world.broker.on_worker(frames, world.now);
+    if (!frames.text(0).starts_with('>')) return world.broker.on_pirate(frames, world.now);
     ++world.clients.received;
-    world.broker.on_request(frames, world.now);
+    world.broker.on_pirate_request(frames, world.now);
   });
 }
 

@@ -92,14 +92,26 @@ TEST_CASE("who is let in while another hangs back is the one that is connected")
   CHECK(table.text() == "good 1/0 scanner 0/1 ");
 }
 
-TEST_CASE("peers without an address of their own share that of the endpoint") {
+TEST_CASE("peers at an ipc path share its name, as they have none of their own") {
+  Table table;
+  const std::string path = "ipc:///tmp/x";
+  for (const int connection : {7, 8}) {
+    table.on_event({Kind::accepted, path, {}, {}, connection});
+    table.welcome(path);
+  }
+  table.on_event({Kind::disconnected, path, {}, {}, 7});
+  CHECK(table.text() == path + "* 2/0 ");
+  table.on_event({Kind::disconnected, path, {}, {}, 8});
+  CHECK(table.text() == path + " 2/0 ");
+}
+
+TEST_CASE(
+    "who was let in and is gone before it was asked for its address is not called as we are") {
   Table table;
   table.let_in(7, "");
-  table.let_in(8, "");
+  table.let_in(8, "a");
   table.end(7, "");
-  CHECK(table.text() == ours + "* 2/0 ");
-  table.end(8, "");
-  CHECK(table.text() == ours + " 2/0 ");
+  CHECK(table.text() == "unknown 1/0 a* 1/0 ");
 }
 
 TEST_CASE("a peer that we dial is known by its endpoint, connected or not") {

@@ -17,6 +17,25 @@ using namespace busbar;
 using namespace busbar::testing;
 using namespace std::chrono_literals;
 
+TEST_CASE("a client whose call expired connects anew for the next call, and not before") {
+  BrokerSite site;
+  ServiceClient client{site.context, site.broker()};
+  CHECK(client.call("nobody", "1", 50ms).outcome() == Outcome::expired);
+  const auto connections = [&] {
+    std::uint64_t all = 0;
+    std::uint64_t open = 0;
+    for (const PeerInfo& peer : site.services.ledger().peers) {
+      all += peer.connections + peer.refused;
+      open += peer.connected ? 1 : 0;
+    }
+    return open == 0 ? all : 0;
+  };
+  CHECK(eventually([&] { return connections() == 1; }));
+  ServiceWorker worker{site.context, {.service = "echo", .connect = {site.broker()}}, echo};
+  CHECK(client.call("echo", "2", soon).payload() == "2");
+  CHECK(client.ledger().connected);
+}
+
 TEST_CASE("a client calls a service by name, whatever versions they speak") {
   BrokerSite site;
   for (const MajordomoVersion ours : {MajordomoVersion::v01, MajordomoVersion::v02}) {

@@ -135,6 +135,27 @@ class Devices(StockCase):
                 self.assertEqual(out, "")
                 self.assertIn(said, err)
 
+    def test_options_without_effect_are_refused(self):
+        sides = ("--frontend", "tcp://127.0.0.1:*", "--backend", "tcp://127.0.0.1:*")
+        for args, said in (
+                (["--heartbeat", "1s"], "heartbeat is for services, and for queues with the strategy ready (leave it "),
+                (["--expiry", "10s"], "or give the queue that strategy"),
+                (["--strategy", "ready", "--overflow", "drop"], "overflow is not for services, nor for queues")):
+            with self.subTest(args):
+                _, err = self.busbar("queue", *sides, *args, code=2)
+                self.assertIn(said, err)
+
+    def test_endpoints_inside_the_process_are_refused(self):
+        there = "tcp://127.0.0.1:*"
+        for args in (("services", "--bind", "inproc://x"),
+                     ("services", "--bind", there, "--control", "inproc://x"),
+                     ("queue", "--frontend", "inproc://x", "--backend", there),
+                     ("streamer", "--frontend", there, "--backend", there, "--tap", "inproc://x"),
+                     ("forwarder", "--frontend", there, "--backend-connect", "inproc://x")):
+            with self.subTest(args):
+                _, err = self.busbar(*args, code=2)
+                self.assertIn(f"{args[0]} inproc://x: inproc does not leave this process (use ipc:// or tcp://)", err)
+
     def test_an_address_in_use_exits_with_3(self):
         device = self.device("queue")
         _, err = self.busbar("queue", "--frontend", device.frontend, "--backend", self.ipc("b"), code=3)
@@ -207,6 +228,18 @@ class Control(StockCase):
         self.assertTrue(status()["reconciles"])
         out, _ = self.busbar("status", self.ipc("control"))
         self.assertIn("\n  requests  answered 1, with workers 0, unanswered 2\n", out)
+
+    def test_the_bytes_that_services_hold_are_bounded(self):
+        device = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json", "--hold-bytes", 100,
+                            "--control", self.ipc("control"))
+        client = self.socket(zmq.DEALER, device.json()["frontend"][0])
+        for size in (20, 200):
+            client.send_multipart([b"MDPC02", b"\1", b"s", b"x" * size])
+
+        def backend():
+            return self.ledger("status", self.ipc("control"))["backend"]
+        self.eventually(lambda: backend()["causes"].get("overflow") == 1, "the large one is dropped")
+        self.assertEqual(backend()["held"], 1)
 
     def test_drain_ends_an_idle_device(self):
         device = self.device("queue", "--control", self.ipc("control"))

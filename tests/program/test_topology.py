@@ -47,6 +47,24 @@ class Files(Case):
                 self.busbar("run", self.path("bad.toml"), code=2)
         self.busbar("check", self.path("none.toml"), code=2)
 
+    def test_inproc_endpoints_are_for_the_devices_of_the_file(self):
+        def side(kind, endpoint):
+            return f'{{ {kind} = "{endpoint}" }}'
+
+        any_port, inside = side("bind", "tcp://127.0.0.1:*"), side("bind", "inproc://x")
+        first = f'[devices.a]\nkind = "queue"\nfrontend = {any_port}\nbackend = {inside}\n'
+        second = (f'[devices.b]\nkind = "queue"\nfrontend = {side("connect", "inproc://x")}\n'
+                  f'backend = {any_port}\n')
+        said = "inproc://x: inproc does not leave this process, and no other device is there (use ipc:// or tcp://)"
+        both = self.file("both.toml", first + second)
+        self.busbar("check", both)
+        self.assertIn(said, self.busbar("run", both, "--only", "a", code=2)[1])
+        lone = self.file("lone.toml", first)
+        for command in ("check", "run"):
+            with self.subTest(command):
+                self.assertIn("lone.toml:4: devices.a.backend.bind: " + said,
+                              self.busbar(command, lone, code=2)[1])
+
     def test_run_says_where_everything_is_and_ends_on_sigterm(self):
         run = self.start("run", self.good(), "--json")
         tasks, news = run.json()["devices"]

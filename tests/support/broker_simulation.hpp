@@ -20,11 +20,11 @@ namespace busbar::testing {
 /// connected again under a new id, and neither side is told. So that is what `drop` does here.
 class BrokerSimulation final : public detail::BrokerOutlet {
  public:
-  static constexpr WorkerRules rules{.heartbeat = std::chrono::milliseconds{100},
-                                     .expiry = std::chrono::milliseconds{400},
-                                     .hold_messages = 8,
-                                     .hold_bytes = 4096,
-                                     .hold_age = std::chrono::milliseconds{2000}};
+  static constexpr detail::WorkerRules rules{.heartbeat = std::chrono::milliseconds{100},
+                                             .expiry = std::chrono::milliseconds{400},
+                                             .hold_messages = 8,
+                                             .hold_bytes = 4096,
+                                             .hold_age = std::chrono::milliseconds{2000}};
 
   BrokerSimulation(std::uint64_t seed, Faults faults, std::uint32_t prefetch = 1)
       : sim(seed), rules_(rules) {
@@ -90,7 +90,8 @@ class BrokerSimulation final : public detail::BrokerOutlet {
     workers_ = {};
     requests_ = {};
     broker_ = std::make_unique<detail::Broker>(
-        rules_, detail::Broker::Books{clients_, workers_, services_, requests_}, *this);
+        detail::Broker::Wire::majordomo, rules_,
+        detail::Broker::Books{clients_, workers_, services_, requests_}, *this);
     tick(++generation_);
   }
   void tick(int generation) {
@@ -122,7 +123,7 @@ class BrokerSimulation final : public detail::BrokerOutlet {
     peers_[peer->id] = std::move(owned);
   }
 
-  WorkerRules rules_;
+  detail::WorkerRules rules_;
   Faults faults_;
   double drop_ = 0;
   std::map<std::string, std::unique_ptr<Peer>> peers_;

@@ -34,9 +34,10 @@ inline std::string shown(const busbar::Multipart& frames) {
 
 struct BrokerWorld final : private busbar::detail::BrokerOutlet {
   using Broker = busbar::detail::Broker;
+  using Wire = Broker::Wire;
 
-  explicit BrokerWorld(busbar::WorkerRules rules = {})
-      : broker(rules, {clients, workers, services, requests}, *this) {
+  explicit BrokerWorld(busbar::detail::WorkerRules rules = {}, Wire wire = Wire::majordomo)
+      : broker(wire, rules, {clients, workers, services, requests}, *this) {
     broker.on_time(now);
   }
 
@@ -49,12 +50,12 @@ struct BrokerWorld final : private busbar::detail::BrokerOutlet {
   std::vector<std::string> request(std::initializer_list<std::string_view> frames) {
     busbar::Multipart message{frames};
     ++clients.received;
-    broker.on_request(message, now);
+    broker.on_pirate_request(message, now);
     return take();
   }
   std::vector<std::string> pirate(std::initializer_list<std::string_view> frames) {
     busbar::Multipart message{frames};
-    broker.on_worker(message, now);
+    broker.on_pirate(message, now);
     return take();
   }
   std::vector<std::string> pass(std::chrono::milliseconds time) {

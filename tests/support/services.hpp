@@ -14,7 +14,7 @@
 namespace busbar::testing {
 
 struct BrokerSite {
-  explicit BrokerSite(WorkerRules rules = {})
+  explicit BrokerSite(WorkerOptions rules = {})
       : services(context, {.frontend = {.bind = {any_port}}, .workers = rules}),
         running(services) {}
   Endpoint broker() const { return services.frontend().front(); }

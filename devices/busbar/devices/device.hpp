@@ -61,29 +61,31 @@ enum class Strategy {
 inline constexpr std::array strategies{Strategy::round_robin, Strategy::ready};
 std::string_view name_of(Strategy strategy) noexcept;
 
-/// For devices that know their workers: services, and queues with the strategy `ready`.
-struct WorkerRules {
-  /// How often workers are shown that the device lives. They count three or more of their own
+/// For devices that know their workers: services, and queues with the strategy `ready`. What is not
+/// given has the default that is named here; what is given to others is refused.
+struct WorkerOptions {
+  /// How often workers are shown that the device lives: 1 s. They count three or more of their own
   /// intervals (1 s in PPP, 2.5 s in MDP as the guide has them) until they give it up.
-  std::chrono::milliseconds heartbeat{1000};
-  /// A worker that was silent for longer is dead. One that has a request, and has never spoken
-  /// while it had one, is not asked to, as workers with one thread cannot; it is dead when its
-  /// connection is. Above `heartbeat`.
-  std::chrono::milliseconds expiry{10000};
-  /// Bounds on requests that wait for a free worker, over all services: what is above them is
-  /// dropped, counted as `overflow`, what waited longer as `expired`. A queue holds none, but
-  /// lets its clients feel it.
-  std::size_t hold_messages = 10'000;
-  std::size_t hold_bytes = 64u << 20;  ///< With parts of answers that wait for the last one.
-  std::chrono::milliseconds hold_age{60'000};  ///< Looked at once a heartbeat.
+  std::optional<std::chrono::milliseconds> heartbeat = {};
+  /// A worker that was silent for longer is dead: 10 s. One that has a request, and has never
+  /// spoken while it had one, is not asked to, as workers with one thread cannot; it is dead when
+  /// its connection is. Above `heartbeat`.
+  std::optional<std::chrono::milliseconds> expiry = {};
+  /// Services: bounds on requests that wait for a free worker, over all of them: 10,000, 64 MiB and
+  /// 1 min. What is above them is dropped, counted as `overflow`, what waited longer as `expired`.
+  /// A queue holds none, but lets its clients feel it.
+  std::optional<std::size_t> hold_messages = {};
+  std::optional<std::size_t> hold_bytes =
+      {};  ///< With parts of answers that wait for the last one.
+  std::optional<std::chrono::milliseconds> hold_age = {};  ///< Looked at once a heartbeat.
   /// Services: how many requests a worker is given before it has answered the first, 1 to 1000; the
-  /// others wait in its socket, and go to a worker that is free as long as there is one. 1 is what
-  /// 18/MDP describes. With more, short requests go several times as fast, as messages gather; but
-  /// what waits behind a long one is not given to another worker, and what a worker has when it
-  /// dies is lost with it (RequestLedger::unanswered). More than 1 is at most half the frontend's
-  /// `queue`: a worker without room is taken for dead, and half a queue may be read by then without
-  /// that being known.
-  std::uint32_t prefetch = 1;
+  /// others wait in its socket, and go to a worker that is free as long as there is one. 1, which
+  /// is the default, is what 18/MDP describes. With more, short requests go several times as fast,
+  /// as messages gather; but what waits behind a long one is not given to another worker, and what
+  /// a worker has when it dies is lost with it (RequestLedger::unanswered). More than 1 is at most
+  /// half the frontend's `queue`: a worker without room is taken for dead, and half a queue may be
+  /// read by then without that being known.
+  std::optional<std::uint32_t> prefetch = {};
 };
 
 struct DeviceOptions {
@@ -96,7 +98,8 @@ struct DeviceOptions {
   std::optional<Endpoint> tap = {};  ///< Publishes a copy of all traffic; see WIRE.md.
   Security tap_security = {};
   /// Default by kind. forwarder: drop, for the slow subscriber alone. streamer: block. queue: block
-  /// where no worker has room, drop replies that a client does not read.
+  /// where no worker has room, drop replies that a client does not read. Not for services, nor for
+  /// queues with `ready`.
   std::optional<Overflow> overflow = {};
   /// Streamers only: speak with Pusher and Puller, so that work is acknowledged, and goes to the
   /// least loaded, through this device too. A side then binds, or connects to one endpoint; `queue`
@@ -109,7 +112,7 @@ struct DeviceOptions {
   /// publishers, pass as they are.
   LateJoin cache = LateJoin::nothing;
   Strategy strategy = Strategy::round_robin;      ///< Queues only. `ready` binds its backend.
-  WorkerRules workers = {};                       ///< Services, and queues with `ready`.
+  WorkerOptions workers = {};                     ///< Services, and queues with `ready`.
   std::chrono::milliseconds drain_timeout{5000};  ///< For `drain` without a deadline of its own.
 };
 
@@ -125,7 +128,8 @@ class Relay;
 class Device {
  public:
   /// Binds and connects. Throws Error as Socket does, and usage for options that do not fit the
-  /// kind: a side without endpoint, a stage that needs topics where there are none.
+  /// kind: a side without endpoint, a stage that needs topics where there are none, what would have
+  /// no effect.
   Device(Context& context, DeviceKind kind, DeviceOptions options);
   ~Device();
   Device(Device&&) noexcept;

@@ -18,7 +18,7 @@ struct Options {
 
 int check_file(const Options& options) {
   const Topology topology = Topology::load(options.file);
-  const std::vector<Finding> findings = topology.findings();
+  const std::vector<Finding> findings = topology.findings(Process::own);
   if (options.json) {
     nlohmann::json all = nlohmann::json::array();
     for (const Finding& finding : findings)

@@ -1,4 +1,5 @@
 #include "program/commands/commands.hpp"
+#include "program/duration.hpp"
 #include "program/options.hpp"
 #include "program/show.hpp"
 #include "program/talk.hpp"
@@ -6,12 +7,14 @@
 
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <sstream>
 
 #include <busbar/core/error.hpp>
 #include <busbar/core/runner.hpp>
 #include <busbar/devices/device.hpp>
 #include <busbar/devices/internal/words.hpp>
+#include <busbar/devices/internal/worker_rules.hpp>
 #include <busbar/devices/stage.hpp>
 
 namespace busbar::program {
@@ -21,13 +24,27 @@ struct Options {
   DeviceKind kind = DeviceKind::forwarder;
   std::vector<std::string> frontend, backend, frontend_connect, backend_connect, stages;
   std::string name, control, tap, overflow, cache, strategy;
-  WorkerRules workers;
+  WorkerOptions workers;
   std::chrono::milliseconds drain_timeout{5000};
   SecurityOptions security;
   int queue = 1000;
   bool json = false;
   bool credit = false;
 };
+
+void check_leaves_process(DeviceKind kind, const DeviceOptions& device) {
+  const auto check = [kind](const Endpoint& endpoint) {
+    if (endpoint.transport() != Transport::inproc) return;
+    throw Error{ErrorKind::usage, std::string{name_of(kind)} + ' ' + endpoint.str(),
+                "inproc does not leave this process", "use ipc:// or tcp://"};
+  };
+  for (const SideOptions* side : {&device.frontend, &device.backend}) {
+    for (const Endpoint& endpoint : side->bind) check(endpoint);
+    for (const Endpoint& endpoint : side->connect) check(endpoint);
+  }
+  if (device.control) check(*device.control);
+  if (device.tap) check(*device.tap);
+}
 
 DeviceOptions device_options(const Options& options, const Security& security) {
   DeviceOptions device;
@@ -49,6 +66,7 @@ DeviceOptions device_options(const Options& options, const Security& security) {
   };
   device.strategy = detail::named(options.strategy, strategies).value_or(Strategy::round_robin);
   device.workers = options.workers;
+  check_leaves_process(options.kind, device);
   const std::string who = "device '" + device.name + "'";
   if (options.kind == DeviceKind::services) {
     if (no_side(device.frontend))
@@ -142,21 +160,38 @@ void declare_sides(CLI::App& app, DeviceKind kind, Options& options) {
   add_list(app, "--backend-connect", options.backend_connect, "Connect the backend", "ENDPOINT");
 }
 
+/// As add_duration, where it matters whether it was given; help shows what is usual.
+void add_time(CLI::App& app, const std::string& name,
+              std::optional<std::chrono::milliseconds>& into, std::chrono::milliseconds usual,
+              const std::string& help) {
+  app.add_option_function<std::string>(
+         name, [name, &into](const std::string& text) { into = parse_duration(text, name); }, help)
+      ->type_name("TIME")
+      ->default_str(format_duration(usual));
+}
+
+template <class Number>
+void add_number(CLI::App& app, const std::string& name, std::optional<Number>& into, Number usual,
+                const std::string& help, Number least, Number most, const std::string& type = "N") {
+  numbers(app.add_option(name, into, help)->type_name(type)->default_str(std::to_string(usual)),
+          least, most);
+}
+
 /// For devices that know their workers.
-void declare_workers(CLI::App& app, DeviceKind kind, WorkerRules& rules) {
-  add_duration(app, "--heartbeat", rules.heartbeat, "How often workers are shown that it lives");
-  add_duration(app, "--expiry", rules.expiry, "A free worker silent for longer is dead");
+void declare_workers(CLI::App& app, DeviceKind kind, WorkerOptions& given) {
+  const detail::WorkerRules usual;
+  add_time(app, "--heartbeat", given.heartbeat, usual.heartbeat,
+           "How often workers are shown that it lives");
+  add_time(app, "--expiry", given.expiry, usual.expiry, "A free worker silent for longer is dead");
   if (kind != DeviceKind::services) return;
-  numbers(app.add_option("--hold", rules.hold_messages, "Requests held for want of a worker")
-              ->type_name("N")
-              ->capture_default_str(),
-          0, 10'000'000);
-  add_duration(app, "--hold-age", rules.hold_age, "How long one is held at most");
-  numbers(app.add_option("--prefetch", rules.prefetch,
-                         "Requests that a worker has at a time; they end with it")
-              ->type_name("N")
-              ->capture_default_str(),
-          1, 1000);
+  add_number<std::size_t>(app, "--hold", given.hold_messages, usual.hold_messages,
+                          "Requests held for want of a worker", 0, 10'000'000);
+  add_number<std::size_t>(app, "--hold-bytes", given.hold_bytes, usual.hold_bytes,
+                          "Their bytes, with parts of answers that wait for the last one", 0,
+                          1'000'000'000'000, "BYTES");
+  add_time(app, "--hold-age", given.hold_age, usual.hold_age, "How long one is held at most");
+  add_number<std::uint32_t>(app, "--prefetch", given.prefetch, usual.prefetch,
+                            "Requests that a worker has at a time; they end with it", 1, 1000);
 }
 
 Run declare(CLI::App& app, DeviceKind kind) {

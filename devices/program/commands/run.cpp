@@ -28,8 +28,11 @@ struct Options {
 
 Topology load(const Options& options) {
   const Topology topology = Topology::load(options.file);
-  topology.check();
-  return options.only.empty() ? topology : topology.only(options.only);
+  topology.check(Process::own);
+  if (options.only.empty()) return topology;
+  const Topology part = topology.only(options.only);
+  part.check(Process::own);
+  return part;
 }
 
 std::string joined(const std::vector<Endpoint>& bound) {

@@ -77,8 +77,8 @@ struct TopicCount {
 /// A connection as the socket monitor knows it.
 struct PeerInfo {
   std::string side = {};  ///< `frontend` or `backend`
-  /// `127.0.0.1:40312`. Where it is not known: the endpoint (ipc, and who left at once), and
-  /// `unknown` for those whose handshake failed.
+  /// `127.0.0.1:40312`; the endpoint with ipc, and where we connect; `unknown` for all who left
+  /// before they could be asked for it, and over ipc for those whose handshake failed.
   std::string address = {};
   bool connected = false;         ///< Its handshake has succeeded, and it has not left.
   std::uint64_t connections = 0;  ///< Times it was connected.

@@ -135,7 +135,8 @@ ServiceReply ServiceClient::converse(std::string_view service, std::string_view 
         break;
       case CallProtocol::Step::give_up:
         if (protocol.sent() == 0) return ServiceReply{no_peer(service, *link_)};
-        link_->connect();
+        // Not connected anew: who ends now would do so in the middle of that handshake.
+        link_->cut();
         return ServiceReply{protocol.lost() ? lost(service) : expired(service)};
       case CallProtocol::Step::wait:
         break;

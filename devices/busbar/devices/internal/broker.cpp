@@ -14,8 +14,8 @@ constexpr std::size_t workers_max = 100'000;
 constexpr std::size_t spare_max = 1000;
 }  // namespace
 
-Broker::Broker(const WorkerRules& rules, Books books, BrokerOutlet& outlet)
-    : rules_(rules), books_(books), outlet_(outlet) {}
+Broker::Broker(Wire wire, const WorkerRules& rules, Books books, BrokerOutlet& outlet)
+    : wire_(wire), rules_(rules), books_(books), outlet_(outlet) {}
 
 // Requests
 
@@ -47,9 +47,7 @@ bool Broker::hand(Service& service, Multipart& frames, const Asker& asker) {
       ++books_.workers[Cause::no_peer];
       return true;
     }
-    const std::size_t behind = out_.size() - (frames.size() - asker.body);
-    std::move(out_.begin() + behind, out_.end(), frames.begin() + asker.body);
-    frames[0] = std::move(out_[behind - (asker.wire == Wire::majordomo ? 2 : 1)]);
+    take_request_back(frames, asker);
   }
   return false;
 }
@@ -57,7 +55,7 @@ bool Broker::hand(Service& service, Multipart& frames, const Asker& asker) {
 void Broker::put_request(const Worker& worker, Multipart& frames, const Asker& asker) {
   out_.clear();
   out_.push_back(worker.self->first);
-  if (worker.wire == Wire::majordomo) {
+  if (wire_ == Wire::majordomo) {
     put_head(out_, majordomo::Role::worker, worker.dialect, majordomo::Command::request);
     out_.push_back(std::move(frames[0]));
     out_.push_back(std::string_view{});
@@ -66,6 +64,13 @@ void Broker::put_request(const Worker& worker, Multipart& frames, const Asker& a
     out_.push_back(std::move(frames[0]));
   }
   for (std::size_t i = asker.body; i < frames.size(); ++i) out_.push_back(std::move(frames[i]));
+}
+
+/// What put_request moved out of the frames is in them again.
+void Broker::take_request_back(Multipart& frames, const Asker& asker) {
+  const std::size_t behind = out_.size() - (frames.size() - asker.body);
+  std::move(out_.begin() + behind, out_.end(), frames.begin() + asker.body);
+  frames[0] = std::move(out_[behind - (wire_ == Wire::majordomo ? 2 : 1)]);
 }
 
 void Broker::hold(Service& service, Multipart& frames, const Asker& asker, TimePoint now) {
@@ -185,7 +190,7 @@ std::list<Broker::Worker*>& Broker::list_of(const Worker& worker) const noexcept
   if (worker.leaves) return service.leaving;
   if (!worker.busy()) return service.free;
   // Pirates have one at a time: a REQ socket could not take more.
-  const std::size_t most = worker.wire == Wire::majordomo ? rules_.prefetch : 1;
+  const std::size_t most = wire_ == Wire::majordomo ? rules_.prefetch : 1;
   return worker.given.size() < most ? service.open : service.full;
 }
 
@@ -278,7 +283,7 @@ void Broker::on_time(TimePoint now) {
 /// Shows it that we live, and so sees whether its connection does.
 bool Broker::is_dead(Worker& worker, TimePoint now) {
   const bool silent = now - worker.heard > rules_.expiry;
-  if (worker.wire == Wire::pirate) {
+  if (wire_ == Wire::pirate) {
     // A forgotten one's answer is passed on all the same, and it is known again.
     if (worker.busy() && silent) return true;
     // A REQ socket can neither speak nor be spoken to until it is given a request.
@@ -288,7 +293,7 @@ bool Broker::is_dead(Worker& worker, TimePoint now) {
   if (silent && (!worker.busy() || worker.beats_at_work)) return true;
   out_.clear();
   out_.push_back(worker.self->first);
-  if (worker.wire == Wire::majordomo) {
+  if (wire_ == Wire::majordomo) {
     put_command(out_, worker.dialect, majordomo::Command::heartbeat);
   } else {
     out_.push_back(protocol::pirate::heartbeat_code);
@@ -312,7 +317,7 @@ std::uint64_t Broker::leave() {
   std::uint64_t parts = 0;
   for (auto& [id, worker] : workers_) {
     for (const Given& given : worker.given) parts += given.parts_messages;
-    if (worker.wire == Wire::majordomo) {
+    if (wire_ == Wire::majordomo) {
       tell(id, worker.dialect, majordomo::Command::disconnect);
     }
   }

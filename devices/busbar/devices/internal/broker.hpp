@@ -15,8 +15,8 @@
 #include <busbar/core/clock.hpp>
 #include <busbar/core/ledger.hpp>
 #include <busbar/core/multipart.hpp>
-#include <busbar/devices/device.hpp>
 #include <busbar/devices/internal/topic_table.hpp>
+#include <busbar/devices/internal/worker_rules.hpp>
 #include <busbar/protocol/majordomo.hpp>
 
 namespace busbar::detail {
@@ -37,28 +37,29 @@ class BrokerOutlet {
   ~BrokerOutlet() = default;
 };
 
-/// A Majordomo broker (`on_message`), or a Paranoid and Simple Pirate queue (`on_request` and
-/// `on_worker`), whose workers all serve one service without a name. No sockets, threads or clocks.
-/// A worker that is free is next, the one that has waited longest; then one that may have more
-/// (WorkerRules::prefetch), and what nobody has room for is held. It books all but what its
+/// A Majordomo broker (`on_message`), or a Paranoid and Simple Pirate queue (`on_pirate_request`
+/// and `on_pirate`), whose workers all serve one service without a name. No sockets, threads or
+/// clocks. A worker that is free is next, the one that has waited longest; then one that may have
+/// more (WorkerRules::prefetch), and what nobody has room for is held. It books all but what its
 /// outlet's owner takes out before.
 class Broker {
  public:
+  enum class Wire : std::uint8_t { majordomo, pirate };
   struct Books {
     SideLedger& clients;
     SideLedger& workers;
     TopicTable& services;
     RequestLedger& requests;
   };
-  Broker(const WorkerRules& rules, Books books, BrokerOutlet& outlet);
+  Broker(Wire wire, const WorkerRules& rules, Books books, BrokerOutlet& outlet);
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
   /// Majordomo, both versions, clients and workers. The frames begin with the routing id.
   void on_message(Multipart& frames, TimePoint now);
   /// Pirates, likewise. A request is in the books as received already.
-  void on_request(Multipart& frames, TimePoint now);
-  void on_worker(Multipart& frames, TimePoint now);
+  void on_pirate_request(Multipart& frames, TimePoint now);
+  void on_pirate(Multipart& frames, TimePoint now);
 
   /// Heartbeats, dead workers, requests that were held for too long.
   void on_time(TimePoint now);
@@ -79,9 +80,7 @@ class Broker {
   std::uint64_t leave();
 
  private:
-  enum class Wire : std::uint8_t { majordomo, pirate };
   struct Asker {
-    Wire wire = Wire::majordomo;
     protocol::majordomo::Dialect dialect = {};
     std::size_t body = 0;  ///< Where the body begins in the request's frames.
   };
@@ -114,7 +113,6 @@ class Broker {
     ByName<Worker>::value_type* self = nullptr;
     std::list<Worker*>* list = nullptr;  ///< Of the service's: see list_of.
     std::list<Worker*>::iterator place = {};
-    Wire wire = Wire::majordomo;
     protocol::majordomo::Dialect dialect = {};
     TimePoint heard = {};
     bool beats_at_work = false;     ///< It showed that it lives while it had a request.
@@ -150,6 +148,7 @@ class Broker {
   void hold(Service& service, Multipart& frames, const Asker& asker, TimePoint now);
   void serve_held(Service& service);
   void put_request(const Worker& worker, Multipart& frames, const Asker& asker);
+  void take_request_back(Multipart& frames, const Asker& asker);
   bool send_answer(Multipart& answer, std::uint64_t messages);
 
   Service& service_named(std::string_view name);
@@ -171,6 +170,7 @@ class Broker {
   bool is_dead(Worker& worker, TimePoint now);
   void drop_expired(Service& service, TimePoint now);
 
+  const Wire wire_;
   const WorkerRules rules_;
   Books books_;
   BrokerOutlet& outlet_;

@@ -9,7 +9,9 @@ BrokerLane::BrokerLane(Hop& hop, const DeviceOptions& options, Socket& clients, 
     : hop_(hop),
       clients_(clients),
       workers_(workers),
-      broker_(options.workers, {hop_.frontend, hop_.backend, hop_.topics, hop_.requests}, *this) {}
+      broker_(workers == nullptr ? Broker::Wire::majordomo : Broker::Wire::pirate,
+              rules_of(options.workers), {hop_.frontend, hop_.backend, hop_.topics, hop_.requests},
+              *this) {}
 
 std::size_t BrokerLane::burst(TimePoint now, std::size_t most, bool takes) {
   const auto received = [this] { return hop_.frontend.received + hop_.backend.received; };
@@ -58,7 +60,7 @@ void BrokerLane::serve_workers(TimePoint now, std::size_t most) {
   for (std::size_t i = 0; i < most && receive(socket, hop_.backend); ++i) {
     if (frames_.empty()) continue;
     if (shows) hop_.tap->show(frames_, false);
-    broker_.on_worker(frames_, now);
+    broker_.on_pirate(frames_, now);
   }
 }
 
@@ -73,7 +75,7 @@ void BrokerLane::serve_clients(TimePoint now, std::size_t most) {
       weight.received_by(hop_.frontend);
       ++hop_.frontend[Cause::too_large];
     } else if (hop_.forward(frames_, weight)) {
-      broker_.on_request(frames_, now);
+      broker_.on_pirate_request(frames_, now);
     }
   }
 }

@@ -68,7 +68,7 @@ void Broker::on_client(Multipart& frames, const Message& message, TimePoint now)
   const std::string_view name = frames.text(message.subject);
   books_.services.count(name, 1, bytes);
   if (name.starts_with(majordomo::mmi_prefix)) return answer_mmi(frames, message);
-  accept(service_named(name), frames, {Wire::majordomo, message.dialect, message.body}, now);
+  accept(service_named(name), frames, {message.dialect, message.body}, now);
 }
 
 /// As a worker would, and so it is booked.
@@ -185,12 +185,12 @@ std::uint64_t Broker::drop_parts(Given& given) {
 
 // Pirates
 
-void Broker::on_request(Multipart& frames, TimePoint now) {
-  if (frames.size() >= 2) return accept(service_named({}), frames, {Wire::pirate, {}, 1}, now);
+void Broker::on_pirate_request(Multipart& frames, TimePoint now) {
+  if (frames.size() >= 2) return accept(service_named({}), frames, {{}, 1}, now);
   ++books_.clients[Cause::malformed];
 }
 
-void Broker::on_worker(Multipart& frames, TimePoint now) {
+void Broker::on_pirate(Multipart& frames, TimePoint now) {
   const pirate::Message message = pirate::read(frames, 1);
   Worker* worker = find(frames.text(0));
   const bool reply = message.command == pirate::Command::reply;
@@ -209,7 +209,6 @@ void Broker::on_worker(Multipart& frames, TimePoint now) {
     send_answer(out_, 1);
   }
   if (worker == nullptr) return;
-  worker->wire = Wire::pirate;
   worker->dialect.enveloped = message.enveloped;
   worker->heard = now;
   if (message.command != pirate::Command::heartbeat && worker->busy()) {

@@ -6,57 +6,10 @@
 #include <busbar/core/error.hpp>
 #include <busbar/devices/internal/credit_lane.hpp>
 #include <busbar/devices/topology/internal/wiring.hpp>
-#include <busbar/protocol/majordomo.hpp>
 
 namespace busbar::detail {
 
 namespace {
-
-void check_credit(const std::string& who, DeviceKind kind, const DeviceOptions& options) {
-  if (!options.credit) return;
-  if (kind != DeviceKind::streamer) {
-    throw Error(ErrorKind::usage, who, "credit is for streamers", "leave it out");
-  }
-  for (const SideOptions* side : {&options.frontend, &options.backend}) {
-    if (side->connect.size() + (side->bind.empty() ? 0 : 1) > 1) {
-      throw Error(ErrorKind::usage, who, "with credit a side binds, or connects to one endpoint",
-                  "let the others connect to it");
-    }
-  }
-}
-
-void check_cache(const std::string& who, DeviceKind kind, const DeviceOptions& options) {
-  if (options.cache == LateJoin::nothing || kind == DeviceKind::forwarder) return;
-  throw Error(ErrorKind::usage, who, "a cache is for forwarders", "leave it out");
-}
-
-/// A ROUTER that connects knows nobody until they speak, and workers speak first.
-void check_workers(const std::string& who, DeviceKind kind, const DeviceOptions& options) {
-  const auto refuse = [&](const std::string& cause, const std::string& remedy) {
-    throw Error(ErrorKind::usage, who, cause, remedy);
-  };
-  if (options.strategy == Strategy::ready && kind != DeviceKind::queue) {
-    refuse("a strategy is for queues", "leave it out");
-  }
-  if (kind == DeviceKind::services) {
-    const SideOptions& back = options.backend;
-    if (!back.bind.empty() || !back.connect.empty()) {
-      refuse("clients and workers share its frontend", "leave the backend out");
-    }
-    if (!options.frontend.connect.empty()) {
-      refuse("clients and workers connect to it", "give an endpoint to bind");
-    }
-    if (!options.stages.empty()) refuse("it has no stages", "put a queue with them in front");
-  } else if (knows_workers(kind, options) && !options.backend.connect.empty()) {
-    refuse("with the strategy ready workers connect to it", "give the backend one to bind");
-  }
-  if (!knows_workers(kind, options)) return;
-  if (const auto misfit = misfit_of(kind, options)) {
-    const char* const typed = misfit->key == "prefetch" ? " (--prefetch N, --queue N)"
-                                                        : " (--expiry TIME, --heartbeat TIME)";
-    refuse(misfit->problem, misfit->remedy + typed);
-  }
-}
 
 /// Said here, as the system knows only that the address is taken.
 void check_bound_once(const std::string& who, const DeviceOptions& options) {
@@ -93,43 +46,14 @@ void check_fit(DeviceKind kind, const DeviceOptions& options, bool first, bool l
     }
   }
   check_bound_once(who, options);
-  check_credit(who, kind, options);
-  check_cache(who, kind, options);
-  check_workers(who, kind, options);
-  for (const Stage& stage : options.stages) {
-    if (stage.needs_topic && kind != DeviceKind::forwarder) {
-      throw Error(ErrorKind::usage, who, "stage '" + stage.text + "' needs topics",
-                  "use it in a forwarder");
-    }
-  }
+  const std::vector<Misfit> misfits = misfits_of(kind, options);
+  if (misfits.empty()) return;
+  const Misfit& misfit = misfits.front();
+  throw Error(ErrorKind::usage, who, misfit.problem,
+              misfit.remedy + (misfit.typed.empty() ? "" : " (" + misfit.typed + ")"));
 }
 
 }  // namespace
-
-bool has_backend(DeviceKind kind) noexcept { return kind != DeviceKind::services; }
-
-bool knows_workers(DeviceKind kind, const DeviceOptions& options) noexcept {
-  return kind == DeviceKind::services || options.strategy == Strategy::ready;
-}
-
-std::optional<Misfit> misfit_of(DeviceKind kind, const DeviceOptions& options) {
-  const WorkerRules& rules = options.workers;
-  if (rules.heartbeat.count() < 1)
-    return Misfit{"heartbeat", "heartbeat is below 1 ms", "raise it"};
-  if (rules.prefetch < 1 || rules.prefetch > protocol::majordomo::requests_max)
-    return Misfit{"prefetch", "prefetch is 0 or above 1000", "give 1 to 1000"};
-  // libzmq learns that half a queue was read when it was, and not before.
-  const int queue = options.frontend.queue;
-  const bool crowded = queue > 0 && static_cast<int>(rules.prefetch) > queue / 2;
-  if (kind == DeviceKind::services && rules.prefetch > 1 && crowded) {
-    return Misfit{"prefetch",
-                  "prefetch is above half the frontend's queue: a slow worker would be lost",
-                  "raise queue, or lower prefetch"};
-  }
-  if (rules.expiry > rules.heartbeat) return std::nullopt;
-  return Misfit{"expiry", "expiry is not above heartbeat: workers would be lost all the time",
-                "raise expiry, or lower heartbeat"};
-}
 
 Socket open_side(Context& context, DeviceKind kind, const DeviceOptions& options, Side side,
                  const std::string& device) {

@@ -1,27 +1,16 @@
 /// What a relay is made of, out of its devices' options.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include <busbar/core/socket.hpp>
 #include <busbar/devices/internal/lane.hpp>
+#include <busbar/devices/internal/misfits.hpp>
 
 namespace busbar::detail {
 
 enum class Side { frontend, backend };
-/// Services have one socket, the frontend, for clients and workers.
-bool has_backend(DeviceKind kind) noexcept;
-/// Whether it gives requests to workers that say when they are free.
-bool knows_workers(DeviceKind kind, const DeviceOptions& options) noexcept;
-struct Misfit {
-  std::string key;  ///< Where a file says so.
-  std::string problem;
-  std::string remedy;
-};
-/// Why no worker could be kept with these rules; empty where it can.
-std::optional<Misfit> misfit_of(DeviceKind kind, const DeviceOptions& options);
 Socket open_side(Context& context, DeviceKind kind, const DeviceOptions& options, Side side,
                  const std::string& device);
 /// Throws Error where a device's options do not fit its kind or its place in the chain.

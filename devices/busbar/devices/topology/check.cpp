@@ -2,8 +2,9 @@
 #include <set>
 
 #include <busbar/core/error.hpp>
-#include <busbar/devices/internal/relay_setup.hpp>
+#include <busbar/devices/internal/misfits.hpp>
 #include <busbar/devices/topology/internal/findings.hpp>
+#include <busbar/devices/topology/internal/lone_inproc.hpp>
 #include <busbar/devices/topology/internal/loops.hpp>
 #include <busbar/devices/topology/internal/wiring.hpp>
 
@@ -22,7 +23,7 @@ bool is_inproc(const Endpoint& endpoint) { return endpoint.transport() == Transp
 
 class Check {
  public:
-  explicit Check(const Topology& topology) : topology_(topology) {}
+  Check(const Topology& topology, Process process) : topology_(topology), process_(process) {}
 
   std::vector<Finding> run() {
     if (topology_.devices().empty()) {
@@ -33,6 +34,7 @@ class Check {
     check_bound_twice();
     check_joined();
     detail::find_loops(topology_, findings_);
+    if (process_ == Process::own) detail::find_lone_inproc(topology_, findings_);
     std::stable_sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
       return a.place.line < b.place.line;
     });
@@ -50,17 +52,8 @@ class Check {
     if (device.kind != DeviceKind::services) check_side(device, "backend", options.backend);
     check_outlet(device, "control", options.control, options.control_security);
     check_outlet(device, "tap", options.tap, options.tap_security);
-    if (options.credit) check_credit(device);
-    check_workers(device);
-    if (options.cache != LateJoin::nothing && device.kind != DeviceKind::forwarder) {
-      note(place_of(device, "cache"), "a cache is for forwarders", "remove it");
-    }
-    for (const Stage& stage : options.stages) {
-      if (!stage.needs_topic || device.kind == DeviceKind::forwarder) continue;
-      note(place_of(device, "stages"),
-           "'" + printable(stage.text) + "' needs a topic, which a " +
-               std::string{name_of(device.kind)} + "'s messages do not have",
-           "move it to a forwarder");
+    for (const detail::Misfit& misfit : detail::misfits_of(device.kind, options)) {
+      note(place_of(device, misfit.key), misfit.problem, misfit.remedy);
     }
   }
 
@@ -159,50 +152,6 @@ class Check {
     return nullptr;
   }
 
-  void check_credit(const TopologyDevice& device) {
-    if (device.kind != DeviceKind::streamer) {
-      note(place_of(device, "credit"), "credit is for streamers", "remove it");
-    }
-    const DeviceOptions& options = device.options;
-    for (const auto& [side, key] :
-         {std::pair{&options.frontend, "frontend"}, {&options.backend, "backend"}}) {
-      if (side->connect.size() + (side->bind.empty() ? 0 : 1) <= 1) continue;
-      note(place_of(device, key), "with credit a side binds, or connects to one endpoint",
-           "let the others connect to it");
-    }
-  }
-
-  /// Devices that wait for workers to speak first.
-  void check_workers(const TopologyDevice& device) {
-    const DeviceOptions& options = device.options;
-    if (options.strategy == Strategy::ready) {
-      if (device.kind != DeviceKind::queue) {
-        note(place_of(device, "strategy"), "a strategy is for queues", "remove it");
-      } else if (!options.backend.connect.empty()) {
-        note(place_of(device, "backend.connect"), "with the strategy ready workers connect to it",
-             "bind");
-      }
-    }
-    if (detail::knows_workers(device.kind, options)) {
-      if (const auto misfit = detail::misfit_of(device.kind, options)) {
-        const bool written = device.lines.contains(misfit->key);
-        note(place_of(device, written ? misfit->key : "heartbeat"), misfit->problem,
-             misfit->remedy);
-      }
-    }
-    if (device.kind != DeviceKind::services) return;
-    if (!options.backend.bind.empty() || !options.backend.connect.empty()) {
-      note(place_of(device, "backend"), "clients and workers share its frontend", "remove it");
-    }
-    if (!options.frontend.connect.empty()) {
-      note(place_of(device, "frontend.connect"), "clients and workers connect to it", "bind");
-    }
-    if (!options.stages.empty()) {
-      note(place_of(device, "stages"), "services have no stages",
-           "remove them, or put a queue with them in front");
-    }
-  }
-
   /// Whether who connects to this side must be a client or a worker, not a device.
   static bool is_for_programs(const TopologyDevice& device, bool frontend) {
     return device.kind == DeviceKind::services ||
@@ -290,12 +239,15 @@ class Check {
   }
 
   const Topology& topology_;
+  const Process process_;
   std::vector<Finding> findings_;
   std::set<std::pair<std::string, std::string>> links_;
 };
 
 }  // namespace
 
-std::vector<Finding> Topology::findings() const { return Check{*this}.run(); }
+std::vector<Finding> Topology::findings(Process process) const {
+  return Check{*this, process}.run();
+}
 
 }  // namespace busbar

@@ -77,8 +77,8 @@ Topology& Topology::link(std::string from, std::string to, std::optional<Endpoin
   return *this;
 }
 
-void Topology::check() const {
-  detail::throw_findings("check topology '" + name_ + "'", findings());
+void Topology::check(Process process) const {
+  detail::throw_findings("check topology '" + name_ + "'", findings(process));
 }
 
 Topology Topology::only(const std::vector<std::string>& names) const {

@@ -55,6 +55,12 @@ struct Finding {
 
 class RunningTopology;
 
+/// Who else is in the process that runs a topology.
+enum class Process {
+  shared,  ///< The user's code, which may be at any inproc endpoint.
+  own,     ///< Nobody, as with `busbar run`: devices can meet at inproc endpoints, and nobody else.
+};
+
 /// A value: copy it, change it, run it as often as you like. Not thread-safe.
 class Topology {
  public:
@@ -75,10 +81,11 @@ class Topology {
 
   /// All that does not fit: unknown devices in links, sides whose socket types do not fit, the same
   /// endpoint bound twice, loops, devices that nothing can reach or leave, unbounded queues,
-  /// unprotected links off loopback, keys and permissions without use. Empty: fit to run.
-  std::vector<Finding> findings() const;
+  /// unprotected links off loopback, keys and permissions without use; in a process of its own also
+  /// inproc endpoints where no two devices meet. Empty: fit to run.
+  std::vector<Finding> findings(Process process = Process::shared) const;
   /// Throws Error (usage) with every finding, a line each.
-  void check() const;
+  void check(Process process = Process::shared) const;
   /// Only the named devices and what links them. Of a link that is cut, the `to` side binds the
   /// link's `over` endpoint and the `from` side connects to it, in whichever process each runs.
   /// Throws Error (usage): no such device, or a cut link whose `over` is missing or inproc.

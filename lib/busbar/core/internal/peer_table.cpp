@@ -9,8 +9,12 @@ namespace {
 
 constexpr std::size_t most = 1000;
 
-const std::string& label_of(const std::string& address, const std::string& endpoint) {
-  return address.empty() ? endpoint : address;
+constexpr const char* unknown = "unknown";
+
+/// Who left before it could be asked for its address has none: our own endpoint is no name for it.
+std::string label_of(const std::string& address, const std::string& endpoint) {
+  if (!address.empty()) return address;
+  return endpoint.starts_with("ipc://") ? endpoint : unknown;
 }
 
 }  // namespace
@@ -85,7 +89,7 @@ void PeerTable::end(const SocketEvent& event) {
   const auto found = accepted_.find(event.connection);
   if (found == accepted_.end()) return;
   const Accepted peer = found->second;
-  const std::string& label = label_of(peer.address, peer.endpoint);
+  const std::string label = label_of(peer.address, peer.endpoint);
   const auto waiting = shaking_.find(peer.endpoint);
   accepted_.erase(found);
   if (!peer.welcome && waiting != shaking_.end()) {

@@ -23,7 +23,7 @@ class PeerTable {
  private:
   struct Accepted {
     std::string endpoint = {};
-    std::string address = {};  ///< Empty where it is not known.
+    std::string address = {};  ///< Empty for ipc, and where it left at once.
     bool welcome = false;      ///< Its handshake has succeeded.
   };
 

@@ -26,6 +26,12 @@ void ServiceLink::connect() {
   if (broker.transport() == Transport::inproc) set(BrokerState::connected);
 }
 
+void ServiceLink::cut() noexcept {
+  socket_.reset();
+  news_.clear();
+  state_ = BrokerState::connecting;
+}
+
 void ServiceLink::wake() {
   if (!socket_) connect();
   socket_->maintain();

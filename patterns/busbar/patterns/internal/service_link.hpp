@@ -25,7 +25,7 @@ class ServiceLink {
   /// To the next broker: what comes by the old connection comes to nobody.
   void connect();
   /// Closes; the next call connects.
-  void cut() noexcept { socket_.reset(); }
+  void cut() noexcept;
   /// For the first use in a call: reads what happened since the last one.
   void wake();
   BrokerState state() const noexcept { return state_; }

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include <busbar/devices/internal/worker_rules.hpp>
 #include <busbar/devices/topology/internal/chains.hpp>
 #include <busbar/devices/topology/internal/findings.hpp>
 #include <busbar/devices/topology/internal/wiring.hpp>
@@ -66,7 +67,7 @@ std::string specification_of(const TopologyDevice& device, const DeviceOptions& 
   result.add(options.overflow ? std::to_string(static_cast<int>(*options.overflow)) : "");
   result.add(options.credit ? "credit" : "").add(name_of(options.cache));
   result.add(name_of(options.strategy));
-  const WorkerRules& workers = options.workers;
+  const WorkerRules workers = rules_of(options.workers);
   for (const auto number : {workers.heartbeat.count(), workers.expiry.count(),
                             workers.hold_age.count(), options.drain_timeout.count()}) {
     result.add(std::to_string(number));

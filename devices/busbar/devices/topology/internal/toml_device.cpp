@@ -193,6 +193,7 @@ class DeviceReader {
 
   void read_overflow(const std::string& key, const TomlValue& value) {
     constexpr const char* form = R"(write "drop" or "block")";
+    locate(key, value);
     const auto policy = reader_.text(key, value, form);
     if (!policy) return;
     device_.options.overflow = named(*policy, overflow_policies);
@@ -235,7 +236,7 @@ class DeviceReader {
   }
 
   /// What waits for a worker.
-  void read_hold(const std::string& key, const TomlValue& value, WorkerRules& rules) {
+  void read_hold(const std::string& key, const TomlValue& value, WorkerOptions& rules) {
     constexpr const char* form = R"(write { messages = 10000, bytes = 67108864, age = "1min" })";
     locate(key, value);
     reader_.table(
@@ -247,7 +248,8 @@ class DeviceReader {
   }
 
   template <class Number>
-  void read_count(const std::string& key, const TomlValue& value, Number& into, const char* form) {
+  void read_count(const std::string& key, const TomlValue& value, std::optional<Number>& into,
+                  const char* form) {
     if (!reader_.is(key, value, Type::integer, form)) return;
     if (std::in_range<Number>(value.integer)) {
       into = static_cast<Number>(value.integer);
@@ -256,7 +258,9 @@ class DeviceReader {
     }
   }
 
-  void read_time(const std::string& key, const TomlValue& value, std::chrono::milliseconds& into) {
+  /// Into milliseconds, or an optional of them.
+  template <class Time>
+  void read_time(const std::string& key, const TomlValue& value, Time& into) {
     constexpr const char* form = R"(write e.g. "500ms", "5s", "1min"; at most "24h")";
     locate(key, value);
     const auto written = reader_.text(key, value, form);

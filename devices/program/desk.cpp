@@ -15,7 +15,6 @@ namespace busbar::program {
 using std::chrono::milliseconds;
 
 namespace {
-constexpr milliseconds tick{20};  // how late a signal is seen
 constexpr milliseconds command_patience{5000};
 }  // namespace
 

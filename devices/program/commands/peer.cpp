@@ -23,8 +23,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds tick{20};
-
 struct PeerCommand {
   MessageOptions messages;
   PeerOptions peer;

@@ -19,8 +19,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds tick{20};  // how late a signal is seen
-
 struct Options {
   MessageOptions messages;
   std::string method;

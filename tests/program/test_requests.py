@@ -175,6 +175,13 @@ class Requests(StockCase):
         _, err = self.busbar("req", rep.bound(), "--json", stdin='{"payload":"x","topic":"t"}\n', code=2)
         self.assertIn('line 1: there is no place for "topic"', err)
 
+    def test_the_remedy_for_a_line_is_one_that_is_taken(self):
+        there = self.start("rep", *TCP, "--echo").bound()
+        for args in (("req", there), ("call", "s", "--connect", self.ipc("b"))):
+            with self.subTest(args):
+                _, err = self.busbar(*args, "--json", stdin="{}\n", code=2)
+                self.assertIn('has no "payload" (write {"payload":"text"})', err)
+
     def test_options_are_refused_by_their_names(self):
         there = self.ipc("r")
         for args, said in ((("req", there, "--timeout", "200ms", "--timeout", 5), "--timeout may be given once only"),

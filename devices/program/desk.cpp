@@ -90,15 +90,16 @@ void Desk::failed() noexcept {
   if (closed_) ++interrupted_;
 }
 
-void Desk::wait(Waiter& waiter, const std::function<Absence()>& absence) {
+void Desk::wait(Waiter& waiter, Counterpart& counterpart, const std::function<Absence()>& absence) {
   try {
-    wait_or_throw(waiter, absence);
+    wait_or_throw(waiter, counterpart, absence);
   } catch (const Error&) {
     failure_ = std::current_exception();
   }
 }
 
-void Desk::wait_or_throw(Waiter& waiter, const std::function<Absence()>& absence) {
+void Desk::wait_or_throw(Waiter& waiter, Counterpart& counterpart,
+                         const std::function<Absence()>& absence) {
   const auto deadline = [&] {
     return messages_.timeout ? after(Clock::steady().now(), *messages_.timeout) : TimePoint::max();
   };
@@ -111,9 +112,8 @@ void Desk::wait_or_throw(Waiter& waiter, const std::function<Absence()>& absence
     if (answered != seen || at_work_ > 0) give_up_at = deadline();
     seen = answered;
     progress.at(answered);
-    if (Clock::steady().now() < give_up_at) continue;
-    give_up(subject(messages_), absence(), "no request in time",
-            "is anybody asking? Or give a longer --timeout");
+    if (counterpart.missed()) counterpart.look(absence());
+    if (Clock::steady().now() >= give_up_at) counterpart.give_up(absence());
   }
 }
 

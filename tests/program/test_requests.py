@@ -355,3 +355,39 @@ class Requests(StockCase):
             self.assertIn(word, err)
         _, err = self.busbar("rep", self.ipc("b"), "--echo", "--mdp", "0.1", code=2)
         self.assertIn("--service", err)
+
+    def test_threads_that_cannot_be_made_are_an_error(self):
+        for args in ("--bind tcp://127.0.0.1:*", f"{self.ipc('none')} --service s"):
+            with self.subTest(args):
+                done = subprocess.run(f"ulimit -v 600000; exec {BUSBAR} rep {args} --echo --threads 1000",
+                                      shell=True, text=True, capture_output=True, timeout=20, check=False)
+                self.assertEqual(done.returncode, 5, done.stderr)
+                self.assertRegex(done.stderr, "busbar: error: .*threads")
+
+
+class NobodyThere(StockCase):
+    WAYS = ((("--service", "s"), "broker"), ((), "queue or requester"),
+            (("--wire", "plain"), "queue or requester"))
+
+    def test_rep_says_once_what_it_waits_for(self):
+        for args, what in self.WAYS:
+            with self.subTest(args):
+                rep = self.start("rep", self.ipc("none"), "--echo", *args)
+                rep.says(f"warning: rep {self.ipc('none')}: no {what} yet; waiting for it")
+                rep.signal()
+                self.assertEqual((rep.exit_code(), rep.errors().count("\n")), (0, 1))
+
+    def test_rep_says_at_its_timeout_that_none_came(self):
+        for args, what in self.WAYS:
+            with self.subTest(args):
+                _, err = self.busbar("rep", self.ipc("none"), "--echo", "--timeout", "100ms", *args, code=4)
+                self.assertIn(f"no {what} within 100ms (start it, or give a longer --timeout)", err)
+
+    def test_what_is_there_and_does_not_ask_is_not_missed(self):
+        broker = self.start("services", *TCP, "--json").json()["frontend"][0]
+        for args, there in ((("--service", "s"), broker), ((), self.device("queue").backend),
+                            (("--wire", "plain"), self.device("queue").backend)):
+            with self.subTest(args):
+                _, err = self.busbar("rep", there, "--echo", "--timeout", "1500ms", *args, code=4)
+                self.assertNotIn("warning", err)
+                self.assertIn("no request in time (is anybody asking?", err)

@@ -49,7 +49,10 @@ std::string Desk::filtered(std::string line, milliseconds left,
                            const std::function<bool()>& interrupted) {
   const milliseconds patience =
       std::clamp(left, command_patience, std::max(messages_.patience(), command_patience));
-  const auto stop = [&] { return closed_ || (interrupted && interrupted()); };
+  const auto stop = [&] {
+    if (interrupted && interrupted()) closed_ = true;  // no command is started anew for nobody
+    return closed_.load();
+  };
   Borrowed borrowed{*this, take_filter()};
   start_unless_ready(borrowed.filter);
   return parse_line(borrowed.filter->answer(std::move(line), patience, stop), messages_.shape(),

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include <busbar/core/error.hpp>
+#include <busbar/devices/internal/words.hpp>
 #include <busbar/patterns/peer.hpp>
 
 namespace busbar::program {
@@ -124,6 +125,24 @@ int find(const PeerCommand& command) {
   return exit_ok;
 }
 
+/// An option that some actions alone have.
+struct Placed {
+  const CLI::Option* option;
+  std::vector<std::string> actions;
+};
+
+void check_places(const std::string& action, const std::vector<Placed>& all) {
+  for (const Placed& placed : all) {
+    const auto& actions = placed.actions;
+    if (placed.option->count() == 0) continue;
+    if (std::find(actions.begin(), actions.end(), action) != actions.end()) continue;
+    const std::string name = placed.option->get_name();
+    throw Error{
+        ErrorKind::usage, "peer " + action, "it knows no " + name,
+        "leave out " + name + "; it is for " + detail::listed({actions.begin(), actions.end()})};
+  }
+}
+
 int run(PeerCommand& command) {
   if (command.action == "join") {
     command.groups.insert(command.groups.end(), command.targets.begin(), command.targets.end());
@@ -141,7 +160,8 @@ int run(PeerCommand& command) {
   return Speaking{command}.run();
 }
 
-void declare(CLI::App& app, PeerCommand& command) {
+/// Answers the options that not every action has.
+std::vector<Placed> declare(CLI::App& app, PeerCommand& command) {
   MessageOptions& messages = command.messages;
   PeerOptions& peer = command.peer;
   messages.command = app.get_name();
@@ -166,19 +186,26 @@ void declare(CLI::App& app, PeerCommand& command) {
   add_duration(app, "--beacon-interval", peer.beacon_interval, "A beacon is sent so often");
   add_duration(app, "--evasive-after", peer.evasive_after, "Silent for so long is evasive");
   add_duration(app, "--expire-after", peer.expire_after, "Silent for so long is gone");
-  add_duration(app, "--wait", command.wait, "list: how long to look");
-  numbers(app.add_option("--count", messages.count, "End after so many events or lines")
-              ->type_name("N"),
-          1, std::numeric_limits<std::uint64_t>::max());
-  app.add_flag("--whole", messages.whole, "whisper, shout: each --file (or all of stdin) is one");
-  app.add_flag("--json", messages.json, "Lines are JSON");
-  app.add_option("--file", messages.files, "Instead of stdin or stdout")
-      ->type_name("FILE")
-      ->expected(1)
-      ->allow_extra_args(false);
+  CLI::Option* const wait = add_duration(app, "--wait", command.wait, "list: how long to look");
+  CLI::Option* const count =
+      numbers(app.add_option("--count", messages.count, "End after so many events or lines")
+                  ->type_name("N"),
+              1, std::numeric_limits<std::uint64_t>::max());
+  CLI::Option* const whole = app.add_flag("--whole", messages.whole,
+                                          "whisper, shout: each --file (or all of stdin) is one");
+  CLI::Option* const json = app.add_flag("--json", messages.json, "Lines are JSON");
+  CLI::Option* const file = app.add_option("--file", messages.files, "Instead of stdin or stdout")
+                                ->type_name("FILE")
+                                ->expected(1)
+                                ->allow_extra_args(false);
   declare_timeout(app, messages, "join: end with 4 when nothing came for so long; else patience",
                   "");
   messages.security.declare(app);
+  return {{wait, {"list"}},
+          {count, {"join", "whisper", "shout"}},
+          {whole, {"whisper", "shout"}},
+          {json, {"join", "list", "whisper", "shout"}},
+          {file, {"join", "whisper", "shout"}}};
 }
 
 }  // namespace
@@ -204,8 +231,10 @@ Command peer_command() {
               "  echo 21.5 | busbar peer shout sensors",
           .declare = [](CLI::App& app) -> Run {
             auto command = std::make_shared<PeerCommand>();
-            declare(app, *command);
-            return [command] { return run(*command); };
+            return [command, placed = declare(app, *command)] {
+              check_places(command->action, placed);
+              return run(*command);
+            };
           }};
 }
 

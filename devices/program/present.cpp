@@ -24,7 +24,7 @@ void check_times(const PeerOptions& peer) {
 PeerOptions peer_options(const PeerCommand& command) {
   PeerOptions made = command.peer;
   check_times(made);
-  made.connect = endpoints(command.connect);
+  made.connect = endpoints_to_connect(command.connect);
   if (!command.bind.empty()) made.bind = Endpoint{command.bind};
   if (made.bind && made.bind->transport() == Transport::inproc)
     throw Error{ErrorKind::usage, "--bind " + command.bind, "inproc does not leave this process",

@@ -194,6 +194,13 @@ class Requests(StockCase):
                            (("peer", "--evasive-after", "0s"), "--evasive-after: that is no time"),
                            (("peer", "--expire-after", "5s"), "--expire-after: it is not longer than --evasive-after"),
                            (("peer", "--bind", "inproc://p"), "--bind inproc://p: inproc does not leave"),
+                           (("peer", "join", "--whole"), "peer join: it knows no --whole (leave out --whole; it is for "
+                             "whisper, shout)"),
+                           (("peer", "list", "--count", 3), "peer list: it knows no --count"),
+                           (("req", there, "--method", "m" * 241), "has more than 240 bytes (give a shorter name)"),
+                           (("req", "tcp://127.0.0.1:0"), "connect tcp://127.0.0.1:0: no address to connect to"),
+                           (("req", there, "--timeout", "99h"), "--timeout: '99h' is above a day (write "),
+                           (("req", there, "--timeout", "99d"), "--timeout: '99d' is no length of time"),
                            (("peer", "find", ""), "it takes one name behind it")):
             with self.subTest(args):
                 self.assertIn(said, self.busbar(*args, code=2)[1])

@@ -27,7 +27,7 @@ struct Options {
   AnswerOptions how;
   unsigned threads = 1;
   std::optional<std::string> service;
-  std::string majordomo;
+  MajordomoVersion majordomo = MajordomoVersion::v02;
 };
 
 using std::chrono::milliseconds;
@@ -135,7 +135,7 @@ class Serving {
                 [this](ServiceRequest& request) { return answer(request); }) {}
 
   int run() {
-    desk_.wait(waiter_, counterpart_, [this] { return absence(worker_.ledger()); });
+    desk_.wait(waiter_, counterpart_, [this] { return absence_of_broker(worker_.ledger()); });
     std::uint64_t unanswered = 0;
     desk_.close(waiter_, [&] { unanswered = worker_.stop(farewell).abandoned; });
     desk_.check();
@@ -149,7 +149,7 @@ class Serving {
     return {.service = *options.service,
             .connect = addresses(options.messages),
             .security = options.messages.security.load(),
-            .version = options.majordomo == "0.1" ? MajordomoVersion::v01 : MajordomoVersion::v02,
+            .version = options.majordomo,
             .threads = options.threads};
   }
 
@@ -329,10 +329,7 @@ Command rep_command() {
             app.add_option("--service", options->service,
                            "Serve this name at the broker, or at each of several")
                 ->type_name("NAME");
-        words(app.add_option("--mdp", options->majordomo, "The version of Majordomo"),
-              {"0.1", "0.2"})
-            ->default_str("0.2")
-            ->needs(service);
+        declare_majordomo(app, options->majordomo)->needs(service);
         declare_wire(app, options->messages, "plain: as stock REP, which gives all frames back",
                      {threads, service});
         declare_timeout(app, options->messages, "End with 4 when no request came for so long", "");

@@ -15,7 +15,6 @@ namespace busbar::program {
 using std::chrono::milliseconds;
 
 namespace {
-constexpr milliseconds tick{20};  // how late a signal is seen
 constexpr milliseconds command_patience{5000};
 }  // namespace
 
@@ -50,7 +49,10 @@ std::string Desk::filtered(std::string line, milliseconds left,
                            const std::function<bool()>& interrupted) {
   const milliseconds patience =
       std::clamp(left, command_patience, std::max(messages_.patience(), command_patience));
-  const auto stop = [&] { return closed_ || (interrupted && interrupted()); };
+  const auto stop = [&] {
+    if (interrupted && interrupted()) closed_ = true;  // no command is started anew for nobody
+    return closed_.load();
+  };
   Borrowed borrowed{*this, take_filter()};
   start_unless_ready(borrowed.filter);
   return parse_line(borrowed.filter->answer(std::move(line), patience, stop), messages_.shape(),
@@ -91,15 +93,16 @@ void Desk::failed() noexcept {
   if (closed_) ++interrupted_;
 }
 
-void Desk::wait(Waiter& waiter, const std::function<Absence()>& absence) {
+void Desk::wait(Waiter& waiter, Counterpart& counterpart, const std::function<Absence()>& absence) {
   try {
-    wait_or_throw(waiter, absence);
+    wait_or_throw(waiter, counterpart, absence);
   } catch (const Error&) {
     failure_ = std::current_exception();
   }
 }
 
-void Desk::wait_or_throw(Waiter& waiter, const std::function<Absence()>& absence) {
+void Desk::wait_or_throw(Waiter& waiter, Counterpart& counterpart,
+                         const std::function<Absence()>& absence) {
   const auto deadline = [&] {
     return messages_.timeout ? after(Clock::steady().now(), *messages_.timeout) : TimePoint::max();
   };
@@ -112,9 +115,8 @@ void Desk::wait_or_throw(Waiter& waiter, const std::function<Absence()>& absence
     if (answered != seen || at_work_ > 0) give_up_at = deadline();
     seen = answered;
     progress.at(answered);
-    if (Clock::steady().now() < give_up_at) continue;
-    give_up(subject(messages_), absence(), "no request in time",
-            "is anybody asking? Or give a longer --timeout");
+    if (counterpart.missed()) counterpart.look(absence());
+    if (Clock::steady().now() >= give_up_at) counterpart.give_up(absence());
   }
 }
 

@@ -1,7 +1,7 @@
 /// What the ways of rep share: how it answers, how often it has, and when it ends.
 #pragma once
 
-#include "program/endpoints.hpp"
+#include "program/counterpart.hpp"
 #include "program/filter.hpp"
 #include "program/messages.hpp"
 #include "program/waiter.hpp"
@@ -55,7 +55,7 @@ class Desk {
 
   /// Until a signal, `end`, --count, or --timeout in which nothing was answered or
   /// being answered.
-  void wait(Waiter& waiter, const std::function<Absence()>& absence);
+  void wait(Waiter& waiter, Counterpart& counterpart, const std::function<Absence()>& absence);
   /// Runs `stop` in a thread of its own; after it, or a second signal, commands that still work are
   /// interrupted, and killed with the desk.
   void close(Waiter& waiter, const std::function<void()>& stop);
@@ -65,7 +65,8 @@ class Desk {
   void check() const;
 
  private:
-  void wait_or_throw(Waiter& waiter, const std::function<Absence()>& absence);
+  void wait_or_throw(Waiter& waiter, Counterpart& counterpart,
+                     const std::function<Absence()>& absence);
   std::string filtered(std::string line, std::chrono::milliseconds left,
                        const std::function<bool()>& interrupted);
   std::unique_ptr<Filter> take_filter();

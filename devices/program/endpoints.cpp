@@ -9,7 +9,8 @@
 namespace busbar::program {
 
 std::vector<Endpoint> addresses(const MessageOptions& options) {
-  std::vector<Endpoint> all = endpoints(options.endpoints);
+  std::vector<Endpoint> all =
+      options.bind ? endpoints(options.endpoints) : endpoints_to_connect(options.endpoints);
   for (const Endpoint& endpoint : all)
     if (endpoint.transport() == Transport::inproc)
       throw Error{ErrorKind::usage, options.command + ' ' + endpoint.str(),
@@ -42,9 +43,9 @@ Absence absence(const std::vector<PeerInfo>& peers, const std::string& unresolve
 void give_up(const std::string& subject, const Absence& absence, const std::string& cause,
              const std::string& remedy) {
   if (!absence.handshake_failure.empty())
-    throw Error{
-        ErrorKind::refused, subject, cause + "; the handshake failed: " + absence.handshake_failure,
-        "check what the other end is and its --wire, --key, --server-key, and its allow list"};
+    throw Error{ErrorKind::refused, subject,
+                cause + "; the handshake failed: " + absence.handshake_failure,
+                "check what the other end is and " + absence.suspects};
   if (!absence.unresolved.empty())
     throw Error{ErrorKind::unreachable, subject, cause + "; " + absence.unresolved,
                 "check the host's name, or the path's permissions"};

@@ -30,15 +30,24 @@ bool any_connected(const std::vector<PeerInfo>& peers);
 struct Absence {
   std::string handshake_failure = {};
   std::string unresolved = {};
+  /// After a failed handshake.
+  std::string suspects = "its --wire, --key, --server-key, and its allow list";
 };
 Absence absence(const std::vector<PeerInfo>& peers, const std::string& unresolved);
 /// For any ledger of a pattern.
 template <class Ledger>
 Absence absence(const Ledger& ledger) {
   if constexpr (requires { ledger.handshake_failure; })
-    return {ledger.handshake_failure, ledger.unresolved};
+    return {.handshake_failure = ledger.handshake_failure, .unresolved = ledger.unresolved};
   else
     return absence(ledger.peers, ledger.unresolved);
+}
+/// A broker's end has no --wire.
+template <class Ledger>
+Absence absence_of_broker(const Ledger& ledger) {
+  Absence found = absence(ledger);
+  found.suspects = "its key and allow list, and our --key and --server-key";
+  return found;
 }
 /// Error (timeout), or (refused) after a failed handshake, or (unreachable) where a host has no
 /// address, or a path does not let us in.

@@ -37,7 +37,9 @@ Letter parse_json(const std::string& line, const std::string& place, bool payloa
   if (value.is_discarded())
     refuse(place, "'" + printable(line, 60) + "' is no JSON", "write {\"payload\":\"text\"}");
   if (!value.is_object() || !value.contains("payload"))
-    refuse(place, "the JSON has no \"payload\"", "write {\"topic\":\"t\",\"payload\":\"text\"}");
+    refuse(place, "the JSON has no \"payload\"",
+           payload_only ? "write {\"payload\":\"text\"}"
+                        : "write {\"topic\":\"t\",\"payload\":\"text\"}");
   for (const auto& item : value.items())
     if (payload_only && item.key() != "payload")
       refuse(place, "there is no place for \"" + printable(item.key(), 40) + "\"",

@@ -54,13 +54,21 @@ void declare_sending(CLI::App& app, MessageOptions& options) {
 
 void declare_receiving(CLI::App& app, MessageOptions& options) {
   app.add_option("--file", options.files,
-                 "Write to this file instead of stdout; what it had goes "
-                 "when something comes")
+                 "Instead of stdout; what the file had goes when something comes")
       ->type_name("FILE")
       ->expected(1)
       ->allow_extra_args(false);
   app.add_flag("--whole", options.whole, "Write payloads as they are, without newlines");
   declare_timeout(app, options, "End with 4 when no message came for so long", "");
+}
+
+CLI::Option* declare_majordomo(CLI::App& app, MajordomoVersion& version) {
+  const auto set = [&version](const std::string& word) {
+    version = word == "0.1" ? MajordomoVersion::v01 : MajordomoVersion::v02;
+  };
+  CLI::Option* const option =
+      app.add_option_function<std::string>("--mdp", set, "The version of Majordomo");
+  return words(option, {"0.1", "0.2"})->default_str("0.2");
 }
 
 void declare_concurrency(CLI::App& app, std::size_t& concurrency, std::size_t most) {

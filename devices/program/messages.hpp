@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <busbar/patterns/service_client.hpp>
 #include <busbar/patterns/wire.hpp>
 #include <busbar/protocol/header.hpp>
 
@@ -52,6 +53,9 @@ void declare_timeout(CLI::App& app, MessageOptions& options, const std::string& 
                      const std::string& shown_default);
 /// For what asks and waits for replies: the same, and 0 is no such time.
 void declare_reply_timeout(CLI::App& app, MessageOptions& options, const std::string& help);
+
+/// --mdp, for ends of a Majordomo broker.
+CLI::Option* declare_majordomo(CLI::App& app, MajordomoVersion& version);
 
 /// --concurrency, for what asks: how many requests are unanswered at a time.
 void declare_concurrency(CLI::App& app, std::size_t& concurrency, std::size_t most);

@@ -63,6 +63,16 @@ std::vector<Endpoint> endpoints(const std::vector<std::string>& texts) {
   return all;
 }
 
+std::vector<Endpoint> endpoints_to_connect(const std::vector<std::string>& texts) {
+  std::vector<Endpoint> all = endpoints(texts);
+  // The library would name it as it reads it: port 0 as `*`.
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (all[i].is_wildcard())
+      throw Error{ErrorKind::usage, "connect " + printable(texts[i]), "no address to connect to",
+                  "name host and port, or a path"};
+  return all;
+}
+
 void warn_if_empty(const AllowList& list, const std::string& which) {
   if (list.size() > 0) return;
   warn("the allow list " + which + " is empty: nobody can connect; add the public keys of those " +

@@ -30,6 +30,9 @@ CLI::Option* words(CLI::Option* option, const std::vector<std::string_view>& all
 /// Parses each text; throws Error (usage) at the first bad one.
 std::vector<Endpoint> endpoints(const std::vector<std::string>& texts);
 
+/// The same, for those to connect to: throws at one that names no address as well.
+std::vector<Endpoint> endpoints_to_connect(const std::vector<std::string>& texts);
+
 /// Says where a list lets nobody in; `which` names it.
 void warn_if_empty(const AllowList& list, const std::string& which);
 

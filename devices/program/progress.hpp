@@ -16,6 +16,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   ~Progress();
 
+  bool shown() const noexcept { return shown_; }
   /// Cheap; draws at most ten times a second, and at the end.
   void at(std::uint64_t done) {
     if (shown_) draw_if_due(done);

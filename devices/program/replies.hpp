@@ -43,7 +43,6 @@ class Replies {
 
  private:
   bool take() {
-    constexpr std::chrono::milliseconds tick{20};  // how late a signal is seen
     auto& [pending, place] = out_.front();
     bool goes_on = true;
     while (goes_on && !pending.wait(tick)) {

@@ -17,6 +17,7 @@ std::optional<std::string> send_lines(Waiter& waiter, Input& input, const Messag
   std::string line;
   std::uint64_t sent = 0;
   while (options.count == 0 || sent < options.count) {
+    waiter.look();
     const Input::State state = input.next(line);
     if (state == Input::State::end) return std::nullopt;
     if (state == Input::State::wait) {

@@ -12,7 +12,6 @@ namespace busbar::program {
 namespace {
 
 using std::chrono::steady_clock;
-constexpr std::chrono::milliseconds tick{20};
 
 // Global: libzmq's threads give frames back for as long as the context lives, and longer than any
 // object of ours.

@@ -1,6 +1,5 @@
 #include "program/session.hpp"
 
-#include "program/endpoints.hpp"
 #include "program/talk.hpp"
 
 #include <algorithm>
@@ -58,8 +57,10 @@ void Session::wait(short events, int readable, int output,
 
 bool Session::has_peer() { return any_connected(socket_.peers()); }
 
+Absence Session::absence() { return program::absence(socket_.peers(), unresolved_); }
+
 void Session::give_up(const std::string& cause, const std::string& remedy) {
-  program::give_up(name_, absence(socket_.peers(), unresolved_), cause, remedy);
+  program::give_up(name_, absence(), cause, remedy);
 }
 
 }  // namespace busbar::program

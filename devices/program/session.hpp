@@ -2,7 +2,7 @@
 /// place to wait in.
 #pragma once
 
-#include "program/messages.hpp"
+#include "program/endpoints.hpp"
 #include "program/waiter.hpp"
 
 #include <chrono>
@@ -34,6 +34,7 @@ class Session : public Waiter {
   }
 
   bool has_peer();
+  Absence absence();
   /// Error (timeout), or (refused) where the last handshake failed, or (unreachable) where the host
   /// has no address, or the path does not let us in.
   [[noreturn]] void give_up(const std::string& cause, const std::string& remedy);

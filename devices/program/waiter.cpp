@@ -19,6 +19,13 @@ void Waiter::wait(int readable, int output, std::optional<std::chrono::milliseco
   broken_ = (items[2].revents & POLLERR) != 0;
 }
 
+void Waiter::look() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < look_at_) return;
+  look_at_ = now + tick;
+  take_signals();
+}
+
 void Waiter::take_signals() {
   while (signals_.next()) ++signals_seen_;
 }

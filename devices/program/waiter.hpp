@@ -9,6 +9,9 @@
 
 namespace busbar::program {
 
+/// How late a signal is seen.
+constexpr std::chrono::milliseconds tick{20};
+
 /// Create it before the Context: threads that run already would take the signals.
 class Waiter {
  public:
@@ -22,6 +25,9 @@ class Waiter {
   virtual void wait(int readable, int output, std::optional<std::chrono::milliseconds> timeout);
   void wait(std::chrono::milliseconds timeout) { wait(-1, -1, timeout); }
 
+  /// Takes the signals that have come, for who works and never waits. A system call once a tick
+  /// only, so it may be called for every line.
+  void look();
   bool asked_to_end() const noexcept { return signals_seen_ > 0; }
   bool asked_to_stop_at_once() const noexcept { return signals_seen_ > 1; }
   /// `output` broke in the last wait: whoever read from us is gone.
@@ -35,6 +41,7 @@ class Waiter {
  private:
   Signals signals_;
   int signals_seen_ = 0;
+  std::chrono::steady_clock::time_point look_at_{};
   bool broken_ = false;
 };
 

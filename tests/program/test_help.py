@@ -23,6 +23,15 @@ class Help(Case):
                 self.assertRegex(out, rf"Example:\n.*busbar {command} ")
                 self.assertEqual(err, "")
 
+    def test_no_line_of_it_is_above_100_columns(self):
+        for command in COMMANDS:
+            for line in self.busbar(command, "--help")[0].splitlines():
+                self.assertLessEqual(len(line), 100, line)
+
+    def test_what_is_required_is_said(self):
+        self.assertRegex(self.busbar("services", "--help")[0], "--bind ENDPOINT REQUIRED")
+        self.assertRegex(self.busbar("queue", "--help")[0], "it needs this or --backend-connect")
+
     def test_the_program_lists_every_command_and_its_version(self):
         out, _ = self.busbar("--help")
         for command in COMMANDS:

@@ -67,3 +67,55 @@ class Interrupted(StockCase):
                 process.signal(signal.SIGINT)
                 self.assertEqual(process.exit_code(), 4)
                 self.assertIn("nothing sent from line 1 on", process.errors())
+
+
+class Busy(StockCase):
+    """Input that is there all at once, and more than is sent before the deadline of a test."""
+
+    def setUp(self):
+        super().setUp()
+        self.lines = ("--file", self.file("in", b"x\n" * 4_000_000))
+
+    def ends_at_once(self, process, said):
+        process.signal(signal.SIGTERM)
+        self.assertEqual(process.exit_code(), 4)
+        self.assertRegex(process.errors(), said + r" \S+/in:\d+ ")
+
+    def test_req_and_call_end_at_a_signal(self):
+        broker = self.start("services", *TCP, "--json").json()["frontend"][0]
+        self.start("rep", broker, "--service", "s", "--echo")
+        direct = self.start("rep", *TCP, "--echo").bound()
+        plain = self.start("rep", *TCP, "--wire", "plain", "--echo").bound()
+        for args in (("req", direct), ("req", direct, "--concurrency", 100),
+                     ("req", plain, "--wire", "plain"), ("call", "s", "--connect", broker)):
+            with self.subTest(args):
+                process = self.start(*args, *self.lines)
+                self.assertEqual(process.line(), "x")
+                self.ends_at_once(process, "ended by a signal; no reply to")
+
+    def test_push_ends_at_a_signal(self):
+        for wire in ("busbar", "plain"):
+            with self.subTest(wire):
+                push = self.start("push", *TCP, "--wire", wire, *self.lines)
+                pull = self.start("pull", push.bound(), "--wire", wire)
+                self.assertEqual(pull.line(), "x")
+                self.ends_at_once(push, "nothing sent from")
+
+    def test_push_does_not_wait_for_a_puller_that_is_stuck(self):
+        push = self.start("push", *TCP, "--timeout", "200ms", *self.lines)
+        pull = self.start("pull", push.bound(), "--credit", 1)
+        self.assertEqual(pull.line(), "x")
+        pull.signal(signal.SIGSTOP)
+        self.ends_at_once(push, "nothing sent from")
+
+    def test_a_peer_ends_at_a_signal(self):
+        alone = ("--beacon-port", 0, "--bind", "tcp://127.0.0.1:*")
+        for action in ("whisper", "shout"):
+            with self.subTest(action):
+                hears = self.start("peer", "join", "g", "--name", "p", *alone)
+                there = hears.says("peer '").split(" at ")[1]
+                speaks = self.start("peer", action, "p" if action == "whisper" else "g", *alone,
+                                    "--connect", there, *self.lines)
+                while not hears.line().startswith(action):
+                    pass
+                self.ends_at_once(speaks, "nothing sent from")

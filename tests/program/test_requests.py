@@ -175,6 +175,13 @@ class Requests(StockCase):
         _, err = self.busbar("req", rep.bound(), "--json", stdin='{"payload":"x","topic":"t"}\n', code=2)
         self.assertIn('line 1: there is no place for "topic"', err)
 
+    def test_the_remedy_for_a_line_is_one_that_is_taken(self):
+        there = self.start("rep", *TCP, "--echo").bound()
+        for args in (("req", there), ("call", "s", "--connect", self.ipc("b"))):
+            with self.subTest(args):
+                _, err = self.busbar(*args, "--json", stdin="{}\n", code=2)
+                self.assertIn('has no "payload" (write {"payload":"text"})', err)
+
     def test_options_are_refused_by_their_names(self):
         there = self.ipc("r")
         for args, said in ((("req", there, "--timeout", "200ms", "--timeout", 5), "--timeout may be given once only"),
@@ -187,6 +194,13 @@ class Requests(StockCase):
                            (("peer", "--evasive-after", "0s"), "--evasive-after: that is no time"),
                            (("peer", "--expire-after", "5s"), "--expire-after: it is not longer than --evasive-after"),
                            (("peer", "--bind", "inproc://p"), "--bind inproc://p: inproc does not leave"),
+                           (("peer", "join", "--whole"), "peer join: it knows no --whole (leave out --whole; it is for "
+                             "whisper, shout)"),
+                           (("peer", "list", "--count", 3), "peer list: it knows no --count"),
+                           (("req", there, "--method", "m" * 241), "has more than 240 bytes (give a shorter name)"),
+                           (("req", "tcp://127.0.0.1:0"), "connect tcp://127.0.0.1:0: no address to connect to"),
+                           (("req", there, "--timeout", "99h"), "--timeout: '99h' is above a day (write "),
+                           (("req", there, "--timeout", "99d"), "--timeout: '99d' is no length of time"),
                            (("peer", "find", ""), "it takes one name behind it")):
             with self.subTest(args):
                 self.assertIn(said, self.busbar(*args, code=2)[1])
@@ -348,3 +362,39 @@ class Requests(StockCase):
             self.assertIn(word, err)
         _, err = self.busbar("rep", self.ipc("b"), "--echo", "--mdp", "0.1", code=2)
         self.assertIn("--service", err)
+
+    def test_threads_that_cannot_be_made_are_an_error(self):
+        for args in ("--bind tcp://127.0.0.1:*", f"{self.ipc('none')} --service s"):
+            with self.subTest(args):
+                done = subprocess.run(f"ulimit -v 600000; exec {BUSBAR} rep {args} --echo --threads 1000",
+                                      shell=True, text=True, capture_output=True, timeout=20, check=False)
+                self.assertEqual(done.returncode, 5, done.stderr)
+                self.assertRegex(done.stderr, "busbar: error: .*threads")
+
+
+class NobodyThere(StockCase):
+    WAYS = ((("--service", "s"), "broker"), ((), "queue or requester"),
+            (("--wire", "plain"), "queue or requester"))
+
+    def test_rep_says_once_what_it_waits_for(self):
+        for args, what in self.WAYS:
+            with self.subTest(args):
+                rep = self.start("rep", self.ipc("none"), "--echo", *args)
+                rep.says(f"warning: rep {self.ipc('none')}: no {what} yet; waiting for it")
+                rep.signal()
+                self.assertEqual((rep.exit_code(), rep.errors().count("\n")), (0, 1))
+
+    def test_rep_says_at_its_timeout_that_none_came(self):
+        for args, what in self.WAYS:
+            with self.subTest(args):
+                _, err = self.busbar("rep", self.ipc("none"), "--echo", "--timeout", "100ms", *args, code=4)
+                self.assertIn(f"no {what} within 100ms (start it, or give a longer --timeout)", err)
+
+    def test_what_is_there_and_does_not_ask_is_not_missed(self):
+        broker = self.start("services", *TCP, "--json").json()["frontend"][0]
+        for args, there in ((("--service", "s"), broker), ((), self.device("queue").backend),
+                            (("--wire", "plain"), self.device("queue").backend)):
+            with self.subTest(args):
+                _, err = self.busbar("rep", there, "--echo", "--timeout", "1500ms", *args, code=4)
+                self.assertNotIn("warning", err)
+                self.assertIn("no request in time (is anybody asking?", err)

@@ -103,6 +103,17 @@ class Keys(Case):
     def test_options_that_need_keys_say_so(self):
         self.assertIn("--key", self.busbar("pull", "--wire", "plain", self.ipc("p"), "--server-key", "x", code=2)[1])
 
+    def test_wrong_keys_at_a_broker_advise_no_option_that_is_not_there(self):
+        (server, public), (mallory, _) = self.keys("server"), self.keys("mallory")
+        broker = self.start("services", "--bind", "tcp://127.0.0.1:*", "--json", "--key", server,
+                            "--allow", self.file("allow", public + "\n")).json()["frontend"][0]
+        keys = ("--key", mallory, "--server-key", public, "--timeout", "1s")
+        for args in (("call", "s", "--connect", broker), ("rep", broker, "--service", "s", "--echo")):
+            with self.subTest(args):
+                _, err = self.busbar(*args, *keys, stdin="x\n", code=5)
+                self.assertIn("its key and allow list, and our --key and --server-key", err)
+                self.assertNotIn("--wire", err)
+
     def test_who_is_on_the_list_gets_in_and_who_is_not_does_not_until_a_reload(self):
         server, server_public = self.keys("server")
         alice, alice_public = self.keys("alice")

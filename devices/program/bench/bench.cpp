@@ -19,7 +19,10 @@ int run(const Options& options) {
     trials += one.trials(options);
   }
   Run run{options, trials};
-  for (const Measurement& one : chosen) one.measure(run);
+  for (const Measurement& one : chosen) {
+    run.begin(one.name, one.trials(options));
+    one.measure(run);
+  }
   run.end();
   return exit_ok;
 }

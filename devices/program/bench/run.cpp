@@ -1,6 +1,7 @@
 #include "program/bench/run.hpp"
 
 #include "program/show.hpp"
+#include "program/talk.hpp"
 
 #include <algorithm>
 #include <iostream>
@@ -9,6 +10,10 @@ namespace busbar::program::bench {
 
 bool names(const std::vector<std::string>& words, std::string_view word) {
   return words.empty() || std::find(words.begin(), words.end(), word) != words.end();
+}
+
+void Run::begin(std::string_view what, std::size_t trials) const {
+  if (!progress_.shown()) say("bench " + std::string{what} + ": " + counted(trials, "run"));
 }
 
 void Run::show(const std::string& title, const Table& table) const {

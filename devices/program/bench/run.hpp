@@ -37,6 +37,8 @@ class Run {
 
   const Options& options() const noexcept { return options_; }
   void advance(std::size_t trials = 1) { progress_.at(done_ += trials); }
+  /// On stderr, where no bar shows it: what runs now.
+  void begin(std::string_view what, std::size_t trials) const;
   /// A table, unless all goes as JSON; and what goes as JSON.
   void show(const std::string& title, const Table& table) const;
   nlohmann::json& report(const char* name) { return report_[name]; }

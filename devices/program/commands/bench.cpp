@@ -18,8 +18,9 @@ Command bench_command() {
       .group = "Other",
       .summary = "Measure devices and patterns beside libzmq and other systems, in alternation",
       .details =
-          "WHAT is throughput, latency, idle, pubsub, lone, pushpull, services or reqrep; all by\n"
-          "default; or peers, which find each other, in one process and in four.\n"
+          "WHAT is throughput, latency, idle, pubsub, lone, pushpull, services, reqrep or peers; "
+          "all\n"
+          "but peers by default. These find each other, in one process and in four.\n"
           "Ends and what is between them are processes of their own, on loopback TCP. Absolute\n"
           "figures mean little on a shared machine; ratios of runs side by side do.",
       .example = "  busbar bench throughput --size 16,256 --pairs 5",

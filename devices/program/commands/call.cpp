@@ -21,7 +21,8 @@ using std::chrono::milliseconds;
 
 struct Options {
   MessageOptions messages;
-  std::string service, version;
+  std::string service;
+  MajordomoVersion version = MajordomoVersion::v02;
   std::vector<std::string> connect;
   std::size_t concurrency = 1;
   bool idempotent = false;
@@ -44,9 +45,9 @@ class Calling {
       : options_(options),
         input_(options.messages.files, options.messages.whole),
         how_{.name = "call",
-             .connect = endpoints(options.connect),
+             .connect = endpoints_to_connect(options.connect),
              .security = options.messages.security.load(),
-             .version = options.version == "0.1" ? MajordomoVersion::v01 : MajordomoVersion::v02},
+             .version = options.version},
         replies_(waiter_, options.concurrency,
                  [this](PendingCall& pending, const std::string& place) {
                    return write(pending, place);
@@ -103,7 +104,7 @@ class Calling {
                             const ServiceClientLedger& ledger) {
     const std::string within = " within " + format_duration(options_.messages.patience());
     if (why.outcome() == Outcome::no_peer)
-      give_up(subject_, absence(ledger), "no broker for " + place + within,
+      give_up(subject_, absence_of_broker(ledger), "no broker for " + place + within,
               "start it, or give a longer --timeout");
     if (why.outcome() == Outcome::expired)
       throw Error{ErrorKind::timeout, subject_, "no reply to " + place + within,
@@ -133,15 +134,14 @@ Run declare(CLI::App& app) {
   add_list(app, "--connect", options->connect,
            "The broker; of several, the next one where one is not there", "ENDPOINT")
       ->required();
-  words(app.add_option("--mdp", options->version, "The version of Majordomo"), {"0.1", "0.2"})
-      ->default_str("0.2");
+  declare_majordomo(app, options->version);
   declare_concurrency(app, options->concurrency, 1000);
   app.add_flag("--idempotent", options->idempotent,
                "Twice does no harm: ask again when a third of the time has passed");
   add_list(app, "--file", options->messages.files, "Read lines from this file instead of stdin",
            "FILE");
   app.add_flag("--whole", options->messages.whole,
-               "Send each --file (or all of stdin) as one; replies are written as they are");
+               "Each --file (or all of stdin) is one; replies are written as they are");
   numbers(app.add_option("--count", options->messages.count, "End after so many requests")
               ->type_name("N"),
           1, std::numeric_limits<std::uint64_t>::max());
@@ -167,11 +167,11 @@ Command call_command() {
       .details =
           "Through a Majordomo broker, as `busbar services` is one. Written is a reply's last\n"
           "frame, of one in parts the last part's; --json has the others in \"frames\", --whole\n"
-          "writes them all, one behind the other. Exits with 4 where a reply or a broker does not "
-          "come in time, and\n"
-          "after a signal that leaves lines without a reply; with 3 where the connection goes\n"
-          "meanwhile, as then nobody knows whether it was done; with 5 where keys do not fit or\n"
-          "nobody reads the replies. Of many at a time each has a connection of its own.",
+          "writes them all, one behind the other. Exits with 4 where a reply or a broker does not\n"
+          "come in time, and after a signal that leaves lines without a reply; with 3 where the\n"
+          "connection goes meanwhile, as then nobody knows whether it was done; with 5 where keys\n"
+          "do not fit or nobody reads the replies. Of many at a time each has a connection of its\n"
+          "own.",
       .example = "  echo hello | busbar call echo --connect tcp://127.0.0.1:5555 --timeout 2s",
       .declare = declare};
 }

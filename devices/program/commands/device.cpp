@@ -49,10 +49,10 @@ void check_leaves_process(DeviceKind kind, const DeviceOptions& device) {
 DeviceOptions device_options(const Options& options, const Security& security) {
   DeviceOptions device;
   device.name = options.name.empty() ? std::string{name_of(options.kind)} : options.name;
-  device.frontend = {endpoints(options.frontend), endpoints(options.frontend_connect), security,
-                     options.queue};
-  device.backend = {endpoints(options.backend), endpoints(options.backend_connect), security,
-                    options.queue};
+  device.frontend = {endpoints(options.frontend), endpoints_to_connect(options.frontend_connect),
+                     security, options.queue};
+  device.backend = {endpoints(options.backend), endpoints_to_connect(options.backend_connect),
+                    security, options.queue};
   for (const std::string& stage : options.stages) device.stages.push_back(parse_stage(stage));
   if (!options.control.empty()) device.control = Endpoint{options.control};
   if (!options.tap.empty()) device.tap = Endpoint{options.tap};
@@ -150,12 +150,14 @@ int run_device(const Options& options) {
 void declare_sides(CLI::App& app, DeviceKind kind, Options& options) {
   if (kind == DeviceKind::services) {
     add_list(app, "--bind", options.frontend, "Bind where clients and workers connect to",
-             "ENDPOINT");
+             "ENDPOINT")
+        ->required();
     return;
   }
-  add_list(app, "--frontend", options.frontend, "Bind the side that messages come from",
-           "ENDPOINT");
-  add_list(app, "--backend", options.backend, "Bind the side that messages go to", "ENDPOINT");
+  add_list(app, "--frontend", options.frontend,
+           "Bind where messages come from; it needs this or --frontend-connect", "ENDPOINT");
+  add_list(app, "--backend", options.backend,
+           "Bind where messages go to; it needs this or --backend-connect", "ENDPOINT");
   add_list(app, "--frontend-connect", options.frontend_connect, "Connect the frontend", "ENDPOINT");
   add_list(app, "--backend-connect", options.backend_connect, "Connect the backend", "ENDPOINT");
 }
@@ -218,8 +220,7 @@ Run declare(CLI::App& app, DeviceKind kind) {
   }
   if (kind == DeviceKind::queue) {
     words(app.add_option("--strategy", options->strategy,
-                         "round-robin: Busbar's rep and stock REP; ready: 6/PPP workers, which say "
-                         "when they are free"),
+                         "ready: for 6/PPP workers, which say when they are free"),
           detail::names_of(strategies));
   }
   if (kind == DeviceKind::queue || kind == DeviceKind::services) {

@@ -1,11 +1,10 @@
 #include "program/base64.hpp"
 #include "program/commands/commands.hpp"
 #include "program/duration.hpp"
-#include "program/endpoints.hpp"
+#include "program/present.hpp"
 #include "program/receive_lines.hpp"
-#include "program/send_lines.hpp"
 #include "program/show.hpp"
-#include "program/talk.hpp"
+#include "program/speaking.hpp"
 
 #include <algorithm>
 #include <iostream>
@@ -15,53 +14,13 @@
 #include <nlohmann/json.hpp>
 
 #include <busbar/core/error.hpp>
+#include <busbar/devices/internal/words.hpp>
 #include <busbar/patterns/peer.hpp>
 
 namespace busbar::program {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
-constexpr milliseconds tick{20};
-
-struct PeerCommand {
-  MessageOptions messages;
-  PeerOptions peer;
-  std::string action = "join";
-  std::vector<std::string> targets;
-  std::vector<std::string> groups;
-  std::vector<std::string> connect;
-  std::string bind;
-  std::vector<std::string> offers;
-  milliseconds wait{2000};
-};
-
-/// The library says the same of its own options.
-void check_times(const PeerOptions& peer) {
-  const auto refuse = [](const char* option, const char* cause, const char* remedy) {
-    throw Error{ErrorKind::usage, option, cause, remedy};
-  };
-  if (peer.beacon_interval.count() == 0)
-    refuse("--beacon-interval", "that is no time", "give a longer one, or --beacon-port 0");
-  if (peer.evasive_after.count() == 0)
-    refuse("--evasive-after", "that is no time", "give a longer one");
-  if (peer.expire_after <= peer.evasive_after)
-    refuse("--expire-after", "it is not longer than --evasive-after", "give a longer one");
-}
-
-PeerOptions peer_options(const PeerCommand& command) {
-  PeerOptions made = command.peer;
-  check_times(made);
-  made.connect = endpoints(command.connect);
-  if (!command.bind.empty()) made.bind = Endpoint{command.bind};
-  if (made.bind && made.bind->transport() == Transport::inproc)
-    throw Error{ErrorKind::usage, "--bind " + command.bind, "inproc does not leave this process",
-                "use tcp:// or ipc://"};
-  made.headers = command.messages.headers;
-  made.security = command.messages.security.load();
-  return made;
-}
 
 nlohmann::json payload_json(std::string_view bytes) {
   const nlohmann::json text = std::string{bytes};
@@ -100,53 +59,6 @@ std::string event_line(const PeerEvent& event, bool json) {
     text += event.peer.str();
   return text + '\n';
 }
-
-/// A peer that lives as long as the command.
-class Present {
- public:
-  explicit Present(const PeerCommand& command)
-      : command_(command), peer_(std::in_place, *context_, peer_options(command)) {
-    for (const std::string& offer : command.offers) {
-      const std::size_t sign = offer.find('=');
-      if (sign == std::string::npos)
-        throw Error{ErrorKind::usage, "--offer", "'" + printable(offer) + "' offers nothing",
-                    "write NAME=ENDPOINT"};
-      peer_->offer(offer.substr(0, sign), offer.substr(sign + 1));
-    }
-    for (const std::string& group : command.groups) peer_->join(group);
-    say("peer '" + printable(peer_->name()) + "' " + peer_->id().str() + " at " +
-        peer_->endpoint().str());
-  }
-
-  Peer& operator*() noexcept { return *peer_; }
-  Peer* operator->() noexcept { return &*peer_; }
-  Waiter& waiter() noexcept { return waiter_; }
-
-  /// Waits for `condition`, at most for `longest`. False: not in time, or asked to end.
-  template <class Condition>
-  bool await(Condition condition, milliseconds longest) {
-    const auto end = steady_clock::now() + longest;
-    while (!condition()) {
-      if (waiter_.asked_to_end() || steady_clock::now() >= end) return false;
-      peer_->drain([](PeerEvent&) {});
-      waiter_.wait(tick);
-    }
-    return true;
-  }
-  [[noreturn]] void give_up(const std::string& cause, const std::string& remedy) const {
-    throw Error{ErrorKind::timeout, "peer " + command_.action, cause, remedy};
-  }
-  void end() {
-    peer_.reset();
-    context_.reset();  // returns when ZeroMQ has sent all, or gives up
-  }
-
- private:
-  const PeerCommand& command_;
-  Waiter waiter_;
-  std::optional<Context> context_{std::in_place, ContextOptions{.log = library_log()}};
-  std::optional<Peer> peer_;
-};
 
 class Watching final : public Source {
  public:
@@ -213,71 +125,22 @@ int find(const PeerCommand& command) {
   return exit_ok;
 }
 
-/// By name, or by id. Throws Error where several have the name.
-std::optional<PeerId> id_of(const std::vector<KnownPeer>& all, const std::string& target) {
-  std::optional<PeerId> found;
-  const auto id = PeerId::parse(target);
-  for (const KnownPeer& known : all) {
-    if (known.id == id) return id;
-    if (known.name != target) continue;
-    if (found)
-      throw Error{ErrorKind::usage, "peer whisper",
-                  "several peers are called '" + printable(target) + "'",
-                  "give the id that `busbar peer list` shows"};
-    found = known.id;
-  }
-  return found;
-}
+/// An option that some actions alone have.
+struct Placed {
+  const CLI::Option* option;
+  std::vector<std::string> actions;
+};
 
-/// whisper and shout: lines in.
-int speak(const PeerCommand& command) {
-  const std::string& target = command.targets.at(0);
-  const bool whisper = command.action == "whisper";
-  const milliseconds patience = command.messages.patience();
-  Present present{command};
-  Input input{command.messages.files, command.messages.whole};
-  std::optional<PeerId> to;
-  const auto there = [&] {
-    const auto all = present->peers();
-    if (whisper) return (to = id_of(all, target)).has_value();
-    return std::any_of(all.begin(), all.end(), [&](const KnownPeer& known) {
-      return std::find(known.groups.begin(), known.groups.end(), target) != known.groups.end();
-    });
-  };
-  const auto await_peer = [&] {
-    if (present.await(there, patience) || present.waiter().asked_to_end()) return;
-    present.give_up((whisper ? "no peer '" : "nobody in the group '") + printable(target) +
-                        "' within " + format_duration(patience),
-                    "start one, or give a longer --timeout");
-  };
-  const auto send_one = [&](const Letter& letter, const std::string& place) {
-    present->drain([](PeerEvent&) {});
-    if (!whisper) {
-      // What those in it miss who do not read is told at the end.
-      if (present->shout(target, letter.payload) > 0 || there()) return true;
-      present.give_up(place + " was not sent: the group is empty", "start one again");
-    }
-    SendResult result = SendResult::full;
-    const auto sent = [&] {
-      result = present->whisper(*to, letter.payload);
-      return result != SendResult::full;
-    };
-    present.await(sent, patience);
-    if (result == SendResult::sent) return true;
-    if (present.waiter().asked_to_end()) return false;
-    present.give_up(place + " was not sent: the peer " +
-                        (result == SendResult::no_peer ? "has left" : "does not read"),
-                    "start it again");
-  };
-  const auto unsent = send_lines(present.waiter(), input, command.messages, send_one, await_peer);
-  if (!in_time([&] { present->flush(patience); }))
-    present.give_up("not all was sent", "is the peer reading? Or give a longer --timeout");
-  if (const std::uint64_t left = present->ledger().overflow; !whisper && left > 0)
-    warn(counted(left, "message") + " left out, as peers did not read");
-  present.end();
-  if (unsent)
-    present.give_up("ended by a signal; nothing sent from " + *unsent + " on", "start it again");
-  return exit_ok;
+void check_places(const std::string& action, const std::vector<Placed>& all) {
+  for (const Placed& placed : all) {
+    const auto& actions = placed.actions;
+    if (placed.option->count() == 0) continue;
+    if (std::find(actions.begin(), actions.end(), action) != actions.end()) continue;
+    const std::string name = placed.option->get_name();
+    throw Error{
+        ErrorKind::usage, "peer " + action, "it knows no " + name,
+        "leave out " + name + "; it is for " + detail::listed({actions.begin(), actions.end()})};
+  }
 }
 
 int run(PeerCommand& command) {
@@ -294,10 +157,11 @@ int run(PeerCommand& command) {
                 "see `busbar help peer`"};
   if (command.action == "list") return list(command);
   if (command.action == "find") return find(command);
-  return speak(command);
+  return Speaking{command}.run();
 }
 
-void declare(CLI::App& app, PeerCommand& command) {
+/// Answers the options that not every action has.
+std::vector<Placed> declare(CLI::App& app, PeerCommand& command) {
   MessageOptions& messages = command.messages;
   PeerOptions& peer = command.peer;
   messages.command = app.get_name();
@@ -322,19 +186,26 @@ void declare(CLI::App& app, PeerCommand& command) {
   add_duration(app, "--beacon-interval", peer.beacon_interval, "A beacon is sent so often");
   add_duration(app, "--evasive-after", peer.evasive_after, "Silent for so long is evasive");
   add_duration(app, "--expire-after", peer.expire_after, "Silent for so long is gone");
-  add_duration(app, "--wait", command.wait, "list: how long to look");
-  numbers(app.add_option("--count", messages.count, "End after so many events or lines")
-              ->type_name("N"),
-          1, std::numeric_limits<std::uint64_t>::max());
-  app.add_flag("--whole", messages.whole, "whisper, shout: each --file (or all of stdin) is one");
-  app.add_flag("--json", messages.json, "Lines are JSON");
-  app.add_option("--file", messages.files, "Instead of stdin or stdout")
-      ->type_name("FILE")
-      ->expected(1)
-      ->allow_extra_args(false);
+  CLI::Option* const wait = add_duration(app, "--wait", command.wait, "list: how long to look");
+  CLI::Option* const count =
+      numbers(app.add_option("--count", messages.count, "End after so many events or lines")
+                  ->type_name("N"),
+              1, std::numeric_limits<std::uint64_t>::max());
+  CLI::Option* const whole = app.add_flag("--whole", messages.whole,
+                                          "whisper, shout: each --file (or all of stdin) is one");
+  CLI::Option* const json = app.add_flag("--json", messages.json, "Lines are JSON");
+  CLI::Option* const file = app.add_option("--file", messages.files, "Instead of stdin or stdout")
+                                ->type_name("FILE")
+                                ->expected(1)
+                                ->allow_extra_args(false);
   declare_timeout(app, messages, "join: end with 4 when nothing came for so long; else patience",
                   "");
   messages.security.declare(app);
+  return {{wait, {"list"}},
+          {count, {"join", "whisper", "shout"}},
+          {whole, {"whisper", "shout"}},
+          {json, {"join", "list", "whisper", "shout"}},
+          {file, {"join", "whisper", "shout"}}};
 }
 
 }  // namespace
@@ -353,14 +224,17 @@ Command peer_command() {
               "whisper: NAME, PAYLOAD; shout: NAME, GROUP, PAYLOAD; with tabs between; in PAYLOAD\n"
               "what is not printable is written \\xNN. Nodes of Zyre and Pyre are peers too.\n"
               "whisper, shout and find exit with 4 where nobody is there in time, and whisper\n"
-              "and shout where a signal leaves lines unsent.",
+              "and shout where a signal leaves lines unsent, or peers did not read; with 3 where\n"
+              "lines were lost as a connection was gone.",
           .example =
               "  busbar peer --name a --join sensors\n"
               "  echo 21.5 | busbar peer shout sensors",
           .declare = [](CLI::App& app) -> Run {
             auto command = std::make_shared<PeerCommand>();
-            declare(app, *command);
-            return [command] { return run(*command); };
+            return [command, placed = declare(app, *command)] {
+              check_places(command->action, placed);
+              return run(*command);
+            };
           }};
 }
 

@@ -20,8 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds tick{2};
-constexpr milliseconds block_for{20};  // how late a signal is seen while a subscriber blocks
+constexpr milliseconds look_again{2};
 
 struct PubOptions {
   MessageOptions messages;
@@ -43,7 +42,7 @@ PublisherOptions publisher_options(const PubOptions& options) {
   if (options.batch) made.batching.emplace();
   if (options.slow == "block") made.slow = SlowSubscriber::block;
   if (options.slow == "disconnect") made.slow = SlowSubscriber::disconnect;
-  if (options.slow == "block") made.block_for = block_for;
+  if (options.slow == "block") made.block_for = tick;
   place(made, messages);
   return made;
 }
@@ -81,7 +80,7 @@ class Publishing {
     const auto end = steady_clock::now() + longest;
     while (!condition()) {
       if (waiter_.asked_to_end() || steady_clock::now() >= end) return false;
-      waiter_.wait(tick);
+      waiter_.wait(look_again);
     }
     return true;
   }
@@ -172,8 +171,8 @@ class Publishing {
   void finish() {
     if (!timed_out_) give_up_at_ = steady_clock::now() + options_.patience();
     std::uint64_t left = publisher_->ledger().waiting;
-    while (!in_time([this] { publisher_->flush(tick); }) && !waiter_.asked_to_stop_at_once() &&
-           steady_clock::now() < give_up_at_) {
+    while (!in_time([this] { publisher_->flush(look_again); }) &&
+           !waiter_.asked_to_stop_at_once() && steady_clock::now() < give_up_at_) {
       waiter_.wait(milliseconds{0});
       const std::uint64_t now_left = publisher_->ledger().waiting;
       if (now_left < left) give_up_at_ = steady_clock::now() + options_.patience();

@@ -17,7 +17,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int burst = 10'000;
-constexpr milliseconds tick{20};  // how late a signal is seen
 
 struct PullOptions {
   MessageOptions messages;

@@ -20,8 +20,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds tick{20};  // how late a signal is seen
-
 struct Options {
   MessageOptions messages;
   bool acknowledge = true;
@@ -89,7 +87,7 @@ class Pushing {
         throw Error{ErrorKind::usage, "send " + place, "it is larger than a message may be",
                     "send it in smaller messages"};
       waiter_.wait(milliseconds{0});
-      if (waiter_.asked_to_stop_at_once()) return false;
+      if (waiter_.asked_to_end()) return false;
       if (result == SendResult::full) give_up_at = steady_clock::now() + options_.patience();
       if (steady_clock::now() >= give_up_at) return false;  // `finish` says what is not done
     }

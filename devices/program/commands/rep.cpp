@@ -9,9 +9,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <memory>
 #include <optional>
-#include <thread>
+#include <system_error>
 
 #include <busbar/core/clock.hpp>
 #include <busbar/core/error.hpp>
@@ -26,7 +27,7 @@ struct Options {
   AnswerOptions how;
   unsigned threads = 1;
   std::optional<std::string> service;
-  std::string majordomo;
+  MajordomoVersion majordomo = MajordomoVersion::v02;
 };
 
 using std::chrono::milliseconds;
@@ -53,13 +54,10 @@ class Replying {
   }
 
   int run() {
-    std::thread serving{[this] {
-      replier_.serve();
-      desk_.end();
-    }};
-    desk_.wait(waiter_, [this] { return absence(replier_.ledger()); });
+    auto serving = std::async(std::launch::async, [this] { serve(); });
+    desk_.wait(waiter_, counterpart_, [this] { return absence(replier_.ledger()); });
     desk_.close(waiter_, [this] { stop(); });
-    serving.join();
+    serving.get();
     desk_.check();
     const std::uint64_t unanswered = std::max<std::uint64_t>(abandoned_, desk_.interrupted());
     if (unanswered > 0) tell_of_unanswered(options_.messages, unanswered);
@@ -71,6 +69,16 @@ class Replying {
     ReplierOptions made{.name = options.messages.command, .threads = options.threads};
     place(made, options.messages);
     return made;
+  }
+
+  void serve() {
+    try {
+      replier_.serve();
+    } catch (...) {
+      desk_.end();
+      throw;
+    }
+    desk_.end();
   }
 
   /// Begins no more; what runs may end.
@@ -110,7 +118,8 @@ class Replying {
 
   const Options& options_;
   Waiter waiter_;
-  Context context_{{.log = library_log()}};
+  Counterpart counterpart_{options_.messages, "queue or requester"};
+  Context context_{{.log = counterpart_.log()}};
   Desk desk_;
   Replier replier_;
   std::atomic<std::uint64_t> abandoned_ = 0;
@@ -126,7 +135,7 @@ class Serving {
                 [this](ServiceRequest& request) { return answer(request); }) {}
 
   int run() {
-    desk_.wait(waiter_, [this] { return absence(worker_.ledger()); });
+    desk_.wait(waiter_, counterpart_, [this] { return absence_of_broker(worker_.ledger()); });
     std::uint64_t unanswered = 0;
     desk_.close(waiter_, [&] { unanswered = worker_.stop(farewell).abandoned; });
     desk_.check();
@@ -140,7 +149,7 @@ class Serving {
     return {.service = *options.service,
             .connect = addresses(options.messages),
             .security = options.messages.security.load(),
-            .version = options.majordomo == "0.1" ? MajordomoVersion::v01 : MajordomoVersion::v02,
+            .version = options.majordomo,
             .threads = options.threads};
   }
 
@@ -158,7 +167,8 @@ class Serving {
 
   const Options& options_;
   Waiter waiter_;
-  Context context_{{.log = library_log()}};
+  Counterpart counterpart_{options_.messages, "broker"};
+  Context context_{{.log = counterpart_.log()}};
   Desk desk_;
   ServiceWorker worker_;
 };
@@ -197,9 +207,10 @@ class PlainReplying {
   }
 
   void await_request(TimePoint give_up_at) {
+    if (counterpart_.missed() && session_.has_peer()) counterpart_.found();
+    if (counterpart_.missed()) counterpart_.look(session_.absence());
     const auto left = left_until(give_up_at, Clock::steady().now());
-    if (left.count() <= 0)
-      session_.give_up("no request in time", "is anybody asking? Or give a longer --timeout");
+    if (left.count() <= 0) counterpart_.give_up(session_.absence());
     session_.wait(ZMQ_POLLIN, left);
   }
 
@@ -245,6 +256,7 @@ class PlainReplying {
 
   const Options& options_;
   Session session_;
+  Counterpart counterpart_{options_.messages, "queue or requester"};
   Sender sender_;
   Desk desk_;
   Progress progress_;
@@ -263,9 +275,14 @@ int rep(const Options& options) {
   if (options.service && options.messages.bind)
     throw Error{ErrorKind::usage, "rep", "a service's worker connects to its broker",
                 "leave out --bind, or --service"};
-  if (options.service) return Serving{options}.run();
-  if (options.messages.wire == Wire::plain) return PlainReplying{options}.run();
-  return Replying{options}.run();
+  try {
+    if (options.service) return Serving{options}.run();
+    if (options.messages.wire == Wire::plain) return PlainReplying{options}.run();
+    return Replying{options}.run();
+  } catch (const std::system_error& failure) {  // of a thread
+    throw Error{ErrorKind::refused, subject(options.messages), failure.what(),
+                "give fewer --threads, or raise the limits (ulimit)"};
+  }
 }
 
 }  // namespace
@@ -312,10 +329,7 @@ Command rep_command() {
             app.add_option("--service", options->service,
                            "Serve this name at the broker, or at each of several")
                 ->type_name("NAME");
-        words(app.add_option("--mdp", options->majordomo, "The version of Majordomo"),
-              {"0.1", "0.2"})
-            ->default_str("0.2")
-            ->needs(service);
+        declare_majordomo(app, options->majordomo)->needs(service);
         declare_wire(app, options->messages, "plain: as stock REP, which gives all frames back",
                      {threads, service});
         declare_timeout(app, options->messages, "End with 4 when no request came for so long", "");

@@ -12,14 +12,13 @@
 
 #include <busbar/core/error.hpp>
 #include <busbar/patterns/requester.hpp>
+#include <busbar/protocol/request_codec.hpp>
 
 namespace busbar::program {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-
-constexpr milliseconds tick{20};  // how late a signal is seen
 
 struct Options {
   MessageOptions messages;
@@ -175,6 +174,11 @@ class PlainRequesting {
 };
 
 int req(const Options& options) {
+  if (options.method.size() > protocol::method_bytes)
+    throw Error{ErrorKind::usage, "--method",
+                "'" + printable(options.method, 40) + "' has more than " +
+                    std::to_string(protocol::method_bytes) + " bytes",
+                "give a shorter name"};
   const bool plain = options.messages.bind || options.messages.wire == Wire::plain;
   if (!plain) return Requesting{options}.run();
   if (options.concurrency > 1 || options.idempotent || !options.method.empty())

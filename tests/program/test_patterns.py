@@ -1,4 +1,5 @@
 """What pub, sub, push and pull have from the patterns: gaps, headers, credit, acknowledgements."""
+import os
 import signal
 import time
 
@@ -79,6 +80,15 @@ class Publishing(StockCase):
         sub.recv_multipart()
         return pub
 
+    def has_read(self, process, name):
+        """How many bytes of that file."""
+        folder = f"/proc/{process.process.pid}"
+        for number in os.listdir(f"{folder}/fd"):
+            if os.readlink(f"{folder}/fd/{number}") == self.path(name):
+                with open(f"{folder}/fdinfo/{number}", encoding="ascii") as info:
+                    return int(info.readline().split()[1])
+        return 0
+
     def test_what_is_dropped_for_a_slow_subscriber_is_said(self):
         pub = self.stalled("--slow", "drop", "--timeout", "2s")
         self.assertEqual(pub.exit_code(), 4)
@@ -88,6 +98,8 @@ class Publishing(StockCase):
 
     def test_a_blocked_publisher_ends_and_says_what_is_not_sent(self):
         pub = self.stalled("--timeout", "4s")
+        # Far more than a subscriber holds that does not read.
+        self.eventually(lambda: self.has_read(pub, "lines") > 90_000_000, "90 MB are published")
         begun = time.monotonic()
         pub.signal(signal.SIGINT)
         self.assertEqual(pub.exit_code(), 4)

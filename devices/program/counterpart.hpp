@@ -3,11 +3,9 @@
 
 #include "program/endpoints.hpp"
 
-#include <atomic>
 #include <string>
 
 #include <busbar/core/clock.hpp>
-#include <busbar/core/log.hpp>
 
 namespace busbar::program {
 
@@ -16,20 +14,16 @@ class Counterpart {
   /// `what` it is: `broker`. Of a server that binds none is missed.
   Counterpart(const MessageOptions& options, std::string what);
 
-  /// For ContextOptions::log: library_log, from which it learns of a connection.
-  LogCallback log();
-  void found() noexcept { missed_ = false; }
-  /// None has ever been there.
-  bool missed() const noexcept { return missed_; }
   /// Says once, after a while, that none is there yet; but not where the log has said why.
   void look(const Absence& absence);
   /// Where none came in time, or else no request. Throws Error as program::give_up does.
   [[noreturn]] void give_up(const Absence& absence) const;
 
  private:
+  bool is_missed(const Absence& absence) const noexcept { return !options_.bind && !absence.met; }
+
   const MessageOptions& options_;
   const std::string what_;
-  std::atomic<bool> missed_;
   TimePoint say_at_;
 };
 

@@ -115,7 +115,7 @@ void Desk::wait_or_throw(Waiter& waiter, Counterpart& counterpart,
     if (answered != seen || at_work_ > 0) give_up_at = deadline();
     seen = answered;
     progress.at(answered);
-    if (counterpart.missed()) counterpart.look(absence());
+    counterpart.look(absence());
     if (Clock::steady().now() >= give_up_at) counterpart.give_up(absence());
   }
 }

@@ -30,6 +30,7 @@ bool any_connected(const std::vector<PeerInfo>& peers);
 struct Absence {
   std::string handshake_failure = {};
   std::string unresolved = {};
+  bool met = false;  ///< Somebody was there already.
   /// After a failed handshake.
   std::string suspects = "its --wire, --key, --server-key, and its allow list";
 };
@@ -37,10 +38,13 @@ Absence absence(const std::vector<PeerInfo>& peers, const std::string& unresolve
 /// For any ledger of a pattern.
 template <class Ledger>
 Absence absence(const Ledger& ledger) {
-  if constexpr (requires { ledger.handshake_failure; })
-    return {.handshake_failure = ledger.handshake_failure, .unresolved = ledger.unresolved};
-  else
+  if constexpr (!requires { ledger.handshake_failure; }) {
     return absence(ledger.peers, ledger.unresolved);
+  } else {
+    Absence found{.handshake_failure = ledger.handshake_failure, .unresolved = ledger.unresolved};
+    if constexpr (requires { ledger.connections; }) found.met = ledger.connections > 0;
+    return found;
+  }
 }
 /// A broker's end has no --wire.
 template <class Ledger>

@@ -129,7 +129,7 @@ TEST_CASE("a worker that failed at a request is registered anew") {
   ServiceClient client{site.context, site.broker()};
   CHECK_FALSE(client.call("echo", "poison", 200ms).ok());
   CHECK(client.call("echo", "food", soon).payload() == "food");
-  CHECK(worker.ledger().connections == 2);
+  CHECK(worker.ledger().registrations == 2);
 }
 
 TEST_CASE(
@@ -151,7 +151,7 @@ TEST_CASE(
   const ServiceWorkerLedger ledger = worker.ledger();
   CHECK(ledger.replied == 199);
   CHECK(ledger.failed == 1);
-  CHECK(ledger.connections == 1);
+  CHECK(ledger.registrations == 1);
   CHECK(ledger.reconciles());
 }
 
@@ -249,7 +249,7 @@ TEST_CASE("a worker comes back to a broker that is another one, and clients ask 
   Runner again{second};
   CHECK(client.call("echo", "2", soon, {.idempotent = true, .attempt_timeout = 300ms}).payload() ==
         "2");
-  CHECK(worker.ledger().connections >= 2);
+  CHECK(worker.ledger().registrations >= 2);
 }
 
 TEST_CASE("a worker that stops finishes what it has begun") {
@@ -280,7 +280,7 @@ TEST_CASE("a registration that no broker got is not delivered when one comes") {
   Context context;
   ServiceWorker worker{
       context, {.service = "echo", .connect = {broker}, .heartbeat = 20ms, .expiry = 600ms}, echo};
-  REQUIRE(eventually([&] { return worker.ledger().connections >= 3; }));
+  REQUIRE(eventually([&] { return worker.ledger().registrations >= 3; }));
   zmq::context_t zmq;
   Stock router{zmq, zmq::socket_type::router};
   router.raw().bind(broker);

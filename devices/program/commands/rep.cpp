@@ -119,7 +119,7 @@ class Replying {
   const Options& options_;
   Waiter waiter_;
   Counterpart counterpart_{options_.messages, "queue or requester"};
-  Context context_{{.log = counterpart_.log()}};
+  Context context_{{.log = library_log()}};
   Desk desk_;
   Replier replier_;
   std::atomic<std::uint64_t> abandoned_ = 0;
@@ -168,7 +168,7 @@ class Serving {
   const Options& options_;
   Waiter waiter_;
   Counterpart counterpart_{options_.messages, "broker"};
-  Context context_{{.log = counterpart_.log()}};
+  Context context_{{.log = library_log()}};
   Desk desk_;
   ServiceWorker worker_;
 };
@@ -207,10 +207,11 @@ class PlainReplying {
   }
 
   void await_request(TimePoint give_up_at) {
-    if (counterpart_.missed() && session_.has_peer()) counterpart_.found();
-    if (counterpart_.missed()) counterpart_.look(session_.absence());
+    Absence absence = session_.absence();
+    absence.met = session_.has_peer();
+    counterpart_.look(absence);
     const auto left = left_until(give_up_at, Clock::steady().now());
-    if (left.count() <= 0) counterpart_.give_up(session_.absence());
+    if (left.count() <= 0) counterpart_.give_up(absence);
     session_.wait(ZMQ_POLLIN, left);
   }
 

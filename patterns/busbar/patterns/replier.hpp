@@ -37,6 +37,7 @@ struct ReplierOptions {
 /// malformed + waiting + running, at any time.
 struct ReplierLedger : protocol::ReplierCounts {
   std::uint64_t undeliverable = 0;  ///< Answers whose requester is gone, or does not read.
+  std::uint64_t connections = 0;    ///< To queues that we connect to; how often one came to be.
   /// Why a connection of ours was refused, or has no address or permission, until one succeeds.
   std::string handshake_failure = {};
   std::string unresolved = {};

@@ -37,11 +37,12 @@ struct ServiceWorkerOptions {
 struct ServiceWorkerLedger {
   std::uint64_t received = 0;
   std::uint64_t replied = 0;
-  std::uint64_t failed = 0;       ///< The handler threw, or said too much: nobody is answered.
-  std::uint64_t late = 0;         ///< Done when the connection that it came by was gone.
-  std::uint64_t running = 0;      ///< In the handler, or waiting for it.
-  std::uint64_t malformed = 0;    ///< Frames that broke the protocol.
-  std::uint64_t connections = 0;  ///< Registrations, with those after a broker's death.
+  std::uint64_t failed = 0;         ///< The handler threw, or said too much: nobody is answered.
+  std::uint64_t late = 0;           ///< Done when the connection that it came by was gone.
+  std::uint64_t running = 0;        ///< In the handler, or waiting for it.
+  std::uint64_t malformed = 0;      ///< Frames that broke the protocol.
+  std::uint64_t registrations = 0;  ///< Tried, with those after a broker's death.
+  std::uint64_t connections = 0;    ///< To brokers; how often one came to be. Of inproc unknown.
   /// Why a broker refused a connection, or has no address or permission, until one is connected.
   std::string handshake_failure = {};
   std::string unresolved = {};

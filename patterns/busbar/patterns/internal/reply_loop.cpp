@@ -279,6 +279,7 @@ ReplierLedger ReplyLoop::ledger() const {
   ReplierLedger ledger;
   static_cast<protocol::ReplierCounts&>(ledger) = protocol_.counts();
   ledger.undeliverable = undeliverable_;
+  ledger.connections = trouble_.connections;
   ledger.handshake_failure = trouble_.handshake_failure;
   ledger.unresolved = trouble_.unresolved;
   return ledger;

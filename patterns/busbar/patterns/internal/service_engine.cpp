@@ -39,7 +39,7 @@ void ServiceEngine::connect(Place& place) {
                                      .security = options_.security});
   place.socket->on_event([this](const SocketEvent& event) { trouble_.hear(event); });
   place.protocol.connected(context_.clock().now());
-  ++connections_;
+  ++registrations_;
 }
 
 bool ServiceEngine::turn(TimePoint now) {
@@ -126,7 +126,8 @@ TimePoint ServiceEngine::add_to(SocketPoll& poll) {
 void ServiceEngine::tell(ServiceWorkerLedger& ledger) const {
   ledger.malformed = 0;
   for (const Place& place : places_) ledger.malformed += place.protocol.malformed();
-  ledger.connections = connections_;
+  ledger.registrations = registrations_;
+  ledger.connections = trouble_.connections;
   ledger.handshake_failure = trouble_.handshake_failure;
   ledger.unresolved = trouble_.unresolved;
 }

@@ -53,7 +53,7 @@ class ServiceEngine final : public Engine {
   Take take_;
   std::vector<Place> places_;
   TimePoint maintain_at_ = TimePoint::min();
-  std::uint64_t connections_ = 0;
+  std::uint64_t registrations_ = 0;
   Trouble trouble_;
   Multipart frames_;
 };

@@ -55,8 +55,7 @@ struct Runner::State {
 
 Runner::Runner(std::shared_ptr<Active> active) : state_(std::make_shared<State>()) {
   state_->active = std::move(active);
-  state_->thread =
-      detail::start_thread(state_->active->name(), [state = state_] { state->run(); });
+  state_->thread = detail::start_thread(state_->active->name(), [state = state_] { state->run(); });
 }
 
 Runner::Runner(Runner&&) noexcept = default;

@@ -71,17 +71,20 @@ class World:
                            else self.new_subscriber)()
 
     def calm(self):
+        """The last message comes when all know all: of a publisher that a subscriber met after that
+        it is owed nothing."""
         for child in self.stopped:
             child.kill(signal.SIGCONT)
+        self.reports_past({one.id: 0 for one in self.publishers})
         for one in self.publishers:
             one.tell("load 0")  # the loss of a last message is seen all the same
 
     def reports_past(self, heads):
-        """The subscribers' reports, once each has come to the heads of all publishers."""
+        """The subscribers' reports, once each knows all publishers, and has come to their heads."""
         deadline = time.monotonic() + 4 * TIMEOUT
         while True:
             reports = [one.report() for one in self.subscribers]
-            if all(seen.get(name, {"next": 0})["next"] >= head
+            if all(name in seen and seen[name]["next"] >= head
                    for seen, _ in reports for name, head in heads.items()):
                 return reports
             if time.monotonic() > deadline:

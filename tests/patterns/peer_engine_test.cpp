@@ -22,6 +22,16 @@ Multipart hello(int port) {
   return said(1, Hello{.endpoint = "tcp://127.0.0.1:" + std::to_string(port)});
 }
 
+constexpr TimePoint start{1h};
+
+/// Greeted by `other` at the start; `key`: what that came with, empty where there are no keys.
+PeerProtocol one_that_met(const PeerId& other, const std::string& key) {
+  PeerProtocol node{{.id = PeerId::random(), .beacon_key = key.empty() ? "" : "ours"}, start};
+  Multipart greeting = hello(1);
+  node.on_message(routing_id(other), greeting, key, start);
+  return node;
+}
+
 std::size_t count(PeerProtocol& protocol, Kind kind) {
   std::size_t found = 0;
   while (const auto event = protocol.next_event()) found += event->kind == kind ? 1 : 0;
@@ -60,23 +70,20 @@ TEST_CASE("who floods a peer does not keep it from looking after the others") {
   };
   say(silent, hello(1));
   say(loud, hello(2));
-  const TimePoint start = context.clock().now();
-  while (engine.turn(start)) {
+  const TimePoint now = context.clock().now();
+  while (engine.turn(now)) {
   }
   REQUIRE(count(engine.protocol(), Kind::enter) == 2);
   for (std::uint16_t sequence = 2; sequence < 3000; ++sequence) say(loud, said(sequence, PingOk{}));
-  REQUIRE(engine.turn(start + 6s));  // there is more
+  REQUIRE(engine.turn(now + 6s));  // there is more
   CHECK(count(engine.protocol(), Kind::evasive) == 1);
 }
 
 TEST_CASE("with keys nobody is believed gone for a beacon, which anybody can send") {
   for (const std::string key : {"", "its own"}) {
     CAPTURE(key);
-    const TimePoint start{1h};
-    PeerProtocol node{{.id = PeerId::random(), .beacon_key = key.empty() ? "" : "ours"}, start};
     const PeerId other = PeerId::random();
-    Multipart greeting = hello(1);
-    node.on_message(routing_id(other), greeting, key, start);
+    PeerProtocol node = one_that_met(other, key);
     REQUIRE(count(node, Kind::enter) == 1);
     (void)said_by<Ping>(node);
     for (int i = 0; i < 100; ++i) node.on_beacon({other, 0}, "10.0.0.1", start + 2s);
@@ -90,11 +97,8 @@ TEST_CASE("with keys nobody is believed gone for a beacon, which anybody can sen
 TEST_CASE("with keys nobody is kept alive by beacons, which anybody can send") {
   for (const std::string key : {"", "its own"}) {
     CAPTURE(key);
-    const TimePoint start{1h};
-    PeerProtocol node{{.id = PeerId::random(), .beacon_key = key.empty() ? "" : "ours"}, start};
     const PeerId other = PeerId::random();
-    Multipart greeting = hello(1);
-    node.on_message(routing_id(other), greeting, key, start);
+    PeerProtocol node = one_that_met(other, key);
     for (int second = 1; second <= 40; ++second) {
       node.on_beacon({other, 1}, "127.0.0.1", start + std::chrono::seconds{second});
       node.on_time(start + std::chrono::seconds{second});
@@ -104,7 +108,6 @@ TEST_CASE("with keys nobody is kept alive by beacons, which anybody can send") {
 }
 
 TEST_CASE("a peer that gets another mailbox is not full, as the one before was") {
-  const TimePoint start{1h};
   PeerProtocol node{{.id = PeerId::random(), .beacon_key = "ours"}, start};
   const PeerId other = PeerId::random();
   node.on_beacon({other, 1}, "127.0.0.1", start);
@@ -117,7 +120,6 @@ TEST_CASE("a peer that gets another mailbox is not full, as the one before was")
 }
 
 TEST_CASE("a peer does not become more than others take") {
-  const TimePoint start{1h};
   PeerProtocol node{{.id = PeerId::random()}, start};
   for (std::size_t i = 0; i < groups_max; ++i) REQUIRE(node.join("group " + std::to_string(i)));
   CHECK_FALSE(node.join("one more"));

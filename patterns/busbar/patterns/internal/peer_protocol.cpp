@@ -1,6 +1,7 @@
 #include "busbar/patterns/internal/peer_protocol.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <busbar/core/endpoint.hpp>
 #include <busbar/core/error.hpp>
@@ -341,7 +342,7 @@ void PeerProtocol::refused(std::uint64_t mailbox) {
 
 void PeerProtocol::prove() {
   for (auto& [id, node] : nodes_) {
-    if (is_unproven(node)) send(node.way, Ping{});
+    if (is_unproven(node) && !std::exchange(node.way.asked, true)) send(node.way, Ping{});
   }
 }
 

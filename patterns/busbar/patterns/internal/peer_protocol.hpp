@@ -122,6 +122,7 @@ class PeerProtocol {
     std::string key = {};       ///< Who must be there.
     bool congested = false;     ///< Its mailbox takes nothing more.
     bool spoke = false;         ///< What the user says went by it.
+    bool asked = false;         ///< Whether it leads there: once, as what is sent keeps its order.
     bool proven = false;        ///< The other end has answered to it.
   };
   struct Node {

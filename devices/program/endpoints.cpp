@@ -12,9 +12,7 @@ std::vector<Endpoint> addresses(const MessageOptions& options) {
   std::vector<Endpoint> all =
       options.bind ? endpoints(options.endpoints) : endpoints_to_connect(options.endpoints);
   for (const Endpoint& endpoint : all)
-    if (endpoint.transport() == Transport::inproc)
-      throw Error{ErrorKind::usage, options.command + ' ' + endpoint.str(),
-                  "inproc does not leave this process", "use ipc:// or tcp://"};
+    check_leaves_process(options.command + ' ' + endpoint.str(), endpoint);
   return all;
 }
 

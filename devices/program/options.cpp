@@ -73,6 +73,12 @@ std::vector<Endpoint> endpoints_to_connect(const std::vector<std::string>& texts
   return all;
 }
 
+void check_leaves_process(const std::string& subject, const Endpoint& endpoint) {
+  if (endpoint.transport() != Transport::inproc) return;
+  throw Error{ErrorKind::usage, subject, "inproc does not leave this process",
+              "use ipc:// or tcp://"};
+}
+
 void warn_if_empty(const AllowList& list, const std::string& which) {
   if (list.size() > 0) return;
   warn("the allow list " + which + " is empty: nobody can connect; add the public keys of those " +

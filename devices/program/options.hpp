@@ -33,6 +33,9 @@ std::vector<Endpoint> endpoints(const std::vector<std::string>& texts);
 /// The same, for those to connect to: throws at one that names no address as well.
 std::vector<Endpoint> endpoints_to_connect(const std::vector<std::string>& texts);
 
+/// Throws Error (usage) where nobody outside this process could be at it.
+void check_leaves_process(const std::string& subject, const Endpoint& endpoint);
+
 /// Says where a list lets nobody in; `which` names it.
 void warn_if_empty(const AllowList& list, const std::string& which);
 

@@ -26,9 +26,7 @@ PeerOptions peer_options(const PeerCommand& command) {
   check_times(made);
   made.connect = endpoints_to_connect(command.connect);
   if (!command.bind.empty()) made.bind = Endpoint{command.bind};
-  if (made.bind && made.bind->transport() == Transport::inproc)
-    throw Error{ErrorKind::usage, "--bind " + command.bind, "inproc does not leave this process",
-                "use tcp:// or ipc://"};
+  if (made.bind) check_leaves_process("--bind " + command.bind, *made.bind);
   made.headers = command.messages.headers;
   made.security = command.messages.security.load();
   return made;

@@ -32,11 +32,9 @@ struct Options {
   bool credit = false;
 };
 
-void check_leaves_process(DeviceKind kind, const DeviceOptions& device) {
+void check_reachable(DeviceKind kind, const DeviceOptions& device) {
   const auto check = [kind](const Endpoint& endpoint) {
-    if (endpoint.transport() != Transport::inproc) return;
-    throw Error{ErrorKind::usage, std::string{name_of(kind)} + ' ' + endpoint.str(),
-                "inproc does not leave this process", "use ipc:// or tcp://"};
+    check_leaves_process(std::string{name_of(kind)} + ' ' + endpoint.str(), endpoint);
   };
   for (const SideOptions* side : {&device.frontend, &device.backend}) {
     for (const Endpoint& endpoint : side->bind) check(endpoint);
@@ -66,7 +64,7 @@ DeviceOptions device_options(const Options& options, const Security& security) {
   };
   device.strategy = detail::named(options.strategy, strategies).value_or(Strategy::round_robin);
   device.workers = options.workers;
-  check_leaves_process(options.kind, device);
+  check_reachable(options.kind, device);
   const std::string who = "device '" + device.name + "'";
   if (options.kind == DeviceKind::services) {
     if (no_side(device.frontend))
